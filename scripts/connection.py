@@ -1,0 +1,64 @@
+"""Which PostgreSQL to talk to: the same targets, and the same environment variables, as `profiles.yml`."""
+
+import os
+from urllib.parse import quote
+
+import psycopg
+
+from scripts.errors import Refusal
+from scripts.paths import socket_dir
+
+LOCAL_DATABASE = "retail"
+LOCAL_USER = "postgres"
+REMOTE_TARGETS = ("ci", "dev", "prod")
+REQUIRED_VARIABLES = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
+
+
+def target_name() -> str:
+    """Return the target in use: `DBT_TARGET`, else `local`."""
+    return os.environ.get("DBT_TARGET") or "local"
+
+
+def url(target: str | None = None) -> str:
+    """Return the libpq URI of a target.
+
+    Args:
+        target: a target of `profiles.yml`; the one in use when omitted.
+
+    Raises:
+        Refusal: the target is unknown, or an environment variable that it needs is not set.
+    """
+    target = target or target_name()
+    if target == "local":
+        return f"postgresql://{LOCAL_USER}@/{LOCAL_DATABASE}?host={quote(str(socket_dir()), safe='')}"
+    if target not in REMOTE_TARGETS:
+        known = ", ".join(("local", *REMOTE_TARGETS))
+        raise Refusal(f"target {target!r} is not in profiles.yml: set DBT_TARGET to one of {known}.")
+    missing = [name for name in REQUIRED_VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise Refusal(f"target {target!r} needs {', '.join(missing)}: export it, or leave DBT_TARGET unset for local.")
+    host, user, password, database = (os.environ[name] for name in REQUIRED_VARIABLES)
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    port = os.environ.get("PGPORT") or "5432"
+    return f"postgresql://{login}@/{quote(database, safe='')}?host={quote(host, safe='')}&port={port}"
+
+
+def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection to a target.
+
+    Args:
+        target: a target of `profiles.yml`; the one in use when omitted.
+        autocommit: whether each statement is its own transaction.
+
+    Raises:
+        Refusal: the server does not answer or does not let us in; the message says which and what to do.
+    """
+    name = target or target_name()
+    try:
+        return psycopg.connect(url(name), autocommit=autocommit, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split())
+        remedy = (
+            "start it with `python -m scripts.warehouse start`" if name == "local" else "check the PG* variables"
+        )
+        raise Refusal(f"cannot connect to target {name!r}: {reason}; {remedy}.") from error
