@@ -1,0 +1,75 @@
+"""`python -m scripts.generate`: see the package."""
+
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from scripts.errors import Refusal
+from scripts.generate.plan import Settings, end_of
+from scripts.generate.run import Run
+from scripts.generate.writing import termination_as_exit, whole_folder
+
+# The calendar of the warehouse.
+FIRST_DAY, LAST_DAY = date(2009, 1, 1), date(2030, 12, 31)
+MOST_ROWS = 1_000_000_000
+MOST_MONTHS = 12 * (LAST_DAY.year - FIRST_DAY.year + 1)
+MOST_UNUSABLE = 0.2
+
+
+def _settings(rows: int, seed: int, start: datetime, months: int, unusable_share: float) -> Settings:
+    """Check what was asked for.
+
+    Raises:
+        Refusal: a value is out of its range.
+    """
+    settings = Settings(rows, seed, start.date(), months, unusable_share)
+    if not 1 <= rows <= MOST_ROWS:
+        raise Refusal(f"--rows is {rows}: give a number from 1 to {MOST_ROWS:,}.")
+    if seed < 0:
+        raise Refusal(f"--seed is {seed}: give a number that is not negative.")
+    if not 0 <= unusable_share <= MOST_UNUSABLE:
+        raise Refusal(f"--unusable-share is {unusable_share}: give a share from 0 to {MOST_UNUSABLE}.")
+    in_calendar = 1 <= months <= MOST_MONTHS and FIRST_DAY <= settings.start <= LAST_DAY
+    if not in_calendar or end_of(settings) > LAST_DAY + timedelta(days=1):
+        raise Refusal(f"--start and --months must span at least a month, within {FIRST_DAY} to {LAST_DAY}.")
+    return settings
+
+
+@click.command()
+@click.option("--rows", type=int, required=True, help="Rows to write, all files together.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same bytes.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
+@click.option(
+    "--start", type=click.DateTime(["%Y-%m-%d"]), default="2009-12-01", show_default=True, help="First day of trade."
+)
+@click.option("--months", type=int, default=24, show_default=True, help="Calendar months to span.")
+@click.option(
+    "--unusable-share", type=float, default=0.0005, show_default=True, help="Share of rows that cannot be used."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a folder that this command made before.")
+def generate(
+    *, rows: int, seed: int, out: Path, start: datetime, months: int, unusable_share: float, overwrite: bool
+) -> None:
+    """Write raw sales files, and truth.json: what a warehouse must find in them."""
+    settings = _settings(rows, seed, start, months, unusable_share)
+    began = time.perf_counter()
+    console = Console(stderr=True)
+    with (
+        termination_as_exit(),
+        whole_folder(out, overwrite=overwrite) as folder,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("rows", total=rows)
+        truth = Run(settings, folder, lambda written: progress.advance(task, written)).write()
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    raw = truth["raw"]
+    seconds = time.perf_counter() - began
+    click.echo(f"{out}: {raw['files']:,} files, {raw['rows']:,} rows, {size / 1e6:,.1f} MB in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    generate(prog_name="python -m scripts.generate")

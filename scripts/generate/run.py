@@ -1,0 +1,69 @@
+"""A run: day by day, from the plan to the files and the truth."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scripts.generate.catalogue import make_catalogue
+from scripts.generate.customers import make_customers
+from scripts.generate.dirt import Paper
+from scripts.generate.invoices import Shop
+from scripts.generate.plan import Day, Settings, make_plan
+from scripts.generate.truth import Tally
+from scripts.generate.writing import TRUTH, ParquetPieces, append_csv, as_text
+
+
+class Run:
+    """Writes every file of a run into an empty folder.
+
+    Args:
+        settings: what to make.
+        folder: where to.
+        advance: told the number of rows written, now and then.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, advance: Callable[[int], None]) -> None:
+        self.folder = folder
+        self.advance = advance
+        self.plan = make_plan(settings)
+        catalogue, customers = make_catalogue(settings), make_customers(self.plan)
+        self.shop = Shop(self.plan, catalogue, customers)
+        self.paper = Paper(settings.seed, catalogue, customers)
+        self.tally = Tally(self.plan, catalogue, customers)
+        self.pieces = ParquetPieces(folder / "pieces")
+
+    def write(self) -> dict[str, Any]:
+        """Write the files, and return the truth."""
+        if any(day.in_csv for day in self.plan.days):
+            (self.folder / "daily").mkdir()
+        for day in self.plan.days:
+            for part in range(len(day.shifts)):
+                self._write_shift(day, part)
+        if self.plan.parquet_name:
+            self.pieces.finish(self.folder / self.plan.parquet_name)
+        truth = self.tally.as_dict()
+        text = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
+        (self.folder / TRUTH).write_text(text, encoding="utf-8")
+        return truth
+
+    def _write_shift(self, day: Day, part: int) -> None:
+        batch = self.shop.trade(day, part)
+        self.tally.count(batch, day)
+        rows = self.paper.deliver(batch, day, part)
+        if day.in_parquet and self.plan.parquet_name:
+            self.pieces.add(rows)
+            self._wrote(self.plan.parquet_name, len(rows))
+        if not day.in_csv:
+            return
+        if day.in_parquet:
+            rows = self.paper.reorder(rows, batch, day, part)
+        rows, reasons = self.paper.spoil(as_text(rows), day, part)
+        self.tally.reject(reasons)
+        name = f"daily/{day.date}.csv"
+        append_csv(rows, self.folder / name, header=part == 0)
+        self._wrote(name, len(rows))
+
+    def _wrote(self, name: str, rows: int) -> None:
+        self.tally.wrote(name, rows)
+        self.advance(rows)

@@ -1,0 +1,484 @@
+"""The generator: its files must hold what its truth says, by a reading that shares no code with it."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scripts.generate import plan, writing
+from scripts.generate.__main__ import generate
+from scripts.paths import PROJECT_ROOT
+
+PARQUET_COLUMNS = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
+CSV_COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+SPECIAL_TYPES = {
+    **dict.fromkeys(("TEST001", "TEST002"), "test"),
+    **dict.fromkeys(("POST", "DOT", "C2", "C3"), "postage"),
+    "M": "manual",
+    "D": "discount",
+    "S": "sample",
+    **dict.fromkeys(("BANK CHARGES", "AMAZONFEE", "CRUK"), "fee"),
+    **dict.fromkeys(("ADJUST", "ADJUST2"), "stock_adjustment"),
+}
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(generate, [str(argument) for argument in arguments])
+
+
+def make(out: Path, *arguments: object) -> dict[str, Any]:
+    result = run("--out", out, *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads((out / "truth.json").read_text(encoding="utf-8"))
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@dataclass
+class Reading:
+    """What a plain reader finds: row by row, by the rules of the warehouse, with decimals."""
+
+    rows_by_file: dict[str, int] = field(default_factory=dict)
+    reasons: Counter = field(default_factory=Counter)
+    superseded: int = 0
+    overlapping: set = field(default_factory=set)
+    deliveries: dict = field(default_factory=dict)
+    lines: list = field(default_factory=list)
+
+
+def whole_number(text: str | None) -> int | None:
+    return int(text.removesuffix(".0")) if text and re.fullmatch(r"-?\d+(\.0)?", text) else None
+
+
+def fails(parse_value: Any, *arguments: Any) -> bool:
+    try:
+        parse_value(*arguments)
+    except (ValueError, InvalidOperation):
+        return True
+    return False
+
+
+def fault_of(row: list) -> str | None:
+    invoice, code, _, quantity, moment, price, customer, _ = row
+    no_timestamp = fails(datetime.strptime, moment, "%Y-%m-%d %H:%M:%S")
+    faults = {
+        "invoice_number_missing": not (invoice or "").strip(),
+        "stock_code_missing": not (code or "").strip(),
+        "quantity_not_an_integer": fails(int, quantity),
+        "invoice_date_not_a_timestamp": no_timestamp,
+        "invoice_date_out_of_range": not no_timestamp and not "2009" <= moment[:4] <= "2030",
+        "unit_price_not_a_number": fails(Decimal, price),
+        "customer_id_not_an_integer": bool(customer) and whole_number(customer) is None,
+    }
+    found = [name for name, failed in faults.items() if failed]
+    assert len(found) <= 1, "each unusable row has one fault, so that no order of checks matters"
+    return found[0] if found else None
+
+
+def line_type_of(invoice: str, code: str, quantity: int, price: Decimal, customer: int | None) -> str:
+    if invoice.startswith("A") or code == "B":
+        return "bad_debt"
+    if code in SPECIAL_TYPES:
+        return SPECIAL_TYPES[code]
+    if re.fullmatch(r"GIFT(_0001_\d\d)?", code):
+        return "voucher"
+    if invoice.startswith("C"):
+        return "return"
+    if price == 0:
+        return "sample" if quantity > 0 and customer is not None else "stock_adjustment"
+    return "return" if quantity < 0 else "sale"
+
+
+def parse(row: list) -> dict[str, Any]:
+    invoice, code, text, quantity, moment, price, customer, country = row
+    line = {
+        "invoice": invoice.strip(),
+        "code": code.strip().upper(),
+        "text": (text or "").strip().replace("nan", "") or None,
+        "quantity": int(quantity),
+        "moment": moment,
+        "price": Decimal(price),
+        "customer": whole_number(customer),
+        "country": country.strip().lower(),
+    }
+    kind = line_type_of(*(line[name] for name in ("invoice", "code", "quantity", "price", "customer")))
+    return line | {"type": kind, "net": line["quantity"] * line["price"]}
+
+
+def read(folder: Path) -> Reading:
+    reading = Reading()
+    files = []
+    for path in sorted(folder.glob("*.parquet")):
+        frame = pl.read_parquet(path)
+        assert frame.columns == PARQUET_COLUMNS
+        rows = [[None if value is None else str(value) for value in row] for row in frame.iter_rows()]
+        files.append((path.name, rows))
+    for path in sorted((folder / "daily").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == CSV_COLUMNS
+        files.append((f"daily/{path.name}", rows))
+    invoices: dict[str, list] = {}
+    for name, rows in files:
+        reading.rows_by_file[name] = len(rows)
+        good = defaultdict(list)
+        for row in rows:
+            fault = fault_of(row)
+            if fault:
+                reading.reasons[fault] += 1
+            else:
+                line = parse(row)
+                good[line["invoice"]].append(line)
+        for invoice in good.keys() & invoices.keys():
+            reading.superseded += len(invoices[invoice])
+            reading.deliveries[invoice] = (invoices[invoice], good[invoice])
+        invoices |= good
+    reading.lines = [line for lines in invoices.values() for line in lines]
+    return reading
+
+
+def money(amounts: Any) -> str:
+    return f"{sum(amounts, Decimal(0)):.4f}"
+
+
+def assert_agree(reading: Reading, truth: dict[str, Any]) -> None:
+    gold = truth["fct_sales"]
+    assert reading.rows_by_file == truth["raw"]["rows_by_file"]
+    assert reading.reasons == {name: count for name, count in truth["quarantined"]["by_reason"].items() if count}
+    assert reading.superseded == truth["overlap"]["superseded_lines"]
+    assert len(reading.deliveries) == truth["overlap"]["invoices"]
+    assert len(reading.lines) == gold["lines"]
+    assert money(line["net"] for line in reading.lines) == gold["net_amount"]
+    by_type = defaultdict(list)
+    for line in reading.lines:
+        by_type[line["type"]].append(line)
+    assert {
+        name: {
+            "lines": len(lines),
+            "quantity": sum(line["quantity"] for line in lines),
+            "net_amount": money(line["net"] for line in lines),
+        }
+        for name, lines in by_type.items()
+    } == {name: sums for name, sums in gold["by_line_type"].items() if sums["lines"]}
+
+
+@dataclass
+class Sample:
+    """One run, read once, for the tests that only look."""
+
+    folder: Path
+    truth: dict[str, Any]
+    reading: Reading
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Sample:
+    folder = tmp_path_factory.mktemp("generate") / "sample"
+    truth = make(folder, "--rows", 30_000, "--seed", 7, "--months", 6, "--unusable-share", 0.004)
+    return Sample(folder, truth, read(folder))
+
+
+def test_same_seed_makes_same_bytes(tmp_path):
+    """A failing test is only worth something if its data can be made again."""
+    make(tmp_path / "a", "--rows", 5_000, "--seed", 3, "--months", 2)
+    make(tmp_path / "b", "--rows", 5_000, "--seed", 3, "--months", 2)
+    assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "b")
+
+
+def test_other_seed_makes_other_data(tmp_path):
+    """A seed that changes nothing would let every run test one data set."""
+    first = make(tmp_path / "a", "--rows", 500, "--seed", 1)
+    second = make(tmp_path / "b", "--rows", 500, "--seed", 2)
+    assert first["fct_sales"]["net_amount"] != second["fct_sales"]["net_amount"]
+
+
+def test_bytes_do_not_depend_on_cores(tmp_path):
+    """A run on a laptop and a run in CI must be comparable by checksum."""
+    for threads in ("1", "3"):
+        command = [sys.executable, "-m", "scripts.generate", "--rows", "4000", "--months", "2", "--out"]
+        command.append(str(tmp_path / threads))
+        subprocess.run(command, cwd=PROJECT_ROOT, env=os.environ | {"POLARS_MAX_THREADS": threads}, check=True)
+    assert fingerprint(tmp_path / "1") == fingerprint(tmp_path / "3")
+
+
+def test_bytes_do_not_depend_on_pieces(tmp_path, monkeypatch):
+    """How much is held in memory before it is written is no part of the data."""
+    make(tmp_path / "one", "--rows", 8_000, "--months", 2)
+    monkeypatch.setattr(writing, "ROWS_IN_A_PIECE", 500)
+    make(tmp_path / "many", "--rows", 8_000, "--months", 2)
+    assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "many")
+
+
+def test_several_shifts_a_day_keep_the_truth(tmp_path, monkeypatch):
+    """Runs of tens of millions of rows make a day in shifts: invoices and truth must not care."""
+    monkeypatch.setattr(plan, "ROWS_IN_A_SHIFT", 25)
+    truth = make(tmp_path / "out", "--rows", 4_000, "--months", 2, "--unusable-share", 0.01)
+    assert_agree(read(tmp_path / "out"), truth)
+
+
+def test_files_hold_what_truth_says(sample):
+    """The whole point: a plain reader of the files comes to the numbers of the truth."""
+    assert_agree(sample.reading, sample.truth)
+
+
+def test_truth_adds_up(sample):
+    """Every row is in gold, superseded or quarantined, and every split of gold sums to the total."""
+    truth, gold = sample.truth, sample.truth["fct_sales"]
+    assert truth["raw"]["rows"] == truth["made_with"]["rows"] == sum(truth["raw"]["rows_by_file"].values())
+    assert truth["raw"]["rows"] == gold["lines"] + truth["overlap"]["superseded_lines"] + truth["quarantined"]["lines"]
+    types = gold["by_line_type"].values()
+    assert sum(kind["lines"] for kind in types) == gold["lines"]
+    assert sum(kind["quantity"] for kind in types) == gold["quantity"]
+    for split in (
+        [kind["net_amount"] for kind in types],
+        gold["net_amount_by_country"].values(),
+        gold["net_amount_by_month"].values(),
+    ):
+        assert money(Decimal(amount) for amount in split) == gold["net_amount"]
+
+
+def test_counts_of_gold(sample):
+    """Counts that no sum over line types would catch."""
+    lines, gold = sample.reading.lines, sample.truth["fct_sales"]
+    assert len({line["invoice"] for line in lines}) == gold["invoices"]
+    assert sum(line["invoice"].startswith("C") for line in lines) == gold["cancellation_lines"]
+    assert len({line["invoice"] for line in lines if line["invoice"][0] == "C"}) == gold["cancellation_invoices"]
+    assert sum(line["customer"] is None for line in lines) == gold["lines_without_customer"]
+    assert len({line["code"] for line in lines}) == sample.truth["products"]["distinct_stock_codes"]
+    assert len({line["customer"] for line in lines} - {None}) == sample.truth["customers"]["distinct"]
+
+
+@pytest.mark.parametrize(
+    ("key", "name_of"),
+    [
+        ("net_amount_by_country", lambda line: line["country"]),
+        ("net_amount_by_month", lambda line: line["moment"][:7]),
+    ],
+)
+def test_money_by_country_and_month(sample, key, name_of):
+    """Money may be right in total and still be in the wrong place."""
+    found = defaultdict(Decimal)
+    for line in sample.reading.lines:
+        found[name_of(line)] += line["net"]
+    told = {name.lower(): amount for name, amount in sample.truth["fct_sales"][key].items()}
+    assert {name: money([amount]) for name, amount in found.items()} == told
+
+
+def test_overlapping_deliveries_agree(sample):
+    """The halves deliver the same lines: if not, gold would depend on which landed last."""
+    deliveries = sample.reading.deliveries.values()
+    plain = [[[tuple(line.items()) for line in lines] for lines in pair] for pair in deliveries]
+    assert all(Counter(first) == Counter(second) for first, second in plain)
+    assert any(first != second for first, second in plain), "some invoices list their lines in another order"
+
+
+def test_customers_who_move(sample):
+    """History is tested against these dates: each must be the day of an invoice from the new country."""
+    days = defaultdict(dict)
+    for line in sorted(sample.reading.lines, key=lambda line: (line["moment"], line["invoice"])):
+        days[line["customer"]][line["moment"][:10]] = line["country"]
+    found = []
+    for customer, countries in days.items():
+        if customer is None or len(set(countries.values())) == 1:
+            continue
+        last = None
+        for day, country in sorted(countries.items()):
+            if country != last:
+                found.append((customer, country, day))
+            last = country
+    told = [
+        (version["customer_id"], version["country"].lower(), version["valid_from"])
+        for version in sample.truth["customers"]["country_versions"]
+    ]
+    assert sorted(found) == sorted(told)
+    assert sample.truth["customers"]["moved"] == len({customer for customer, _, _ in found}) > 0
+
+
+def test_renamed_products(sample):
+    """A description is the usual one of a month: exactly the products told of change theirs."""
+    sold = defaultdict(Counter)
+    for line in sample.reading.lines:
+        if line["type"] == "sale":
+            sold[line["code"], line["moment"][:7]][line["text"]] += 1
+    names = defaultdict(dict)
+    for (code, month), counts in sorted(sold.items()):
+        (usual, most), *others = counts.most_common()
+        assert all(count < most for _, count in others), "no month may be undecided"
+        names[code].setdefault(usual, month)
+    found = {code: (tuple(by_name), list(by_name.values())[-1]) for code, by_name in names.items() if len(by_name) > 1}
+    told = {
+        product["stock_code"]: (
+            (product["old_description"], product["new_description"]),
+            product["first_month_under_new"],
+        )
+        for product in sample.truth["products"]["renamed_products"]
+    }
+    assert found == told
+    assert len(told) == sample.truth["products"]["renamed"] > 0
+
+
+def test_unusable_rows_are_in_whole_invoices(sample):
+    """A spoilt row must cost gold no invoice: its neighbours stay, and the overlap has none."""
+    assert set(sample.truth["quarantined"]["by_reason"]) == set(sample.reading.reasons)
+    assert sample.truth["quarantined"]["lines"] == 120
+    in_both = {lines[0]["moment"][:10] for _, lines in sample.reading.deliveries.values()}
+    for day in in_both:
+        frame = pl.read_csv(sample.folder / "daily" / f"{day}.csv", infer_schema=False)
+        assert not any(fault_of(row) for row in frame.iter_rows())
+
+
+def test_every_oddity_is_there(sample):
+    """A sample without the oddities of the real data tests nothing but the easy part."""
+    gold = sample.truth["fct_sales"]
+    assert all(kind["lines"] for kind in gold["by_line_type"].values())
+    assert 0.18 < gold["lines_without_customer"] / gold["lines"] < 0.28
+    moments = defaultdict(set)
+    for line in sample.reading.lines:
+        moments[line["invoice"]].add(line["moment"])
+    assert any(len(times) > 1 for times in moments.values())
+    raw = pl.concat([pl.read_csv(path, infer_schema=False) for path in (sample.folder / "daily").glob("*.csv")])
+    for column in ("StockCode", "Country"):
+        values = raw[column].drop_nulls().unique().to_list()
+        assert any(value != value.strip() for value in values)
+        assert any(value.islower() for value in values)
+    assert raw.is_duplicated().any()
+    older = pl.read_parquet(next(sample.folder.glob("*.parquet")))
+    assert (older["Description"] == "nan").any()
+    assert older["Description"].is_null().any()
+
+
+def test_most_returns_belong_to_an_order(sample):
+    """Returns are joined to what was sold: a return out of nowhere is the exception."""
+    sold = {(line["customer"], line["code"]) for line in sample.reading.lines if line["type"] == "sale"}
+    back = [line for line in sample.reading.lines if line["type"] == "return" and line["customer"] is not None]
+    assert sum((line["customer"], line["code"]) in sold for line in back) > 0.7 * len(back)
+
+
+def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
+    """Calendar marts rely on the gaps of the real calendar."""
+    for day in {line["moment"][:10] for line in sample.reading.lines}:
+        moment = datetime.strptime(day, "%Y-%m-%d")
+        assert moment.weekday() != 5
+        assert "01-03" < day[5:] < "12-24"
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 300), seed=st.integers(0, 2**64), share=st.sampled_from([0.0, 0.05, 0.2]))
+def test_any_small_run_is_exact(tmp_path, rows, seed, share):
+    """Small runs are where rounding, empty halves and missing kinds go wrong."""
+    out = tmp_path / "out"
+    truth = make(out, "--rows", rows, "--seed", seed, "--unusable-share", share, "--overwrite")
+    assert truth["raw"]["rows"] == rows
+    assert_agree(read(out), truth)
+
+
+@pytest.mark.parametrize(
+    ("start", "months"), [("2010-06-17", 1), ("2010-12-20", 1), ("2009-12-24", 2), ("2030-01-01", 12)]
+)
+def test_any_span_is_exact(tmp_path, start, months):
+    """Spans that begin in the middle of a month, or in the holidays, have halves too."""
+    truth = make(tmp_path / "out", "--rows", 500, "--start", start, "--months", months)
+    assert truth["raw"]["rows"] == 500
+    assert_agree(read(tmp_path / "out"), truth)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--rows", 0),
+        ("--rows", -5),
+        ("--rows", 10**12),
+        ("--rows", 5, "--seed", -1),
+        ("--rows", 5, "--months", 0),
+        ("--rows", 5, "--months", 10**9),
+        ("--rows", 5, "--start", "1999-01-01"),
+        ("--rows", 5, "--start", "2030-06-01"),
+        ("--rows", 5, "--start", "2010-12-25", "--months", 1),
+        ("--rows", 5, "--unusable-share", "nan"),
+        ("--rows", 5, "--unusable-share", 0.9),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(tmp_path, arguments):
+    """A value out of range is the user's to correct: one line, no traceback, nothing written."""
+    result = run("--out", tmp_path / "out", *arguments)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_usage_is_exit_two(tmp_path):
+    """Scripts tell a wrong call from a failed run by the exit code."""
+    assert run("--rows", "many", "--out", tmp_path / "out").exit_code == 2
+
+
+def test_full_folder_is_refused(tmp_path):
+    """Nobody loses files by naming the wrong folder, not even with --overwrite."""
+    (tmp_path / "precious.txt").write_text("mine")
+    for flags in ((), ("--overwrite",)):
+        result = run("--rows", 5, "--out", tmp_path, *flags)
+        assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_overwrite_replaces_the_whole_folder(tmp_path):
+    """Days of an earlier, longer run must not stay among the new ones."""
+    make(tmp_path / "out", "--rows", 500)
+    truth = make(tmp_path / "out", "--rows", 60, "--overwrite")
+    assert set(fingerprint(tmp_path / "out")) == {*truth["raw"]["rows_by_file"], "truth.json"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_unwritable_place_is_refused(tmp_path):
+    """A path through a file cannot be made: one line says so."""
+    (tmp_path / "file").write_text("")
+    result = run("--rows", 5, "--out", tmp_path / "file" / "out")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+
+
+@pytest.mark.parametrize("limit", [120_000, 30_000])
+def test_full_disk_leaves_nothing(tmp_path, limit):
+    """A half-written delivery would land as a whole one. A limit on file size stands for the full disk."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        "from scripts.generate.__main__ import generate; generate(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "--rows", "40000", "--months", "2", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_run_leaves_no_folder(tmp_path, number):
+    """The folder appears when all is in it; the next run clears away what a kill left."""
+    out, partial = tmp_path / "out", tmp_path / ".out.partial"
+    command = [sys.executable, "-m", "scripts.generate", "--rows", "30000000", "--out", str(out)]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL) as process:
+        while not (partial / "daily").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+    assert not out.exists()
+    assert partial.exists() == (number == signal.SIGKILL)
+    make(out, "--rows", 50)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
