@@ -10,6 +10,7 @@ from scripts.paths import socket_dir
 
 LOCAL_DATABASE = "retail"
 LOCAL_USER = "postgres"
+PORT = "5432"
 REMOTE_TARGETS = ("ci", "dev", "prod")
 REQUIRED_VARIABLES = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
 
@@ -17,6 +18,36 @@ REQUIRED_VARIABLES = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
 def target_name() -> str:
     """Return the target in use: `DBT_TARGET`, else `local`."""
     return os.environ.get("DBT_TARGET") or "local"
+
+
+def libpq_environment(target: str | None = None) -> dict[str, str]:
+    """Return the environment variables that make libpq connect to a target (PostgreSQL manual, 32.15).
+
+    All five are always there, so that one set for another server cannot slip in.
+
+    Args:
+        target: a target of `profiles.yml`; the one in use when omitted.
+
+    Raises:
+        Refusal: the target is unknown, or an environment variable that it needs is not set.
+    """
+    target = target or target_name()
+    if target == "local":
+        return {
+            "PGHOST": str(socket_dir()),
+            "PGPORT": PORT,
+            "PGUSER": LOCAL_USER,
+            "PGPASSWORD": "",
+            "PGDATABASE": LOCAL_DATABASE,
+        }
+    if target not in REMOTE_TARGETS:
+        known = ", ".join(("local", *REMOTE_TARGETS))
+        raise Refusal(f"target {target!r} is not in profiles.yml: set DBT_TARGET to one of {known}.")
+    missing = [name for name in REQUIRED_VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise Refusal(f"target {target!r} needs {', '.join(missing)}: export it, or leave DBT_TARGET unset for local.")
+    given = {name: os.environ[name] for name in REQUIRED_VARIABLES}
+    return given | {"PGPORT": os.environ.get("PGPORT") or PORT}
 
 
 def url(target: str | None = None) -> str:
@@ -28,19 +59,9 @@ def url(target: str | None = None) -> str:
     Raises:
         Refusal: the target is unknown, or an environment variable that it needs is not set.
     """
-    target = target or target_name()
-    if target == "local":
-        return f"postgresql://{LOCAL_USER}@/{LOCAL_DATABASE}?host={quote(str(socket_dir()), safe='')}"
-    if target not in REMOTE_TARGETS:
-        known = ", ".join(("local", *REMOTE_TARGETS))
-        raise Refusal(f"target {target!r} is not in profiles.yml: set DBT_TARGET to one of {known}.")
-    missing = [name for name in REQUIRED_VARIABLES if not os.environ.get(name)]
-    if missing:
-        raise Refusal(f"target {target!r} needs {', '.join(missing)}: export it, or leave DBT_TARGET unset for local.")
-    host, user, password, database = (os.environ[name] for name in REQUIRED_VARIABLES)
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    port = os.environ.get("PGPORT") or "5432"
-    return f"postgresql://{login}@/{quote(database, safe='')}?host={quote(host, safe='')}&port={port}"
+    given = {name: quote(value, safe="") for name, value in libpq_environment(target).items()}
+    login = f"{given['PGUSER']}:{given['PGPASSWORD']}".rstrip(":")
+    return f"postgresql://{login}@/{given['PGDATABASE']}?host={given['PGHOST']}&port={given['PGPORT']}"
 
 
 def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.Connection:
@@ -58,7 +79,5 @@ def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.C
         return psycopg.connect(url(name), autocommit=autocommit, connect_timeout=10)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
-        remedy = (
-            "start it with `python -m scripts.warehouse start`" if name == "local" else "check the PG* variables"
-        )
+        remedy = "start it with `python -m scripts.warehouse start`" if name == "local" else "check the PG* variables"
         raise Refusal(f"cannot connect to target {name!r}: {reason}; {remedy}.") from error
