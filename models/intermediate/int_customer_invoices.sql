@@ -1,0 +1,26 @@
+with
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+
+),
+
+final as (
+
+    select
+        customer_id,
+        invoice_number,
+        invoiced_on,
+        country_name,
+
+        max(invoiced_at) as last_invoiced_at,
+        bool_or(line_type = 'sale') as is_purchase,
+        coalesce(sum(net_amount) filter (where line_type in ('sale', 'return')), 0) as merchandise_amount
+    from lines
+    where customer_id is not null
+    group by customer_id, invoice_number, invoiced_on, country_name
+
+)
+
+select * from final

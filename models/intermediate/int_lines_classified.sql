@@ -1,0 +1,104 @@
+with
+
+lines as (
+
+    select * from {{ ref('stg_retail__transactions') }}
+
+),
+
+supplied as (
+
+    select * from {{ ref('int_invoices_supplied') }}
+
+),
+
+product_classes as (
+
+    select * from {{ ref('product_classes') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
+current_lines as (
+
+    select lines.*
+    from lines
+    inner join supplied
+        on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
+    where lines.is_usable
+
+),
+
+resolved as (
+
+    select
+        current_lines.*,
+        coalesce(countries.country_name, initcap(current_lines.country_text), 'Unknown') as country_name,
+        coalesce(product_classes.product_class, 'merchandise') as product_class,
+        current_lines.invoice_number like 'C%' as is_cancellation
+    from current_lines
+    left join countries on lower(current_lines.country_text) = lower(countries.country_name)
+    left join product_classes
+        on {{ stock_code_family('current_lines.stock_code') }} = product_classes.stock_code
+
+),
+
+classified as (
+
+    select
+        *,
+        case
+            when invoice_number like 'A%' then 'bad_debt'
+            when product_class <> 'merchandise' then product_class
+            when is_cancellation then 'return'
+            when unit_price = 0 and quantity > 0 and customer_id is not null then 'sample'
+            when unit_price = 0 then 'stock_adjustment'
+            when quantity < 0 then 'return'
+            else 'sale'
+        end as line_type
+    from resolved
+
+),
+
+final as (
+
+    select
+        invoice_number,
+        -- an order of content, not of place: deliveries hold the same invoice with its lines in different order
+        row_number() over (
+            partition by invoice_number
+            order by
+                stock_code collate "C",
+                quantity,
+                unit_price,
+                description collate "C",
+                invoiced_at,
+                customer_id,
+                country_name collate "C"
+        )::integer as line_number,
+
+        invoiced_at,
+        invoiced_at::date as invoiced_on,
+        stock_code,
+        description,
+        customer_id,
+        country_name,
+        line_type,
+        is_cancellation,
+
+        quantity,
+        unit_price,
+        quantity * unit_price as net_amount,
+
+        file_id,
+        file_line
+    from classified
+
+)
+
+select * from final

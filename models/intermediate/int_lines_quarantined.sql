@@ -1,0 +1,69 @@
+{{ config(alias='quarantined_lines') }}
+
+with
+
+lines as (
+
+    select * from {{ ref('stg_retail__transactions') }}
+
+),
+
+supplied as (
+
+    select * from {{ ref('int_invoices_supplied') }}
+
+),
+
+delivered_lines as (
+
+    select * from {{ source('retail', 'transactions') }}
+
+),
+
+landed_files as (
+
+    select * from {{ source('retail', 'landed_files') }}
+
+),
+
+unusable as (
+
+    select
+        lines.file_id,
+        lines.file_line,
+        lines.quarantine_reasons
+    from lines
+    left join supplied on lines.invoice_number = supplied.invoice_number
+    where
+        not lines.is_usable
+        -- a line of a delivery that a later one has replaced is superseded, not quarantined
+        and (lines.invoice_number is null or lines.file_id = supplied.file_id)
+
+),
+
+final as (
+
+    select
+        unusable.file_id,
+        unusable.file_line,
+        landed_files.name as file_name,
+        unusable.quarantine_reasons,
+
+        delivered_lines.invoice,
+        delivered_lines.stock_code,
+        delivered_lines.description,
+        delivered_lines.quantity,
+        delivered_lines.invoice_date,
+        delivered_lines.unit_price,
+        delivered_lines.customer_id,
+        delivered_lines.country,
+
+        landed_files.landed_at as first_seen_at
+    from unusable
+    inner join delivered_lines
+        on unusable.file_id = delivered_lines._file_id and unusable.file_line = delivered_lines._line
+    inner join landed_files on unusable.file_id = landed_files.file_id
+
+)
+
+select * from final

@@ -1,0 +1,78 @@
+with
+
+sales as (
+
+    select * from {{ ref('fct_sales') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('dim_country') }}
+
+),
+
+dates as (
+
+    select * from {{ ref('dim_date') }}
+
+),
+
+invoices as (
+
+    -- to the grain of invoices first: counting distinct invoices and customers among a million lines takes a sort
+    select
+        date_key,
+        country_key,
+        invoice_number,
+        customer_key,
+        bool_or(line_type = 'sale') as is_order,
+        coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units,
+        coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as gross_amount,
+        coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as returns_amount,
+        coalesce(sum(net_amount) filter (where line_type not in ('sale', 'return')), 0) as other_amount,
+        sum(net_amount) as net_amount
+    from sales
+    group by date_key, country_key, invoice_number, customer_key
+
+),
+
+days as (
+
+    select
+        date_key,
+        country_key,
+        count(distinct invoice_number) filter (where is_order)::integer as orders,
+        count(distinct customer_key) filter (where is_order and customer_key <> -1)::integer as customers,
+        sum(units)::bigint as units,
+        sum(gross_amount) as gross_amount,
+        sum(returns_amount) as returns_amount,
+        sum(other_amount) as other_amount,
+        sum(net_amount) as net_amount
+    from invoices
+    group by date_key, country_key
+
+),
+
+final as (
+
+    select
+        days.date_key,
+        days.country_key,
+        dates.date_day,
+        countries.country_name,
+
+        days.orders,
+        days.customers,
+        days.units,
+        days.gross_amount,
+        days.returns_amount,
+        days.other_amount,
+        days.net_amount
+    from days
+    inner join dates on days.date_key = dates.date_key
+    inner join countries on days.country_key = countries.country_key
+
+)
+
+select * from final

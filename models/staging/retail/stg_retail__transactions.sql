@@ -1,0 +1,97 @@
+with
+
+delivered_lines as (
+
+    select * from {{ source('retail', 'transactions') }}
+
+),
+
+cleaned as (
+
+    select
+        _file_id as file_id,
+        _line as file_line,
+        upper({{ clean_text('invoice') }}) as invoice_number,
+        upper({{ clean_text('stock_code') }}) as stock_code,
+        nullif({{ clean_text('description') }}, 'nan') as description,
+        {{ clean_text('quantity') }} as quantity_text,
+        {{ clean_text('invoice_date') }} as invoice_date_text,
+        {{ clean_text('unit_price') }} as unit_price_text,
+        {{ clean_text('customer_id') }} as customer_id_text,
+        {{ clean_text('country') }} as country_text
+    from delivered_lines
+    {{ compute_once() }}
+
+),
+
+typed as (
+
+    select
+        *,
+        {{ safe_integer('quantity_text') }} as quantity,
+        {{ safe_timestamp('invoice_date_text') }} as invoiced_at,
+        {{ safe_decimal('unit_price_text', 12, 4) }} as unit_price,
+        {{ safe_integer('customer_id_text') }} as customer_id
+    from cleaned
+    {{ compute_once() }}
+
+),
+
+ruled as (
+
+    select
+        *,
+        invoice_number is null as is_invoice_number_missing,
+        stock_code is null as is_stock_code_missing,
+        quantity is null as is_quantity_untypable,
+        invoiced_at is null as is_invoice_date_untypable,
+        coalesce(
+            invoiced_at < '{{ var("calendar_start") }}'::date or invoiced_at >= '{{ var("calendar_end") }}'::date + 1,
+            false
+        ) as is_invoice_date_out_of_range,
+        unit_price is null as is_unit_price_untypable,
+        customer_id is null and customer_id_text is not null as is_customer_id_untypable
+    from typed
+
+),
+
+final as (
+
+    select
+        file_id,
+        file_line,
+
+        invoice_number,
+        stock_code,
+        description,
+        invoiced_at,
+        customer_id,
+        country_text,
+
+        quantity,
+        unit_price,
+
+        not (
+            is_invoice_number_missing
+            or is_stock_code_missing
+            or is_quantity_untypable
+            or is_invoice_date_untypable
+            or is_invoice_date_out_of_range
+            or is_unit_price_untypable
+            or is_customer_id_untypable
+        ) as is_usable,
+        concat_ws(
+            ', ',
+            case when is_invoice_number_missing then 'invoice_number_missing' end,
+            case when is_stock_code_missing then 'stock_code_missing' end,
+            case when is_quantity_untypable then 'quantity_not_an_integer' end,
+            case when is_invoice_date_untypable then 'invoice_date_not_a_timestamp' end,
+            case when is_invoice_date_out_of_range then 'invoice_date_out_of_range' end,
+            case when is_unit_price_untypable then 'unit_price_not_a_number' end,
+            case when is_customer_id_untypable then 'customer_id_not_an_integer' end
+        ) as quarantine_reasons
+    from ruled
+
+)
+
+select * from final

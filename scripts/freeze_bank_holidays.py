@@ -1,0 +1,32 @@
+"""Write the seed of bank holidays from the `holidays` library: run it when the calendar is made longer.
+
+The facts are frozen into a seed so that a build needs neither the library nor its version of today.
+"""
+
+import csv
+from pathlib import Path
+
+import click
+import holidays
+
+from scripts.paths import PROJECT_ROOT
+
+SEED = PROJECT_ROOT / "seeds" / "uk_bank_holidays.csv"
+
+
+@click.command()
+@click.option("--first-year", default=2009, show_default=True, help="First year of the calendar.")
+@click.option("--last-year", default=2030, show_default=True, help="Last year of the calendar.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=SEED, help="The file to write.")
+def main(first_year: int, last_year: int, out: Path) -> None:
+    """Freeze the bank holidays of England and Wales into a seed."""
+    days = holidays.country_holidays("GB", subdiv="ENG", years=range(first_year, last_year + 1), language="en_GB")
+    with out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["holiday_date", "holiday_name"])
+        writer.writerows((day.isoformat(), name) for day, name in sorted(days.items()))
+    click.echo(f"{len(days)} bank holidays, {first_year} to {last_year}, written to {out.name}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+-- History is only true if each line shows its customer and product as they were on the day of the line.
+with
+
+sales as (
+
+    select * from {{ ref('fct_sales') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customer') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_product') }}
+
+),
+
+final as (
+
+    select
+        sales.sales_key,
+        sales.invoiced_at,
+        customers.valid_from as customer_valid_from,
+        customers.valid_to as customer_valid_to,
+        products.valid_from as product_valid_from,
+        products.valid_to as product_valid_to
+    from sales
+    inner join customers on sales.customer_key = customers.customer_key
+    inner join products on sales.product_key = products.product_key
+    where
+        sales.invoiced_at < customers.valid_from
+        or sales.invoiced_at >= customers.valid_to
+        or sales.invoiced_at < products.valid_from
+        or sales.invoiced_at >= products.valid_to
+
+)
+
+select * from final

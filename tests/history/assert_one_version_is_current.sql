@@ -1,0 +1,34 @@
+-- "As it is now" is a join on is_current: with none the key would vanish from reports, with two it would double.
+with
+
+versions as (
+
+    select
+        'customer' as dimension,
+        customer_id::text as durable_key,
+        is_current
+    from {{ ref('dim_customer') }}
+
+    union all
+
+    select
+        'product' as dimension,
+        stock_code as durable_key,
+        is_current
+    from {{ ref('dim_product') }}
+
+),
+
+final as (
+
+    select
+        dimension,
+        durable_key,
+        count(*) filter (where is_current) as current_versions
+    from versions
+    group by dimension, durable_key
+    having count(*) filter (where is_current) <> 1
+
+)
+
+select * from final
