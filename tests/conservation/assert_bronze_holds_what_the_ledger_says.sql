@@ -20,12 +20,12 @@ transactions as (
 final as (
 
     select
-        file_id,
+        coalesce(landed_files.file_id, transactions.file_id) as file_id,
         landed_files.name,
         landed_files.rows_loaded,
         transactions.rows_found
     from landed_files
-    full outer join transactions using (file_id)
+    full outer join transactions on landed_files.file_id = transactions.file_id
     where
         (landed_files.source = 'transactions' or landed_files.source is null)
         and coalesce(transactions.rows_found, 0) is distinct from landed_files.rows_loaded

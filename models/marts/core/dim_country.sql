@@ -38,16 +38,16 @@ members as (
 
     -- a country that the seed does not know yet is a member all the same: facts never wait for reference data
     select
-        {{ surrogate_key(['country_name']) }} as country_key,
-        country_name,
-        coalesce(countries.standard_name, country_name) as standard_name,
+        {{ surrogate_key(['coalesce(countries.country_name, delivered.country_name)']) }} as country_key,
+        coalesce(countries.country_name, delivered.country_name) as country_name,
+        coalesce(countries.standard_name, delivered.country_name) as standard_name,
         countries.iso_alpha2,
         countries.iso_alpha3,
         coalesce(countries.region, 'Unknown') as region,
         countries.currency_code,
         countries.region is not null as is_resolved
     from countries
-    full outer join delivered using (country_name)
+    full outer join delivered on countries.country_name = delivered.country_name
 
     union all
 

@@ -65,25 +65,25 @@ final as (
 
     select
         date_key,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
+        null as date_day,
+        null as calendar_year,
+        null as calendar_quarter,
+        null as month_number,
+        null as month_name,
+        null as month_start,
+        null as month_end,
+        null as iso_year,
+        null as iso_week,
+        null as iso_weekday,
+        null as weekday_name,
+        null as day_of_month,
+        null as day_of_year,
+        null as fiscal_year,
+        null as fiscal_quarter,
+        null as fiscal_month,
         is_weekend,
         is_uk_bank_holiday,
-        null
+        null as uk_bank_holiday_name
     from unknown_member
 
 )

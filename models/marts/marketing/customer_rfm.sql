@@ -40,8 +40,8 @@ customer_months as (
     -- closed months only: a score as of a day that has not come yet would change with every delivery
     select
         first_months.customer_id,
-        month_start,
-        (month_start + interval '1 month - 1 day')::date as month_end
+        months.month_start,
+        (months.month_start + interval '1 month - 1 day')::date as month_end
     from first_months
     cross join last_day
     cross join

@@ -71,15 +71,13 @@ final as (
         quantity,
         unit_price,
 
-        not (
-            is_invoice_number_missing
-            or is_stock_code_missing
-            or is_quantity_untypable
-            or is_invoice_date_untypable
-            or is_invoice_date_out_of_range
-            or is_unit_price_untypable
-            or is_customer_id_untypable
-        ) as is_usable,
+        not is_invoice_number_missing
+        and not is_stock_code_missing
+        and not is_quantity_untypable
+        and not is_invoice_date_untypable
+        and not is_invoice_date_out_of_range
+        and not is_unit_price_untypable
+        and not is_customer_id_untypable as is_usable,
         concat_ws(
             ', ',
             case when is_invoice_number_missing then 'invoice_number_missing' end,

@@ -1,0 +1,26 @@
+{% test sequential_values(model, column_name, interval=1, datepart=none, group_by_columns=[]) %}
+
+{%- set partition = 'partition by ' ~ group_by_columns | join(', ') if group_by_columns else '' %}
+
+with steps as (
+
+    select
+        {{ column_name }} as value_found,
+        lag({{ column_name }}) over (
+            {{ partition }}
+            order by {{ column_name }}
+        ) as value_before
+    from {{ model }}
+
+)
+
+select *
+from steps
+{% if datepart -%}
+where cast(value_found as {{ dbt.type_timestamp() }})
+    <> cast({{ dbt.dateadd(datepart, interval, 'value_before') }} as {{ dbt.type_timestamp() }})
+{%- else -%}
+where value_found <> value_before + {{ interval }}
+{%- endif %}
+
+{% endtest %}
