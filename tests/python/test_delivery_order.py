@@ -1,0 +1,103 @@
+"""Files arrive in any order and in any number of builds; gold must not show it."""
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import Database, Sample
+
+from scripts.land import land
+
+# What depends on the order of landing by its nature.
+BOOKKEEPING = {"file_id", "file_line"}
+
+
+def gold(url: str) -> dict[str, list[tuple]]:
+    """Return every row of every relation in gold, bookkeeping aside."""
+    with psycopg.connect(url) as session:
+        relations = session.execute(
+            """
+            select table_name, array_agg(column_name::text order by ordinal_position)
+            from information_schema.columns
+            where table_schema = 'gold'
+            group by table_name
+            """
+        ).fetchall()
+        assert len(relations) >= 8
+        return {
+            name: session.execute(
+                f"select {', '.join(column for column in columns if column not in BOOKKEEPING)} "
+                f"from gold.{name} order by 1, 2, 3".encode()
+            ).fetchall()
+            for name, columns in relations
+        }
+
+
+def build(dbt) -> None:
+    results = dbt("build", "--exclude-resource-type", "unit_test")
+    assert {result.status for result in results.values()} <= {"success", "pass", "no-op"}
+
+
+@pytest.fixture
+def thirds(sample: Sample, tmp_path: Path) -> list[Path]:
+    """Deal the sample's files out to three folders, the latest first."""
+    files = sorted(path for path in sample.folder.rglob("*") if path.suffix in (".csv", ".parquet"))
+    folders = [tmp_path / name for name in ("late", "middle", "early")]
+    for number, file in enumerate(reversed(files)):
+        folder = folders[number * len(folders) // len(files)]
+        folder.mkdir(exist_ok=True)
+        shutil.copy(file, folder / f"{number:04}-{file.name}")
+    return folders
+
+
+def test_gold_is_the_same_in_whatever_order_files_arrive(
+    built: Database, working: Database, dbt, thirds: list[Path]
+) -> None:
+    """A late file is everyday life: landed backwards, a third at a time, gold ends up as if built at once."""
+    for folder in thirds:
+        land([folder], working.url)
+        build(dbt)
+    assert gold(working.url) == gold(built.url)
+
+
+def test_a_second_build_changes_nothing(copy_of_built: Database, dbt, sample: Sample) -> None:
+    """Schedulers run twice; neither gold nor what we knew may move when nothing new came."""
+    history = "select * from history.{} order by dbt_scd_id"
+    snapshots = ("snp_customer_versions", "snp_product_versions")
+
+    def state() -> list:
+        with psycopg.connect(copy_of_built.url) as session:
+            known = [session.execute(history.format(snapshot).encode()).fetchall() for snapshot in snapshots]
+        return [gold(copy_of_built.url), *known]
+
+    before = state()
+    assert not land([sample.folder], copy_of_built.url).of("landed")
+    build(dbt)
+    assert state() == before
+
+
+def test_a_corrected_delivery_replaces_the_invoice(copy_of_built: Database, dbt, tmp_path: Path) -> None:
+    """A correction landed later supplies all lines of its invoice; nothing of the old delivery may stay in gold."""
+    with psycopg.connect(copy_of_built.url) as session:
+        invoice, before = session.execute(
+            "select invoice_number, (select sum(net_amount) from gold.fct_sales) from gold.fct_invoices "
+            "where lines > 2 and not is_cancellation order by invoice_number desc limit 1"
+        ).fetchone()
+        old = session.execute(
+            "select net_amount from gold.fct_invoices where invoice_number = %s", [invoice]
+        ).fetchone()
+    (tmp_path / "correction.csv").write_text(
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+        f"{invoice},85123A,LANTERN,2,2011-03-01 10:00:00,1.25,17850,EIRE\n"
+    )
+    land([tmp_path], copy_of_built.url)
+    build(dbt)
+    with psycopg.connect(copy_of_built.url) as session:
+        lines = session.execute(
+            "select line_number, quantity, net_amount from gold.fct_sales where invoice_number = %s", [invoice]
+        ).fetchall()
+        after = session.execute("select sum(net_amount) from gold.fct_sales").fetchone()
+    assert [(number, quantity, str(amount)) for number, quantity, amount in lines] == [(1, 2, "2.5000")]
+    assert after == (before - old[0] + Decimal("2.5"),)

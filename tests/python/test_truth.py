@@ -1,0 +1,137 @@
+"""The sample, from files to gold, against what the generator meant: it knows each line's fate without our rules."""
+
+import psycopg
+import pytest
+from conftest import Database, Sample
+from psycopg.rows import TupleRow
+
+
+@pytest.fixture(scope="module")
+def gold(built: Database) -> psycopg.Connection[TupleRow]:
+    with psycopg.connect(built.url) as connection:
+        yield connection
+
+
+def test_every_line_that_was_meant_is_in_fct_sales(gold, sample: Sample) -> None:
+    """Totals by the sum of all are the first thing that anybody compares with the till."""
+    truth = sample.truth["fct_sales"]
+    found = gold.execute(
+        """
+        select count(*), count(distinct invoice_number), sum(quantity), sum(net_amount)::text
+        from gold.fct_sales
+        """
+    ).fetchone()
+    assert found == (truth["lines"], truth["invoices"], truth["quantity"], truth["net_amount"])
+
+
+def test_lines_are_of_the_type_that_was_meant(gold, sample: Sample) -> None:
+    """A line of the wrong type is money in the wrong report, though the total is right."""
+    found = {
+        line_type: {"lines": lines, "quantity": quantity, "net_amount": amount}
+        for line_type, lines, quantity, amount in gold.execute(
+            "select line_type, count(*), sum(quantity), sum(net_amount)::text from gold.fct_sales group by line_type"
+        )
+    }
+    meant = sample.truth["fct_sales"]["by_line_type"]
+    assert found == {line_type: totals for line_type, totals in meant.items() if totals["lines"]}
+
+
+def test_unusable_lines_are_in_quarantine_for_their_reason(gold, sample: Sample) -> None:
+    """Whoever has to correct a file needs the true reason, and each reason must be recognised."""
+    found = dict(
+        gold.execute("select quarantine_reasons, count(*) from silver.quarantined_lines group by quarantine_reasons")
+    )
+    assert found == {reason: lines for reason, lines in sample.truth["quarantined"]["by_reason"].items() if lines}
+
+
+def test_superseded_lines_are_those_of_the_overlap(gold, sample: Sample) -> None:
+    """Invoices in both halves count once: what both deliver is in bronze twice and in gold once."""
+    bronze, silver, quarantined = gold.execute(
+        """
+        select
+            (select count(*) from bronze.transactions),
+            (select count(*) from silver.int_lines_classified),
+            (select count(*) from silver.quarantined_lines)
+        """
+    ).fetchone()
+    assert bronze == sample.truth["raw"]["rows"]
+    assert bronze - silver - quarantined == sample.truth["overlap"]["superseded_lines"]
+
+
+def test_cancellations_and_lines_without_customer_are_told_apart(gold, sample: Sample) -> None:
+    """Both are flags that reports filter on, and neither may be lost with the dirt."""
+    truth = sample.truth["fct_sales"]
+    found = gold.execute(
+        """
+        select
+            count(*) filter (where is_cancellation),
+            count(distinct invoice_number) filter (where is_cancellation),
+            count(*) filter (where customer_key = -1)
+        from gold.fct_sales
+        """
+    ).fetchone()
+    assert found == (truth["cancellation_lines"], truth["cancellation_invoices"], truth["lines_without_customer"])
+
+
+def test_money_is_in_the_country_that_was_meant(gold, sample: Sample) -> None:
+    """Spellings of one country must meet in one member, and no two countries in one."""
+    found = dict(gold.execute("select country_name, sum(net_amount)::text from gold.daily_sales group by country_name"))
+    assert found == sample.truth["fct_sales"]["net_amount_by_country"]
+
+
+def test_money_is_in_the_month_that_was_meant(gold, sample: Sample) -> None:
+    """A date read the wrong way round moves money between months."""
+    found = dict(
+        gold.execute(
+            """
+            select to_char(dates.month_start, 'YYYY-MM'), sum(sales.net_amount)::text
+            from gold.fct_sales as sales
+            inner join gold.dim_date as dates on sales.date_key = dates.date_key
+            group by dates.month_start
+            """
+        )
+    )
+    assert found == sample.truth["fct_sales"]["net_amount_by_month"]
+
+
+def test_customers_who_moved_have_the_versions_that_were_meant(gold, sample: Sample) -> None:
+    """History is there to say where a customer lived when he bought."""
+    found = gold.execute(
+        """
+        select customer_id, country_name, valid_from::text
+        from gold.dim_customer
+        where customer_id in (select customer_id from gold.dim_customer group by customer_id having count(*) > 1)
+        order by customer_id, valid_from
+        """
+    ).fetchall()
+    meant = [(v["customer_id"], v["country"], v["valid_from"]) for v in sample.truth["customers"]["country_versions"]]
+    assert found == sorted(meant, key=lambda version: (version[0], version[2]))
+
+
+def test_every_customer_and_product_has_a_member(gold, sample: Sample) -> None:
+    """A spelling taken for another product, or two products taken for one, shows in the number of durable keys."""
+    found = gold.execute(
+        """
+        select
+            (select count(distinct customer_id) from gold.dim_customer),
+            (select count(distinct stock_code) from gold.dim_product)
+        """
+    ).fetchone()
+    assert found == (sample.truth["customers"]["distinct"], sample.truth["products"]["distinct_stock_codes"])
+
+
+def test_renamed_products_change_in_the_month_that_was_meant(gold, sample: Sample) -> None:
+    """A rename must start a version in its month, and misspelt minorities must not."""
+    renamed = sample.truth["products"]["renamed_products"]
+    found = gold.execute(
+        """
+        select stock_code, to_char(valid_from, 'YYYY-MM'), description
+        from (
+            select *, row_number() over (partition by stock_code order by valid_from) as version
+            from gold.dim_product
+        ) as versions
+        where version > 1
+        """
+    ).fetchall()
+    meant = {(p["stock_code"], p["first_month_under_new"], p["new_description"]) for p in renamed}
+    assert set(found) == meant
