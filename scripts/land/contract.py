@@ -1,0 +1,246 @@
+"""The contract of the raw deliveries: `models/staging/retail/_retail__sources.yml`, read and checked.
+
+dbt reads the same file as a source. What the loader needs beyond that is under `config.meta`, and there every
+unknown key is an error, because a misspelt key would otherwise mean nothing and do nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT
+
+CONTRACT = PROJECT_ROOT / "models" / "staging" / "retail" / "_retail__sources.yml"
+
+# What the loader adds to every delivered row.
+FILE_ID, LINE = "_file_id", "_line"
+LINEAGE = {FILE_ID: "integer", LINE: "integer"}
+LEDGER_TABLES = ("landed_files", "rejected_rows")
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Location = tuple[int | str, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Open(BaseModel):
+    """A level of the file that belongs to dbt, where other keys are dbt's business."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class _ColumnMeta(_Strict):
+    spellings: list[Text] = []
+    required: bool = False
+
+
+class _ColumnConfig(_Open):
+    meta: _ColumnMeta = _ColumnMeta()
+
+
+class _Column(_Open):
+    name: Name
+    description: Text
+    data_type: Text
+    config: _ColumnConfig = _ColumnConfig()
+
+
+class _Landing(_Strict):
+    formats: Annotated[list[Literal["csv", "parquet"]], Field(min_length=1)]
+
+
+class _TableMeta(_Strict):
+    landing: _Landing | None = None
+
+
+class _TableConfig(_Open):
+    meta: _TableMeta = _TableMeta()
+
+
+class _Table(_Open):
+    name: Name
+    description: Text
+    config: _TableConfig = _TableConfig()
+    columns: list[_Column] = []
+
+
+class _Source(_Open):
+    name: str
+    # The ledger lives in bronze.sql, so the tables that it tells of live there as well.
+    schema_: Annotated[Literal["bronze"], Field(alias="schema")]
+    tables: list[_Table]
+
+
+class _File(_Open):
+    sources: Annotated[list[_Source], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A delivered column: its name in the table and the headers that mean it."""
+
+    name: str
+    spellings: tuple[str, ...]
+    required: bool
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A table that takes files."""
+
+    table: str
+    formats: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What may be landed, and the descriptions that become comments in the database."""
+
+    schema: str
+    landings: tuple[Landing, ...]
+    # (table, column) -> description; the column of a table's own description is None.
+    descriptions: Mapping[tuple[str, str | None], str]
+
+
+def plain(header: str) -> str:
+    """Return a header as it is compared: without blanks, underscores and case."""
+    return re.sub(r"[\s_]+", "", header).casefold()
+
+
+def read_contract(path: Path = CONTRACT) -> Contract:
+    """Read and check the contract.
+
+    Args:
+        path: the sources file of dbt.
+
+    Raises:
+        Refusal: the file cannot be read or breaks a rule; the message names the line and the key.
+    """
+    tree = _parse(path)
+    try:
+        file = _File.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _problem(path, tree, tuple(first["loc"]), _wording(first), more=error.error_count() - 1) from None
+    for location, complaint in _complaints(file):
+        raise _problem(path, tree, location, complaint)
+    tables = [table for source in file.sources for table in source.tables]
+    return Contract(
+        schema=file.sources[0].schema_,
+        landings=tuple(_landing(table) for table in tables if table.config.meta.landing),
+        descriptions=_descriptions(tables),
+    )
+
+
+def _parse(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is validated
+    try:
+        return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refusal(f"the contract {_shown(path)} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Refusal(f"the contract {_shown(path)} is not UTF-8: {error}.") from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Refusal(f"{_shown(path)}:{line}: not valid YAML: {error.problem}.") from error
+    except YAMLError as error:
+        raise Refusal(f"{_shown(path)}: not valid YAML: {' '.join(str(error).split())}.") from error
+
+
+def _landing(table: _Table) -> Landing:
+    landing = table.config.meta.landing
+    assert landing is not None
+    columns = [
+        Column(column.name, (*column.config.meta.spellings, column.name), column.config.meta.required)
+        for column in table.columns
+        if column.name not in LINEAGE
+    ]
+    return Landing(table.name, tuple(landing.formats), tuple(columns))
+
+
+def _descriptions(tables: Sequence[_Table]) -> dict[tuple[str, str | None], str]:
+    found: dict[tuple[str, str | None], str] = {}
+    for table in tables:
+        found[table.name, None] = table.description
+        for column in table.columns:
+            found[table.name, column.name] = column.description
+    return found
+
+
+def _complaints(file: _File) -> list[tuple[Location, str]]:
+    """Check what spans several keys: each complaint with the place it is about."""
+    found: list[tuple[Location, str]] = []
+    seen: set[str] = set()
+    for s, source in enumerate(file.sources):
+        for t, table in enumerate(source.tables):
+            here: Location = ("sources", s, "tables", t)
+            if table.name in seen:
+                found.append(((*here, "name"), f"a second table of the name {table.name!r}"))
+            seen.add(table.name)
+            if table.config.meta.landing:
+                found += _landing_complaints(table, here)
+            elif table.name not in LEDGER_TABLES:
+                found.append((here, "takes no files (config.meta.landing), and is no table of the ledger"))
+    return found
+
+
+def _landing_complaints(table: _Table, here: Location) -> list[tuple[Location, str]]:
+    found: list[tuple[Location, str]] = []
+    owner: dict[str, str] = {}
+    for c, column in enumerate(table.columns):
+        place: Location = (*here, "columns", c)
+        wanted = LINEAGE.get(column.name, "text")
+        if column.data_type != wanted:
+            found.append(((*place, "data_type"), f"must be {wanted}: what is delivered is landed as it is"))
+        if column.name in LINEAGE:
+            continue
+        for spelling in (column.name, *column.config.meta.spellings):
+            other = owner.setdefault(plain(spelling), column.name)
+            if other != column.name:
+                found.append((place, f"the spelling {spelling!r} already means {other!r}"))
+    names = {column.name for column in table.columns}
+    found += [((*here, "columns"), f"lacks the column {name!r}") for name in LINEAGE if name not in names]
+    if not any(column.config.meta.required for column in table.columns):
+        found.append(((*here, "columns"), "requires no column, so any file would fit"))
+    return found
+
+
+def _wording(error: Mapping[str, Any]) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "missing"
+        case _:
+            return f"{error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+
+
+def _problem(path: Path, tree: Any, location: Location, complaint: str, more: int = 0) -> Refusal:  # noqa: ANN401
+    """Tell a complaint with the line of the file, and with names in place of list positions."""
+    node, line, words = tree, 1, []
+    for key in location:
+        try:
+            # Both CommentedMap and CommentedSeq keep where each entry begins.
+            line = node.lc.data[key][0] + 1
+            node = node[key]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            node = None
+        named = node.get("name") if isinstance(key, int) and isinstance(node, Mapping) else None
+        words.append(str(named or key))
+    others = f" (and {more} more)" if more else ""
+    return Refusal(f"{_shown(path)}:{line}: {'.'.join(words)}: {complaint}{others}.")
+
+
+def _shown(path: Path) -> str:
+    absolute = path.absolute()
+    return str(absolute.relative_to(PROJECT_ROOT)) if absolute.is_relative_to(PROJECT_ROOT) else str(path)

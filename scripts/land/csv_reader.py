@@ -1,0 +1,154 @@
+"""Read a CSV file: its header, then batches of records stamped with the file and the line."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from scripts.errors import Refusal
+from scripts.land.csv_fields import LONGEST_RECORD, Broken, Incomplete, Record, read_record, sift, values
+from scripts.land.csv_stamp import regular_ends, stamp, widths_are
+from scripts.land.rows import Batch, NeedsCare
+from scripts.land.text_source import UTF_8, TextSource, guess_encoding
+
+# About what a Unix socket buffers: the next block is stamped while the server works on this one.
+BLOCK = 1 << 17
+DELIMITERS = (b",", b";", b"\t", b"|")
+DELIMITER_NAMES = {b";": "semicolon", b"\t": "tab", b"|": "bar"}
+
+
+class CsvReader:
+    """An open CSV file, read once from beginning to end.
+
+    Attributes:
+        header: the names of the columns, as delivered.
+        delimiter: what stands between fields, in the file and in the batches.
+        remarks: what is not plain about the file: its packing, its encoding, its delimiter.
+    """
+
+    def __init__(self, path: Path, *, encoding: str | None = None, careful: bool = False) -> None:
+        """Open a file and read its header.
+
+        Args:
+            path: the file.
+            encoding: how its text is encoded. By default the byte order mark tells, and without one it is UTF-8.
+            careful: whether to find out the encoding from the whole file if no mark tells.
+
+        Raises:
+            Refusal: there is no header.
+            NeedsCare: the header is not UTF-8, so the encoding has to be found out.
+            OSError: the file cannot be read.
+        """
+        if careful and encoding is None:
+            encoding = guess_encoding(path)
+        self._careful = careful or encoding is not None
+        self._source = TextSource(path, encoding=encoding)
+        try:
+            self.header, self.delimiter, self._rest = self._read_header()
+        except BaseException:
+            self._source.close()
+            raise
+        odd_encoding = "" if self._source.encoding == UTF_8 else self._source.encoding
+        remarks = (self._source.packing, odd_encoding, DELIMITER_NAMES.get(self.delimiter, ""))
+        self.remarks = tuple(filter(None, remarks))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hexadecimal, of what was read."""
+        return self._source.digest()
+
+    def batches(self, file_id: int, *, careful: bool) -> Iterator[Batch]:
+        """Read the rows.
+
+        Args:
+            file_id: the number to stamp on every row.
+            careful: whether to check all that the server would check, and set aside what it would not take.
+                Otherwise such rows are in the batches, and the server refuses them.
+
+        Raises:
+            Refusal: a line is too long to be one.
+        """
+        line, buffer, told = 2, self._rest, 0
+        while True:
+            block = self._source.read(BLOCK)
+            final = not block
+            buffer += block
+            if final and buffer and not buffer.endswith(b"\n"):
+                buffer += b"\n"
+            batch, done, line = self._batch(buffer, file_id, line, careful=careful, final=final)
+            buffer = buffer[done:]
+            yield replace(batch, consumed=self._source.position - told)
+            told = self._source.position
+            if final and not buffer:
+                return
+            if len(buffer) > LONGEST_RECORD and not final:
+                raise Refusal(f"line {line} is longer than {LONGEST_RECORD >> 20} MiB")
+
+    def _batch(self, buffer: bytes, file_id: int, line: int, *, careful: bool, final: bool) -> tuple[Batch, int, int]:
+        """Take the complete records off a buffer: the batch, how much it took, and the next line."""
+        width, delimiter = len(self.header), self.delimiter
+        ends = regular_ends(buffer, delimiter[0])
+        if ends is not None and ends.size:
+            done = int(ends[-1]) + 1
+            block = buffer[:done]
+            if not careful or (_is_text(block) and widths_are(width, block, ends, delimiter[0])):
+                data, count = stamp(block, ends, file_id, line)
+                return Batch(data, count), done, line + int(ends.size)
+            buffer, final = block, False
+        elif ends is not None and not final and len(buffer) <= LONGEST_RECORD:
+            return Batch(b"", 0), 0, line
+        overlong = len(buffer) > LONGEST_RECORD and b"\n" in buffer
+        sifted, count, rejects, done, line = sift(
+            buffer, width=width, file_id=file_id, line=line, delimiter=delimiter, final=final or overlong
+        )
+        return Batch(sifted, count, rejects), done, line
+
+    def _read_header(self) -> tuple[list[str], bytes, bytes]:
+        """Return the names, the delimiter and what was read beyond the header."""
+        buffer = b""
+        while True:
+            block = self._source.read(BLOCK)
+            buffer += block
+            if not buffer:
+                raise Refusal("the file is empty")
+            try:
+                delimiter, record = _split_header(buffer if block else buffer + b"\n")
+                names = values(record)
+            except Incomplete:
+                if block and len(buffer) <= LONGEST_RECORD:
+                    continue
+                raise Refusal("the header has no end: a quote is never closed, or there are no line breaks") from None
+            except Broken as error:
+                raise Refusal(f"the header is not CSV: {error}") from None
+            except UnicodeDecodeError as error:
+                if not self._careful:
+                    raise NeedsCare from None
+                raise Refusal(f"the header is not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+            if names == [""]:
+                raise Refusal("line 1 is blank where the header should be")
+            return names, delimiter, buffer[record.next :]
+
+
+def _split_header(buffer: bytes) -> tuple[bytes, Record]:
+    """Read the header with the delimiter that makes most columns of it."""
+    readings: dict[bytes, Record] = {}
+    problem: Exception | None = None
+    for delimiter in DELIMITERS:
+        try:
+            readings[delimiter] = read_record(buffer, 0, delimiter)
+        except (Broken, Incomplete) as error:
+            problem = problem or error
+    if not readings:
+        raise problem or Incomplete
+    best = max(readings, key=lambda delimiter: len(readings[delimiter].fields))
+    return best, readings[best]
+
+
+def _is_text(block: bytes) -> bool:
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in block

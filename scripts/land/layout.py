@@ -1,0 +1,71 @@
+"""The tables of the bronze schema, made and described as the contract says."""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from scripts.land.contract import LINEAGE, Contract
+from scripts.land.ledger import LANDING_LOCK
+
+LEDGER_DDL = Path(__file__).parent / "bronze.sql"
+
+PRESENT = """
+    select c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), '')
+    from pg_class as c
+    inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind in ('r', 'p')
+    union all
+    select c.relname, null, coalesce(obj_description(c.oid, 'pg_class'), '')
+    from pg_class as c
+    where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind in ('r', 'p')
+"""
+
+Described = dict[tuple[str, str | None], str]
+
+
+def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
+    """Make the tables, columns and comments that are missing or out of date, in one transaction.
+
+    Looking costs one query and no lock; only a difference runs any DDL, so a loader that may not create
+    tables can still land files once somebody else has made them.
+
+    Args:
+        connection: in autocommit mode.
+        contract: what there must be.
+    """
+    if not _outdated(connection, contract):
+        return
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+        connection.execute(LEDGER_DDL.read_bytes())
+        for landing in contract.landings:
+            _make(connection, contract.schema, landing.table, [column.name for column in landing.columns])
+        for (table, column), description in _outdated(connection, contract).items():
+            _comment(connection, contract.schema, table, column, description)
+
+
+def _outdated(connection: psycopg.Connection[TupleRow], contract: Contract) -> Described:
+    rows = connection.execute(PRESENT, {"schema": contract.schema}).fetchall()
+    present: Described = {(table, column): text for table, column, text in rows}
+    return {key: text for key, text in contract.descriptions.items() if present.get(key) != text}
+
+
+def _make(connection: psycopg.Connection[TupleRow], schema: str, table: str, columns: list[str]) -> None:
+    name = sql.Identifier(schema, table)
+    delivered = [sql.SQL("{} text").format(sql.Identifier(column)) for column in columns]
+    lineage = [sql.SQL("{} {} not null").format(sql.Identifier(c), sql.SQL(kind)) for c, kind in LINEAGE.items()]
+    listed = sql.SQL(", ").join([*delivered, *lineage])
+    added = sql.SQL(", ").join(sql.SQL("add column if not exists {}").format(column) for column in delivered)
+    connection.execute(sql.SQL("create table if not exists {} ({})").format(name, listed))
+    connection.execute(sql.SQL("alter table {} {}").format(name, added))
+
+
+def _comment(connection: psycopg.Connection[TupleRow], schema: str, table: str, column: str | None, text: str) -> None:
+    target = (
+        sql.SQL("table {}").format(sql.Identifier(schema, table))
+        if column is None
+        else sql.SQL("column {}").format(sql.Identifier(schema, table, column))
+    )
+    connection.execute(sql.SQL("comment on {} is {}").format(target, sql.Literal(text)))

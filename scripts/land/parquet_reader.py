@@ -1,0 +1,113 @@
+"""Read a Parquet file as text: every value in its shortest form, batches stamped with the file and the row."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.errors import Refusal
+from scripts.land.discovery import fingerprint
+from scripts.land.rows import Batch, Reject, legible
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ROWS = 50_000
+NUL_COMPLAINT = "a NUL byte, which text in PostgreSQL cannot hold"
+
+
+class ParquetReader:
+    """A Parquet file.
+
+    Attributes:
+        header: the names of the columns, as delivered.
+        delimiter: what stands between fields in the batches.
+        remarks: nothing, as there is one kind of Parquet only.
+    """
+
+    remarks: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its schema.
+
+        Raises:
+            Refusal: the file is no Parquet, or a column holds no plain values.
+            OSError: the file cannot be read.
+        """
+        # Importing polars takes as long as landing a hundred small CSV files, which do not need it.
+        import polars as pl  # noqa: PLC0415
+
+        self.delimiter = b","
+        self._path = path
+        if not path.stat().st_size:
+            raise Refusal("the file is empty")
+        try:
+            self._frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            self._schema = self._frame.collect_schema()
+            self._height = int(self._frame.select(pl.len()).collect().item())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise Refusal(f"not a readable Parquet file: {_one_line(error)}") from error
+        self.header = self._schema.names()
+        for name, kind in self._schema.items():
+            if kind.is_nested() or kind in (pl.Binary, pl.Object):
+                raise Refusal(f"column {name!r} holds {kind}, which has no text form")
+
+    def close(self) -> None:
+        """Do nothing: polars opens and closes the file by itself."""
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hexadecimal, of the file as it is now."""
+        return fingerprint(self._path)
+
+    def batches(self, file_id: int, *, careful: bool) -> Iterator[Batch]:
+        """Read the rows.
+
+        Args:
+            file_id: the number to stamp on every row.
+            careful: whether to set aside rows that the server would not take.
+
+        Raises:
+            Refusal: the file is damaged.
+        """
+        import polars as pl  # noqa: PLC0415
+
+        size, row = self._path.stat().st_size, 0
+        text = self._frame.select(_as_text(name, kind) for name, kind in self._schema.items())
+        try:
+            for frame in text.collect_batches(chunk_size=ROWS, maintain_order=True):
+                stamped = frame.with_columns(
+                    pl.lit(file_id).alias("_file_id"), pl.int_range(row + 2, row + 2 + frame.height).alias("_line")
+                )
+                rejects: list[Reject] = []
+                if careful:
+                    stamped, rejects = _sift(stamped, self.header)
+                data = stamped.write_csv(include_header=False).encode()
+                row += frame.height
+                yield Batch(data, stamped.height, rejects, consumed=size * frame.height // max(self._height, 1))
+        except pl.exceptions.PolarsError as error:
+            raise Refusal(f"not a readable Parquet file: {_one_line(error)}") from error
+
+
+def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
+    import polars as pl  # noqa: PLC0415
+
+    column = pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        zone = "%z" if kind.time_zone else ""
+        # Without the fraction that a cast would always write, as a whole second is what most files mean.
+        return column.dt.strftime(f"%Y-%m-%d %H:%M:%S%.f{zone}")
+    return column.cast(pl.String)
+
+
+def _sift(frame: "pl.DataFrame", names: list[str]) -> "tuple[pl.DataFrame, list[Reject]]":
+    import polars as pl  # noqa: PLC0415
+
+    broken = pl.any_horizontal(pl.col(name).str.contains("\0", literal=True).fill_null(value=False) for name in names)
+    rejects = [
+        Reject(row["_line"], legible(",".join(str(row[name] or "") for name in names).encode()), NUL_COMPLAINT)
+        for row in frame.filter(broken).iter_rows(named=True)
+    ]
+    return frame.filter(~broken), rejects
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

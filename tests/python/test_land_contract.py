@@ -1,0 +1,90 @@
+"""Errors in the contract name the line and the key."""
+
+import pytest
+
+from scripts.errors import Refusal
+from scripts.land.contract import CONTRACT, read_contract
+
+GOOD = """\
+sources:
+  - name: shop
+    schema: bronze
+    tables:
+      - name: sales
+        description: Sales.
+        config:
+          meta:
+            landing:
+              formats: [csv]
+        columns:
+          - name: amount
+            description: Amount.
+            data_type: text
+            config:
+              meta:
+                spellings: [Total]
+                required: true
+          - {name: _file_id, description: File., data_type: integer}
+          - {name: _line, description: Line., data_type: integer}
+"""
+
+FAULTS = {
+    "17: sources.shop.tables.sales.columns.amount.config.meta.spelings: unknown key": ("spellings:", "spelings:"),
+    "10: sources.shop.tables.sales.config.meta.landing.formats.0: input should be 'csv' or 'parquet', found 'tsv'": (
+        "[csv]",
+        "[tsv]",
+    ),
+    "3: sources.shop.schema: input should be 'bronze', found 'raw'": ("bronze", "raw"),
+    "12: sources.shop.tables.sales.columns.amount.description: missing": ("            description: Amount.\n", ""),
+    "14: sources.shop.tables.sales.columns.amount.data_type: must be text: what is delivered is landed as it is": (
+        "data_type: text",
+        "data_type: numeric",
+    ),
+    "18: sources.shop.tables.sales.columns.amount.config.meta.required: "
+    "input should be a valid boolean, unable to interpret input, found 'maybe'": ("true", "maybe"),
+    "11: sources.shop.tables.sales.columns: lacks the column '_line'": (
+        "          - {name: _line, description: Line., data_type: integer}\n",
+        "",
+    ),
+    "11: sources.shop.tables.sales.columns: requires no column, so any file would fit": ("true", "false"),
+    "5: sources.shop.tables.sales: takes no files (config.meta.landing), and is no table of the ledger": (
+        "            landing:\n              formats: [csv]\n",
+        "            {}\n",
+    ),
+    "19: sources.shop.tables.sales.columns.total: the spelling 'total' already means 'amount'": (
+        "          - {name: _file_id",
+        "          - {name: total, description: T., data_type: text}\n          - {name: _file_id",
+    ),
+    "18: not valid YAML: expected ',' or ']', but got ':'": ("[Total]", "[Total"),
+}
+
+
+@pytest.mark.parametrize(("message", "change"), FAULTS.items(), ids=range(len(FAULTS)))
+def test_a_fault_is_told_with_its_line_and_key(tmp_path, message, change):
+    """The file is edited by hand and has hundreds of lines: an error without its place costs an hour."""
+    path = tmp_path / "sources.yml"
+    assert change[0] in GOOD
+    path.write_text(GOOD.replace(*change))
+    with pytest.raises(Refusal) as refusal:
+        read_contract(path)
+    assert refusal.value.message.startswith(f"{path}:")
+    assert refusal.value.message.removeprefix(f"{path}:").rstrip(".") == message
+
+
+def test_the_keys_of_dbt_are_left_to_dbt(tmp_path):
+    """Tests, tags and freshness are nothing to the loader, and must not be an error to it."""
+    path = tmp_path / "sources.yml"
+    path.write_text(GOOD.replace("        description: Sales.", "        description: Sales.\n        data_tests: []"))
+    assert [landing.table for landing in read_contract(path).landings] == ["sales"]
+
+
+def test_the_contract_of_this_project_is_good():
+    """The file that is delivered with the project must be one that its own loader takes."""
+    contract = read_contract(CONTRACT)
+    assert [landing.table for landing in contract.landings] == ["transactions"]
+
+
+def test_a_missing_contract_is_one_line(tmp_path):
+    """A moved file must not end in a traceback."""
+    with pytest.raises(Refusal, match=r"nowhere\.yml cannot be read: No such file or directory\."):
+        read_contract(tmp_path / "nowhere.yml")

@@ -1,0 +1,194 @@
+"""The shapes in which text files arrive: encodings, delimiters, compression, another source."""
+
+import gzip
+import json
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from scripts.land import FileResult, land, text_source
+from scripts.land.__main__ import main
+from scripts.land.contract import CONTRACT
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+CAFE = "1,85123A,CAFÉ SIGN €5,6,2010-12-01 08:26:00,2.55,17850.0,Réunion\n"
+LANDED = [("1", "85123A", "CAFÉ SIGN €5", "6", "2010-12-01 08:26:00", "2.55", "17850.0", "Réunion")]
+
+
+def query(database, statement: str) -> list[tuple]:
+    with psycopg.connect(database.url) as session:
+        return session.execute(statement).fetchall()
+
+
+def transactions(database) -> list[tuple]:
+    return [row[:8] for row in query(database, "select * from bronze.transactions order by _file_id, _line")]
+
+
+def land_bytes(database, tmp_path, name: str, content: bytes, **options) -> FileResult:
+    path = tmp_path / name
+    path.write_bytes(content)
+    (file,) = land([path], database.url, **options).files
+    assert file.outcome == "landed", file.detail
+    return file
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-8", ""),
+        ("utf-8-sig", ""),
+        ("utf-16", "read as utf-16"),
+        ("utf-16-le", "read as utf-16-le"),
+        ("utf-16-be", "read as utf-16-be"),
+        ("utf-32", "read as utf-32"),
+        ("windows-1252", "read as windows-1252"),
+    ],
+)
+def test_the_encoding_is_found_out_and_told(database, tmp_path, encoding, told):
+    """Excel alone writes three of these, depending on the menu that was used to save."""
+    assert land_bytes(database, tmp_path, "a.csv", (HEADER + CAFE).encode(encoding)).detail == told
+    assert transactions(database) == LANDED
+
+
+def test_a_header_in_another_encoding_is_found_out_too(database, tmp_path):
+    """The first bytes that are not UTF-8 may be in the header already."""
+    path = tmp_path / "a.csv"
+    path.write_bytes((HEADER.replace("Country", "Contrée") + CAFE).encode("windows-1252"))
+    (file,) = land([path], database.url).files
+    assert "found InvoiceNo" in file.detail
+    assert "Contrée" in file.detail
+
+
+def test_an_encoding_that_is_given_is_used(database, tmp_path):
+    """Some encodings cannot be told from each other by looking; then somebody must know."""
+    land_bytes(
+        database, tmp_path, "a.csv", (HEADER + CAFE.replace("€", "Ж")).encode("cp1251", "replace"), encoding="cp1251"
+    )
+    assert transactions(database)[0][2] == "CAF? SIGN Ж5"
+
+
+def test_what_cannot_be_decoded_is_set_aside(database, tmp_path):
+    """A replacement character in place of a letter would be an invention."""
+    content = ("\ufeff" + HEADER + CAFE).encode("utf-16-le") + CAFE.replace("€", "\ud800").encode(
+        "utf-16-le", "surrogatepass"
+    )
+    file = land_bytes(database, tmp_path, "a.csv", content, max_reject_share=0.5)
+    assert [reject.line for reject in file.rejects] == [3]
+    assert transactions(database) == LANDED
+
+
+def test_broken_places_in_utf_8_do_not_change_the_encoding(database, tmp_path):
+    """One bad byte must not turn every É of the file into Ã‰."""
+    bad = CAFE.encode().replace(b"SIGN", b"\xe9 SIGN")
+    file = land_bytes(database, tmp_path, "a.csv", HEADER.encode() + CAFE.encode() * 2 + bad, max_reject_share=0.5)
+    assert [reject.reason for reject in file.rejects] == ["byte 0xe9 is not UTF-8"]
+    assert transactions(database) == LANDED * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "told"),
+    [
+        ("a.csv", ";", "read as semicolon"),
+        ("a.tsv", "\t", "read as tab"),
+        ("a.csv", "|", "read as bar"),
+        ("a.csv", ",", ""),
+    ],
+)
+def test_the_delimiter_is_told_from_the_header(database, tmp_path, name, delimiter, told):
+    """Half of Europe separates by semicolons, since the comma is in its numbers."""
+    text = (HEADER + CAFE).replace(",", delimiter).replace("2.55", '"2,55"') + "broken\n"
+    file = land_bytes(database, tmp_path, name, text.encode(), max_reject_share=0.5)
+    assert file.detail == told
+    assert [reject.reason for reject in file.rejects] == ["1 fields instead of 8"]
+    assert transactions(database) == [(*LANDED[0][:5], "2,55", *LANDED[0][6:])]
+
+
+def test_gzip_is_unpacked_on_the_way(database, tmp_path):
+    """The hash in the ledger is that of the file on disk, so that anybody can check it."""
+    file = land_bytes(database, tmp_path, "a.csv.gz", gzip.compress((HEADER + CAFE).encode("utf-16")))
+    assert file.detail == "read as gzip utf-16"
+    assert transactions(database) == LANDED
+    assert query(database, "select format from bronze.landed_files") == [("csv gzip utf-16",)]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-9], lambda packed: b"plain text", lambda packed: b"\x1f\x8b"]
+)
+def test_a_damaged_gzip_file_is_refused(database, tmp_path, damage):
+    """An upload that broke off must not land as a shorter file."""
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(damage(gzip.compress((HEADER + CAFE * 1000).encode())))
+    (file,) = land([path], database.url).files
+    assert (file.outcome, file.detail.split(":")[0]) == ("refused", "not a whole gzip file")
+
+
+def test_a_gzip_bomb_is_refused(database, tmp_path, monkeypatch):
+    """A file of 200 kB must not fill the disk of the database."""
+    monkeypatch.setattr(text_source, "GROWTH_ALLOWED", 1 << 20)
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress((HEADER + CAFE * 200_000).encode(), compresslevel=9))
+    (file,) = land([path], database.url).files
+    assert (file.outcome, file.detail) == ("refused", "unpacks to more than 200 times its size")
+
+
+def test_a_dry_run_changes_nothing(database, tmp_path):
+    """Who is not sure about a folder must be able to ask first."""
+    (tmp_path / "a.csv").write_text(HEADER + CAFE)
+    (tmp_path / "b.csv").write_text("")
+    report = land([tmp_path], database.url, dry_run=True)
+    assert [(file.outcome, file.rows_loaded) for file in report.files] == [("landed", 1), ("refused", 0)]
+    assert query(database, "select to_regnamespace('bronze') is null") == [(True,)]
+
+
+def test_a_second_source_needs_only_the_contract(database, tmp_path):
+    """The next kind of file must be a matter of a few lines of YAML."""
+    contract = tmp_path / "sources.yml"
+    contract.write_text(
+        CONTRACT.read_text()
+        + """
+      - name: products
+        description: Articles.
+        config: {meta: {landing: {formats: [csv]}}}
+        columns:
+          - {name: stock_code, description: Code., data_type: text, config: {meta: {required: true}}}
+          - {name: colour, description: Colour., data_type: text, config: {meta: {spellings: [Color]}}}
+          - {name: size, description: Size., data_type: text}
+          - {name: _file_id, description: File., data_type: integer}
+          - {name: _line, description: Line., data_type: integer}
+"""
+    )
+    (tmp_path / "a.csv").write_text(HEADER + CAFE)
+    (tmp_path / "b.csv").write_text("Color,Stock Code\nred,85123A\n")
+    report = land([tmp_path], database.url, contract=contract)
+    assert [(file.outcome, file.detail) for file in report.files] == [("landed", ""), ("landed", "without size")]
+    assert query(database, "select * from bronze.products") == [("85123A", "red", None, 2, 2)]
+    assert query(database, "select source from bronze.landed_files order by file_id") == [
+        ("transactions",),
+        ("products",),
+    ]
+
+
+def test_the_report_can_be_read_by_a_program(database, tmp_path, monkeypatch):
+    """A scheduler should not have to understand sentences."""
+    with psycopg.connect(database.url) as session:
+        place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
+    for name, value in place.items():
+        monkeypatch.setenv(f"PG{name}", value)
+    monkeypatch.setenv("DBT_TARGET", "ci")
+    (tmp_path / "a.csv").write_text(HEADER + CAFE)
+    (tmp_path / "b.csv").write_text("")
+    result = CliRunner().invoke(main, [str(tmp_path), "--json"])
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [(f["name"], f["outcome"], f["rows_read"]) for f in report["files"]] == [
+        ("a.csv", "landed", 1),
+        ("b.csv", "refused", 0),
+    ]
+
+
+def test_an_unknown_encoding_is_wrong_usage():
+    """A typing error must not be told as a fault of every file."""
+    result = CliRunner().invoke(main, ["--encoding", "base64", "somewhere"])
+    assert result.exit_code == 2
+    assert "no encoding" in result.stderr
