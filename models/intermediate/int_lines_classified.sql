@@ -79,7 +79,9 @@ final as (
                 description collate "C",
                 invoiced_at,
                 customer_id,
-                country_name collate "C"
+                country_name collate "C",
+                -- equal lines are interchangeable; this only makes a rebuild number them alike
+                file_line
         )::integer as line_number,
 
         invoiced_at,

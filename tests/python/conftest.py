@@ -1,18 +1,26 @@
-"""What every test may ask for: one embedded server for the whole run, and empty databases on it."""
+"""What every test may ask for: one embedded server for the whole run, databases on it, and a warehouse built once."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from dbt_project import WORKING_DATABASE, Dbt
 
 from scripts import connection
+from scripts.land import land
 from scripts.paths import socket_dir
 from scripts.warehouse import server as embedded
+
+BUILT_DATABASE = "retail_built"
+SAMPLE_ROWS, SAMPLE_SEED = 20_000, 7
 
 _numbers = count(1)
 
@@ -22,6 +30,13 @@ class Database(NamedTuple):
 
     name: str
     url: str
+
+
+class Sample(NamedTuple):
+    """Generated files, and what a warehouse must find in them."""
+
+    folder: Path
+    truth: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +52,82 @@ def server() -> Iterator[str]:
         embedded.destroy()
 
 
+def _database(name: str) -> Database:
+    return Database(name, f"postgresql://postgres@/{name}?host={quote(str(socket_dir()), safe='')}&port=5432")
+
+
 @pytest.fixture
 def database(server: str) -> Iterator[Database]:
     """Make an empty database on the session's server, and drop it after the test."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    host = quote(str(socket_dir()), safe="")
     with psycopg.connect(server, autocommit=True) as session:
         session.execute(f"create database {name}")
-        yield Database(name, f"postgresql://postgres@/{name}?host={host}&port=5432")
+        yield _database(name)
         session.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def sample() -> Iterator[Sample]:
+    """Generate a sample of deliveries with all that makes real ones hard: corrections, moves, renames, bad lines."""
+    from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars
+
+    with TemporaryDirectory(prefix="retail-") as parent:
+        folder = Path(parent) / "sample"
+        generate([f"--rows={SAMPLE_ROWS}", f"--seed={SAMPLE_SEED}", f"--out={folder}"], standalone_mode=False)
+        yield Sample(folder, json.loads((folder / "truth.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def dbt(server: str) -> Iterator[Dbt]:
+    """Run dbt in this process against the working database, parsed once for the whole session."""
+    with TemporaryDirectory(prefix="retail-") as folder:
+        yield Dbt(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def work_on(server: str) -> Callable[..., AbstractContextManager[Database]]:
+    """Offer the working database, which is the one that `dbt` sees, empty or as a copy, while a `with` lasts."""
+
+    @contextmanager
+    def work_on(template: Database | None = None) -> Iterator[Database]:
+        # The files as they are: a checkpoint and a copy, where the default writes each page to the log.
+        copied = f"template {template.name} strategy file_copy" if template else ""
+        with psycopg.connect(server, autocommit=True) as session:
+            session.execute(f"create database {WORKING_DATABASE} {copied}")
+            try:
+                yield _database(WORKING_DATABASE)
+            finally:
+                session.execute(f"drop database if exists {WORKING_DATABASE} with (force)")
+
+    return work_on
+
+
+@pytest.fixture
+def working(work_on: Callable[..., AbstractContextManager[Database]]) -> Iterator[Database]:
+    """Make the working database, which is the one that `dbt` sees: empty."""
+    with work_on() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def built(server: str, work_on: Callable[..., AbstractContextManager[Database]], sample: Sample, dbt: Dbt) -> Database:
+    """Land the sample and build the warehouse from it once, unit tests included; to read from, not to change."""
+    with work_on() as database:
+        land([sample.folder], database.url)
+        bad = [
+            f"{name}: {result.status} {result.message}"
+            for name, result in dbt("build").items()
+            if result.status not in ("success", "pass", "no-op")
+        ]
+        if bad:
+            pytest.fail("\n".join(["the sample does not build:", *bad]), pytrace=False)
+        with psycopg.connect(server, autocommit=True) as session:
+            session.execute(f"alter database {database.name} rename to {BUILT_DATABASE}")
+    return _database(BUILT_DATABASE)
+
+
+@pytest.fixture
+def copy_of_built(built: Database, work_on: Callable[..., AbstractContextManager[Database]]) -> Iterator[Database]:
+    """Make the working database a copy of the built warehouse, to damage."""
+    with work_on(built) as copy:
+        yield copy

@@ -1,0 +1,56 @@
+# Each target prints its own help; `make` alone prints them all.
+# LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+export DO_NOT_TRACK := 1
+
+.PHONY: help build test lint docs psql deps clean
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
+
+test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
+	@$(BIN)/python -m pytest
+
+lint: deps ## check style, types and conventions without changing anything
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/dbt --quiet parse --warn-error
+	@$(BIN)/sqlfluff lint --disable-progress-bar
+	@$(BIN)/dbt-bouncer run
+
+docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
+	@$(if $(filter-out local,$(DBT_TARGET)),,$(BIN)/python -m scripts.warehouse start)
+	@$(BIN)/dbt --quiet docs generate
+	@$(BIN)/dbt docs serve --port $(or $(DOCS_PORT),8080) --no-browser
+
+psql: $(INSTALLED) ## open psql on the warehouse
+	@$(BIN)/python -m scripts.warehouse psql
+
+deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
+	@$(BIN)/python -m scripts.packages
+
+clean: ## stop the embedded server; delete it, its data, the environment and all that was generated
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.warehouse destroy --yes; fi
+	@rm -rf .venv .warehouse target logs data dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+# Pinned and hashed; the stamp is written last, so that an installation that was cut short is done again.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Error: $$($(PYTHON) --version) is too old, 3.10 is needed: make PYTHON=/path/to/a/newer/python3"; exit 1; }
+	@echo "Installing into .venv (once, about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@touch $@

@@ -1,0 +1,217 @@
+"""`make build`: server, landing, dbt, and what came of it.
+
+    python -m scripts.build [LANDING] [--full-refresh]
+
+LANDING is a file or a folder of raw files; without it, sample files are made and landed.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from psycopg import sql
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scripts import connection
+from scripts.errors import Refusal
+from scripts.land.loading import LandingReport, land, refusals
+from scripts.paths import PROJECT_ROOT
+from scripts.warehouse import server
+
+if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunResult
+    from dbt_common.events.base_types import EventMsg
+
+SAMPLE = PROJECT_ROOT / "data" / "sample"
+SAMPLE_ROWS, SAMPLE_SEED = 100_000, 1
+QUARANTINE = "int_lines_quarantined"
+RELATIONS = ("model", "snapshot", "seed")
+FAILURES_TOLD = 10
+
+
+@dataclass
+class Clock:
+    """Seconds of each step, in their order."""
+
+    steps: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = time.perf_counter()
+        yield
+        self.steps[name] = time.perf_counter() - began
+
+
+@click.command()
+@click.argument("landing", required=False, type=click.Path(path_type=Path))
+@click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
+def main(landing: Path | None, full_refresh: bool) -> None:
+    """Land raw files and build the warehouse from them, with all its gates.
+
+    LANDING is a file or a folder of raw files; without it, sample files are made in data/sample and landed. The
+    warehouse is the one that DBT_TARGET names, by default the embedded server.
+    """
+    console, clock = Console(highlight=False), Clock()
+    if connection.target_name() == "local":
+        with clock.step("start the server"):
+            server.ensure_running()
+    else:
+        # Who cannot get in learns it before anything is made or read, and what to check.
+        connection.connect().close()
+    if landing is None:
+        with clock.step("make the sample"):
+            landing = _sample()
+    with clock.step("land"):
+        report = land([landing], connection.url())
+    _tell_landing(console, landing, report)
+    with clock.step("load dbt"):
+        from dbt.cli.main import dbtRunner  # noqa: F401, PLC0415  # three seconds, which no other step should bear
+    with clock.step("build and test"):
+        steps = _dbt_build(full_refresh)
+    _tell_build(console, steps)
+    _tell_steps(console, clock)
+    _tell_next(console)
+
+
+def _sample() -> Path:
+    """Return the folder of sample files, made on the first build."""
+    if not SAMPLE.exists():
+        from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
+
+        SAMPLE.parent.mkdir(exist_ok=True)
+        options = {"rows": SAMPLE_ROWS, "seed": SAMPLE_SEED, "out": SAMPLE}
+        generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
+    return SAMPLE
+
+
+def _tell_landing(console: Console, landing: Path, report: LandingReport) -> None:
+    landed, skipped, refused = report.of("landed"), report.of("skipped"), report.of("refused")
+    rows, rejected = sum(file.rows_loaded for file in landed), sum(len(file.rejects) for file in landed)
+    console.print(
+        f"Landed      {len(landed):,} files with {rows:,} rows from {landing}, {rejected:,} rows rejected, "
+        f"{len(skipped):,} files were here already",
+        soft_wrap=True,
+    )
+    if refused:
+        for line in refusals(refused):
+            click.echo(f"Error: {line}", err=True)
+        raise Refusal(
+            f"{len(refused)} of {len(report.files)} files refused, so nothing was built: mend them or take them out of "
+            f"{landing}, and run this again."
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one node of the dbt project."""
+
+    kind: str
+    name: str
+    status: str
+    message: str
+    failures: int
+    relation: tuple[str, str] | None
+
+    @classmethod
+    def of(cls, result: "RunResult") -> "Step":
+        """Read it from dbt's result."""
+        node = result.node
+        alias = getattr(node, "alias", None)
+        message = " ".join((result.message or "").split())
+        relation = (str(node.schema), alias) if alias and node.relation_name else None
+        return cls(str(node.resource_type), node.name, str(result.status), message, result.failures or 0, relation)
+
+    @property
+    def complaint(self) -> str:
+        """Say in one line what is wrong and where to look."""
+        if self.kind == "test" and self.status in ("fail", "warn"):
+            look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
+            return f"gate {self.name} found {self.failures:,} rows: {look}"
+        return f"{self.kind} {self.name}: {self.message}"
+
+
+def _dbt_build(full_refresh: bool) -> list[Step]:
+    """Run `dbt build` in this process; return what became of each node, or refuse when dbt cannot even begin."""
+    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    # Unit tests prove the models, not the data: they belong to `make test`.
+    arguments = ["--log-level", "none", "build", "--exclude-resource-type", "unit_test"]
+    arguments += ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    arguments += ["--full-refresh"] if full_refresh else []
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("build and test", total=None)
+
+        def follow(event: "EventMsg") -> None:
+            if event.info.name == "LogStartLine":
+                progress.update(task, total=event.data.total, description=event.data.description[:60])
+            elif event.info.name == "NodeFinished":
+                progress.advance(task)
+
+        outcome = dbtRunner(callbacks=[follow]).invoke(arguments)
+    if not isinstance(outcome.result, RunExecutionResult):
+        raise Refusal(f"dbt could not build: {' '.join(str(outcome.exception).split())}")
+    return [Step.of(result) for result in outcome.result.results]
+
+
+def _tell_build(console: Console, steps: list[Step]) -> None:
+    kinds = Counter(step.kind for step in steps if step.status == "success")
+    quarantined = next((s for s in steps if s.name == QUARANTINE and s.status == "success"), None)
+    if quarantined and quarantined.relation:
+        _tell_quarantine(console, quarantined.relation)
+    counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
+    console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
+    gates = Counter(step.status for step in steps if step.kind == "test")
+    console.print(f"Gates       {gates['pass']} of {gates.total()} passed", soft_wrap=True)
+    for step in steps:
+        if step.status == "warn":
+            console.print(f"            warning: {step.complaint}", soft_wrap=True)
+    failed = [step for step in steps if step.status in ("error", "fail")]
+    if failed:
+        for step in failed[:FAILURES_TOLD]:
+            click.echo(f"Error: {step.complaint}", err=True)
+        more = f"; {len(failed) - FAILURES_TOLD} more are in logs/dbt.log" if len(failed) > FAILURES_TOLD else ""
+        raise Refusal(f"{len(failed)} of {len(steps)} steps failed{more}. Mend the cause and run this again.")
+
+
+def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
+    query = sql.SQL("select quarantine_reasons, count(*) from {} group by 1 order by 2 desc, 1")
+    with connection.connect() as session:
+        reasons: list[tuple[str, int]] = session.execute(query.format(sql.Identifier(*relation))).fetchall()
+    total = sum(lines for _, lines in reasons)
+    detail = f", see {'.'.join(relation)}: {', '.join(f'{lines:,} {reason}' for reason, lines in reasons)}"
+    console.print(f"Quarantined {total:,} lines{detail if total else ''}", soft_wrap=True)
+
+
+def _tell_steps(console: Console, clock: Clock) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    for step, seconds in clock.steps.items():
+        table.add_row(f"  {step}", f"{seconds:.1f} s")
+    table.add_row("  all", f"{sum(clock.steps.values()):.1f} s")
+    console.print("Time")
+    console.print(table)
+
+
+def _tell_next(console: Console) -> None:
+    console.print(
+        "Next        make psql           query the star schema, e.g. select * from gold.daily_sales limit 5\n"
+        "            make docs           browse models, columns and lineage\n"
+        "            make build LANDING=path/to/your/files",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m scripts.build")

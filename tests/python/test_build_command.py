@@ -1,0 +1,282 @@
+"""`python -m scripts.build`, as a user runs it: what it says, what it leaves behind, and how it says no."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from dbt_project import Dbt, environment
+
+from scripts.paths import PROJECT_ROOT
+
+HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+GOOD_LINE = "536365,85123A,LANTERN,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
+BAD_LINE = "{number},85123A,LANTERN,six,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
+
+
+class Answer(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Story(NamedTuple):
+    """Three builds of one warehouse: of the sample, of the sample again, and of a file of bad lines."""
+
+    first: Answer
+    second: Answer
+    third: Answer
+    state_after_first: dict[str, str]
+    state_after_second: dict[str, str]
+    bad_lines: int
+
+
+@pytest.fixture(scope="module")
+def build(dbt: Dbt) -> Callable[..., Answer]:
+    """Offer the command in a process of its own, with an environment that holds nothing but what is given."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+    # So that it finds the project parsed, and leaves the developer's own artifacts alone.
+    ours |= {"DBT_TARGET_PATH": str(dbt.target_path), "DBT_LOG_PATH": str(dbt.log_path)}
+
+    def run(*arguments: str | Path, **variables: str) -> Answer:
+        command = [sys.executable, "-m", "scripts.build", *map(str, arguments)]
+        answer = subprocess.run(
+            command, cwd=PROJECT_ROOT, env=ours | variables, capture_output=True, text=True, check=False
+        )
+        return Answer(answer.returncode, answer.stdout, answer.stderr)
+
+    return run
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a test an empty folder for its files."""
+    with TemporaryDirectory(prefix="retail-") as path:
+        yield Path(path)
+
+
+def state(url: str) -> dict[str, str]:
+    """Return a fingerprint of each table of the warehouse: of all its rows, whatever their order."""
+    with psycopg.connect(url) as session:
+        tables = session.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables"
+            " where schemaname in ('bronze', 'silver', 'history', 'gold') order by 1"
+        ).fetchall()
+        digest = "select md5(string_agg(row::text, '|' order by row::text)) from {} as row"
+        return {table: session.execute(digest.format(table)).fetchone()[0] for (table,) in tables}
+
+
+@pytest.fixture(scope="module")
+def story(work_on, sample, build: Callable[..., Answer]) -> Story:
+    """Build three times."""
+    bad_lines = sample.truth["raw"]["rows"] // 50
+    with work_on() as warehouse, TemporaryDirectory(prefix="retail-") as folder:
+        first = build(sample.folder, **environment())
+        state_after_first = state(warehouse.url)
+        second = build(sample.folder, **environment())
+        state_after_second = state(warehouse.url)
+        lines = [BAD_LINE.format(number=900_000 + number) for number in range(bad_lines)]
+        Path(folder, "bad.csv").write_text(HEADER + "".join(lines))
+        third = build(folder, **environment())
+    return Story(first, second, third, state_after_first, state_after_second, bad_lines)
+
+
+# A build
+
+
+def test_first_build_succeeds_in_silence_on_stderr(story: Story) -> None:
+    """A scheduler goes by the exit code, and mails whatever is on standard error."""
+    assert (story.first.code, story.first.err) == (0, "")
+
+
+def test_build_says_what_landed(story: Story, sample) -> None:
+    """Whoever hands over files wants to see that all of them have arrived."""
+    raw = sample.truth["raw"]
+    assert f"Landed      {raw['files']:,} files with {raw['rows']:,} rows" in story.first.out
+
+
+def test_build_says_how_much_is_in_quarantine_and_why(story: Story, sample) -> None:
+    """Lines that count nowhere must be told, with their reasons and where to find them."""
+    truth = sample.truth["quarantined"]
+    told = re.search(r"^Quarantined (\S+) lines, see silver\.quarantined_lines: (.*)$", story.first.out, re.MULTILINE)
+    assert told, story.first.out
+    reasons = {reason: int(lines.replace(",", "")) for lines, reason in re.findall(r"(\d[\d,]*) ([a-z_]+)", told[2])}
+    assert int(told[1].replace(",", "")) == truth["lines"]
+    assert reasons == {reason: lines for reason, lines in truth["by_reason"].items() if lines}
+
+
+def test_build_says_that_all_gates_passed(story: Story) -> None:
+    """It is not enough to be done: that the gates were asked, and how many, is what makes the numbers good."""
+    told = re.search(r"^Gates +(\d+) of (\d+) passed$", story.first.out, re.MULTILINE)
+    assert told, story.first.out
+    assert told[1] == told[2] != "0"
+
+
+def test_build_says_what_was_built_how_long_it_took_and_what_next(story: Story) -> None:
+    """The first minute with the project decides; nobody should have to guess the next command."""
+    assert re.search(r"^Built +\d+ relations \(\d+ models, \d+ snapshots, \d+ seeds\)$", story.first.out, re.MULTILINE)
+    for step in ("land", "load dbt", "build and test", "all"):
+        assert re.search(rf"^ +{step} +\d+\.\d s", story.first.out, re.MULTILINE), step
+    assert "make psql" in story.first.out
+
+
+def test_second_build_lands_nothing(story: Story, sample) -> None:
+    """The same files are handed over again and again; each counts once."""
+    assert story.second.code == 0, story.second.err
+    assert f"Landed      0 files with 0 rows from {sample.folder}" in story.second.out
+    assert f"{sample.truth['raw']['files']:,} files were here already" in story.second.out
+
+
+def test_second_build_changes_nothing(story: Story) -> None:
+    """Not a row of bronze, silver, history and gold may change, nor its bookkeeping: nothing has happened."""
+    assert {table.split(".")[0] for table in story.state_after_first} == {"bronze", "silver", "history", "gold"}
+    assert story.state_after_second == story.state_after_first
+
+
+def test_failing_gate_fails_the_build_and_says_where_to_look(story: Story) -> None:
+    """Whoever is called at night needs the name of the gate and the query that shows its rows."""
+    assert story.third.code == 1
+    lines = story.third.err.splitlines()
+    assert lines[0] == (
+        "Error: gate assert_quarantine_stays_small found 1 rows: select * from audit.assert_quarantine_stays_small"
+    )
+    assert re.fullmatch(r"Error: 1 of \d+ steps failed\. Mend the cause and run this again\.", lines[-1])
+    assert len(lines) == 2
+
+
+def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) -> None:
+    """The reasons are what tells a new file format from a few slips of the pen."""
+    truth = sample.truth["quarantined"]
+    lines = truth["lines"] + story.bad_lines
+    of_that_kind = truth["by_reason"]["quantity_not_an_integer"] + story.bad_lines
+    assert f"Quarantined {lines:,} lines, see silver.quarantined_lines" in story.third.out
+    assert f"{of_that_kind:,} quantity_not_an_integer" in story.third.out
+
+
+# Refusals
+
+
+def assert_refused(answer: Answer, *words: str, lines: int = 1) -> None:
+    """Check for lines that begin with `Error:`, of which the last has these words, and no traceback."""
+    assert answer.code == 1, answer
+    told = answer.err.splitlines()
+    assert len(told) == lines, answer.err
+    assert all(line.startswith("Error: ") for line in told), answer.err
+    for word in words:
+        assert word in told[-1]
+
+
+def assert_nothing_landed(url: str) -> None:
+    """Check that the database holds no rows of ours."""
+    with psycopg.connect(url) as session:
+        tables = session.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'bronze'"
+        ).fetchall()
+        for (table,) in tables:
+            assert session.execute(f"select count(*) from {table}").fetchone() == (0,), table
+        schemas = "select count(*) from pg_namespace where nspname in ('silver', 'history', 'gold', 'audit')"
+        assert session.execute(schemas).fetchone() == (0,)
+
+
+def test_no_such_landing_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+    """A slip in the path is the commonest mistake of all."""
+    answer = build(folder / "nowhere", **environment(database.name))
+    assert_refused(answer, f"{folder}/nowhere: no such file or folder")
+    assert_nothing_landed(database.url)
+
+
+def test_empty_folder_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+    """Yesterday's warehouse, built again from nothing, would look like today's."""
+    assert_refused(build(folder, **environment(database.name)), f"{folder}: nothing to land")
+    assert_nothing_landed(database.url)
+
+
+def test_file_without_a_required_column_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+    """A renamed column must not become a column of nulls."""
+    (folder / "sales.csv").write_text(HEADER.replace("Price", "Preis") + GOOD_LINE)
+    answer = build(folder, **environment(database.name))
+    assert_refused(answer, "1 of 1 files refused, so nothing was built", lines=2)
+    assert answer.err.startswith("Error: sales.csv: ")
+    assert "Price" in answer.err.splitlines()[0]
+    assert_nothing_landed(database.url)
+
+
+def test_each_refused_file_is_told_in_a_line(build: Callable[..., Answer], database, folder: Path) -> None:
+    """Told one by one, a run each, ten broken files would take ten mornings."""
+    (folder / "a.csv").write_bytes(b"")
+    (folder / "b.parquet").write_bytes(b"PAR1 no parquet")
+    (folder / "c.csv").write_text(HEADER)
+    (folder / "d.csv").write_text(HEADER + GOOD_LINE)
+    (folder / "e.csv").symlink_to(folder / "gone.csv")
+    answer = build(folder, **environment(database.name))
+    assert_refused(answer, "4 of 5 files refused, so nothing was built", lines=5)
+    assert [line.split(":")[1].strip() for line in answer.err.splitlines()[:4]] == [
+        "a.csv",
+        "b.parquet",
+        "c.csv",
+        "e.csv",
+    ]
+
+
+def test_good_file_beside_refused_ones_lands_whole(build: Callable[..., Answer], database, folder: Path) -> None:
+    """What is mended and handed over again must add to what is there, and that must be whole files."""
+    (folder / "a.csv").write_text(HEADER + GOOD_LINE * 3 + '"' + GOOD_LINE)
+    (folder / "b.csv").write_text(HEADER + GOOD_LINE * 3)
+    assert build(folder, **environment(database.name)).code == 1
+    with psycopg.connect(database.url) as session:
+        assert session.execute("select name, rows_loaded from bronze.landed_files").fetchall() == [("b.csv", 3)]
+        assert session.execute("select count(*) from bronze.transactions").fetchone() == (3,)
+
+
+def test_unknown_target_is_refused(build: Callable[..., Answer], sample) -> None:
+    """A slip in DBT_TARGET must not build somewhere else."""
+    assert_refused(build(sample.folder, DBT_TARGET="pord"), "target 'pord' is not in profiles.yml", "DBT_TARGET")
+
+
+def test_missing_variables_are_named(build: Callable[..., Answer], sample) -> None:
+    """All of them at once, and not as a stack trace out of Jinja."""
+    answer = build(sample.folder, DBT_TARGET="prod", PGHOST="localhost", PGUSER="postgres")
+    assert_refused(answer, "target 'prod' needs PGPASSWORD, PGDATABASE")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"PGHOST": "/nowhere"}, "/nowhere"),
+        ({"PGDATABASE": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"PGUSER": "nobody_we_know"}, 'role "nobody_we_know" does not exist'),
+        ({"PGUSER": "guarded", "PGPASSWORD": "wrong"}, 'password authentication failed for user "guarded"'),
+    ],
+    ids=["server down", "no database", "no user", "wrong password"],
+)
+@pytest.mark.usefixtures("guarded")
+def test_server_that_does_not_let_us_in_is_told(
+    variables: dict[str, str], words: str, build: Callable[..., Answer], database, sample
+) -> None:
+    """The server knows best what is wrong, so its own words are passed on, in one line and with what to do."""
+    answer = build(sample.folder, **environment(database.name) | variables)
+    assert_refused(answer, words, "check the PG* variables")
+    assert_nothing_landed(database.url)
+
+
+@pytest.fixture
+def guarded(server: str) -> Iterator[None]:
+    """Make a user who needs a password, on a server that trusts all others."""
+    with psycopg.connect(server, autocommit=True) as session:
+        rules = Path(session.execute("show hba_file").fetchone()[0])
+        trusting = rules.read_text()
+        session.execute("create role guarded login password 'right'")
+        rules.write_text(f"local all guarded scram-sha-256\n{trusting}")
+        session.execute("select pg_reload_conf()")
+        yield
+        rules.write_text(trusting)
+        session.execute("select pg_reload_conf()")
+        session.execute("drop role guarded")

@@ -1,0 +1,590 @@
+"""The gates work: for each of them a fault is made that it exists for, and it is seen to catch it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+import yaml
+from dbt_project import WORKING_DATABASE, Dbt, Outcome
+
+from scripts.paths import PROJECT_ROOT
+
+PROJECT = "retail_warehouse"
+
+# Gates that say what they have to say without failing the build.
+WARNINGS = {"dim_country_is_resolved"}
+
+
+class Fault(NamedTuple):
+    """Damage that a gate must see.
+
+    Attributes:
+        gate: the name of the data test.
+        what: what is wrong, in a few words.
+        statement: the SQL that does it.
+        rows: how many rows the gate must find.
+        rule: of a `row_rules` gate, the one rule that is broken.
+    """
+
+    gate: str
+    what: str
+    statement: str
+    rows: int = 1
+    rule: str | None = None
+
+
+def one(relation: str, change: str, where: str = "true") -> str:
+    """Return SQL that changes one row, the same at each run."""
+    return f"update {relation} set {change} where ctid = (select min(ctid) from {relation} where {where})"
+
+
+def without(relation: str, where: str = "true") -> str:
+    """Return SQL that deletes one row."""
+    return f"delete from {relation} where ctid = (select min(ctid) from {relation} where {where})"
+
+
+def blank(relation: str, column: str) -> str:
+    """Return SQL that takes the greatest value out of a column."""
+    return f"update {relation} set {column} = null where {column} = (select max({column}) from {relation})"
+
+
+def again(relation: str, where: str = "true", **changes: str) -> str:
+    """Return SQL that inserts one row a second time, with some columns changed."""
+    changed = ", ".join(f"'{column}', {value}" for column, value in changes.items())
+    return f"""
+        insert into {relation}
+        select (jsonb_populate_record(original, jsonb_build_object({changed}))).*
+        from {relation} as original
+        where ctid = (select min(ctid) from {relation} where {where})
+    """
+
+
+KNOWN = "customer_key <> -1"
+# A version that another one follows, and lasts long enough to be cut short by a day.
+FOLLOWED = "not is_current and valid_to > valid_from + 1"
+MOVED = """
+    update gold.fct_sales set {key} = other.{key}
+    from gold.{dimension} as mine, gold.{dimension} as other
+    where fct_sales.sales_key = (
+            select min(sales_key)
+            from gold.fct_sales
+            inner join gold.{dimension} using ({key})
+            where not is_current
+        )
+        and fct_sales.{key} = mine.{key} and mine.{durable} = other.{durable} and other.is_current
+"""
+CUSTOMER_MOVED = MOVED.format(dimension="dim_customer", key="customer_key", durable="customer_id")
+PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable="stock_code")
+
+# The first fault of each gate is also made together with the first of all others: they must not make up for each other.
+FAULTS = [
+    # What came in
+    Fault(
+        "assert_bronze_holds_what_the_ledger_says",
+        "row lost",
+        without("bronze.transactions"),
+    ),
+    Fault("assert_bronze_holds_what_the_ledger_says", "row doubled", again("bronze.transactions")),
+    Fault(
+        "assert_bronze_holds_what_the_ledger_says",
+        "file lost",
+        "delete from bronze.transactions where _file_id = (select max(file_id) from bronze.landed_files)",
+    ),
+    Fault(
+        "assert_bronze_holds_what_the_ledger_says",
+        "rows of no file",
+        again("bronze.transactions", _file_id="1000000"),
+    ),
+    Fault("assert_every_line_is_somewhere", "line lost", without("silver.int_lines_classified")),
+    Fault("assert_every_line_is_somewhere", "line doubled", again("silver.int_lines_classified")),
+    Fault("assert_every_line_is_somewhere", "bad line lost", without("silver.quarantined_lines")),
+    Fault("assert_every_line_is_somewhere", "bad line doubled", again("silver.quarantined_lines")),
+    Fault(
+        "assert_every_line_is_somewhere", "delivered line not looked at", again("bronze.transactions", invoice="'0'")
+    ),
+    Fault(
+        "assert_every_line_is_somewhere",
+        "wrong delivery taken for the last",
+        one("silver.int_invoices_supplied", "file_id = 0", "deliveries > 1"),
+    ),
+    Fault(
+        "assert_quarantine_stays_small",
+        "too many bad lines",
+        "insert into silver.quarantined_lines (file_id, file_line)"
+        " select _file_id, -_line from bronze.transactions limit (select count(*) / 50 from bronze.transactions)",
+    ),
+    Fault("quarantined_lines_hold_a_line_once", "line set aside twice", again("silver.quarantined_lines")),
+    Fault("unique_int_invoices_supplied_invoice_number", "invoice of two files", again("silver.int_invoices_supplied")),
+    Fault(
+        "not_null_int_invoices_supplied_invoice_number",
+        "number missing",
+        blank("silver.int_invoices_supplied", "invoice_number"),
+    ),
+    # From silver to gold
+    Fault("fct_sales_has_every_silver_line", "line doubled", again("gold.fct_sales", sales_key="1")),
+    Fault("fct_sales_has_every_silver_line", "line lost", without("gold.fct_sales")),
+    *(
+        Fault(
+            "assert_money_is_conserved",
+            f"a hundredth of a penny {word} in {relation}",
+            one(relation, f"net_amount = net_amount {sign} 0.0001"),
+        )
+        for relation in ("silver.int_lines_classified", "gold.fct_sales", "gold.fct_invoices", "gold.daily_sales")
+        for word, sign in (("too much", "+"), ("too little", "-"))
+    ),
+    Fault("fct_sales_has_its_dates", "no such day", one("gold.fct_sales", "date_key = 19000101")),
+    Fault("fct_sales_has_its_customers", "no such customer", one("gold.fct_sales", "customer_key = 1")),
+    Fault("fct_sales_has_its_products", "no such product", one("gold.fct_sales", "product_key = 1")),
+    Fault("fct_sales_has_its_countries", "no such country", one("gold.fct_sales", "country_key = 1")),
+    Fault("fct_invoices_has_its_dates", "no such day", one("gold.fct_invoices", "date_key = 19000101")),
+    Fault("fct_invoices_has_its_customers", "no such customer", one("gold.fct_invoices", "customer_key = 1")),
+    Fault("fct_invoices_has_its_countries", "no such country", one("gold.fct_invoices", "country_key = 1")),
+    Fault("customer_rfm_has_its_customers", "no such customer", one("gold.customer_rfm", "customer_key = 1")),
+    Fault("customer_rfm_has_its_customers", "unknown customer", one("gold.customer_rfm", "customer_key = -1")),
+    Fault("dim_customer_lives_in_known_countries", "no such country", one("gold.dim_customer", "country_name = '-'")),
+    Fault("fct_sales_is_of_known_line_types", "new line type", one("gold.fct_sales", "line_type = 'gift'")),
+    Fault("dim_product_is_of_known_classes", "new class", one("gold.dim_product", "product_class = 'gift'")),
+    Fault("dim_customer_has_ids", "number missing", one("gold.dim_customer", "customer_id = null", KNOWN)),
+    Fault(
+        "dim_product_has_stock_codes", "code missing", one("gold.dim_product", "stock_code = null", "product_key <> -1")
+    ),
+    *(
+        Fault("dim_product_says_what_it_is", what, one("gold.dim_product", f"description = '{text}'"))
+        for what, text in (("nothing", ""), ("a blank", " "))
+    ),
+    Fault("dim_date_leaves_no_day_out", "day missing", "delete from gold.dim_date where date_key = 20110615"),
+    Fault("dim_country_has_well_formed_codes", "small letters", one("gold.dim_country", "iso_alpha3 = 'gbr'")),
+    Fault("dim_country_has_well_formed_codes", "four letters", one("gold.dim_country", "iso_alpha3 = 'GBRX'")),
+    Fault(
+        "dim_country_is_resolved",
+        "country not in the seed",
+        one("gold.dim_country", "is_resolved = false", "country_key <> -1"),
+    ),
+    Fault(
+        "fct_invoices_end_after_they_begin",
+        "ends before it begins",
+        one("gold.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
+    ),
+    # History
+    Fault("customer_invoices_are_of_their_grain", "row doubled", again("silver.int_customer_invoices")),
+    Fault("customer_versions_start_once_a_day", "version doubled", again("silver.int_customer_versions")),
+    Fault("product_versions_start_once_a_month", "version doubled", again("silver.int_product_versions")),
+    Fault(
+        "snp_customer_versions_knows_a_version_once",
+        "known in two states",
+        again("history.snp_customer_versions", country_name="'Elsewhere'"),
+    ),
+    Fault(
+        "snp_product_versions_knows_a_version_once",
+        "known in two states",
+        again("history.snp_product_versions", description="'SOMETHING ELSE'"),
+    ),
+    *(
+        Fault(
+            f"{dimension}_history_has_neither_overlaps_nor_gaps",
+            what,
+            one(f"gold.{dimension}", change, FOLLOWED),
+        )
+        for dimension in ("dim_customer", "dim_product")
+        for what, change in (
+            ("overlap of a day", "valid_to = valid_to + 1"),
+            ("gap of a day", "valid_to = valid_to - 1"),
+            ("version within another", "valid_to = '9999-12-31'"),
+        )
+    ),
+    *(
+        Fault("assert_one_version_is_current", f"{what} of {dimension}", statement)
+        for dimension in ("dim_customer", "dim_product")
+        for what, statement in (
+            ("no current version", one(f"gold.{dimension}", "is_current = false", "is_current")),
+            ("two current versions", one(f"gold.{dimension}", "is_current = true", "not is_current")),
+        )
+    ),
+    Fault("assert_facts_join_the_version_of_their_date", "customer as of today", CUSTOMER_MOVED),
+    Fault("assert_facts_join_the_version_of_their_date", "product as of today", PRODUCT_MOVED),
+    Fault(
+        "assert_facts_join_the_version_of_their_date",
+        "line from before its customer",
+        one("gold.fct_sales", "invoiced_at = '2009-01-01'", KNOWN),
+    ),
+    Fault(
+        "assert_no_line_lost_its_customer_or_product",
+        "customer lost",
+        one("gold.fct_sales", "customer_key = -1", KNOWN),
+    ),
+    Fault(
+        "assert_no_line_lost_its_customer_or_product",
+        "customer made up",
+        one(
+            "gold.fct_sales",
+            "customer_key = (select max(customer_key) from gold.dim_customer)",
+            "customer_key = -1",
+        ),
+    ),
+    Fault(
+        "assert_no_line_lost_its_customer_or_product",
+        "product lost",
+        one("gold.fct_sales", "product_key = -1", "product_key <> -1"),
+    ),
+    # Reference data
+    *(
+        fault
+        for seed, column in (
+            ("countries", "country_name"),
+            ("product_classes", "stock_code"),
+            ("uk_bank_holidays", "holiday_date"),
+        )
+        for fault in (
+            Fault(f"unique_{seed}_{column}", "row doubled", again(f"silver.{seed}")),
+            Fault(f"not_null_{seed}_{column}", "key missing", blank(f"silver.{seed}", column)),
+        )
+    ),
+    Fault("rfm_segments_name_a_pair_of_scores_once", "pair doubled", again("silver.rfm_segments")),
+    Fault("rfm_segments_name_all_pairs_of_scores", "pair too many", again("silver.rfm_segments")),
+    Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
+    *(
+        Fault(f"rfm_segments_have_{score}_scores_of_five", f"score {value}", one("silver.rfm_segments", change))
+        for score in ("recency", "frequency")
+        for value in (0, 6)
+        for change in (f"{score}_score = {value}",)
+    ),
+]
+
+# For each rule of each `row_rules` gate, changes to one row that break this rule and no other.
+RULE_FAULTS: dict[tuple[str, str], list[str]] = {
+    ("fct_sales_obeys_its_rules", "net_amount_is_quantity_times_price"): [
+        one("gold.fct_sales", "net_amount = net_amount + 0.0001"),
+    ],
+    ("fct_sales_obeys_its_rules", "line_number_counts_from_one"): [one("gold.fct_sales", "line_number = 0")],
+    ("fct_sales_obeys_its_rules", "date_key_is_of_the_timestamp"): [
+        one("gold.fct_sales", "date_key = to_char(invoiced_at + interval '1 day', 'YYYYMMDD')::integer"),
+    ],
+    ("fct_sales_obeys_its_rules", "cancellation_is_in_the_number"): [
+        one("gold.fct_sales", "is_cancellation = not is_cancellation", "line_type = 'postage'"),
+        one("gold.fct_sales", "invoice_number = 'C1'", "line_type = 'sale'"),
+    ],
+    ("fct_sales_obeys_its_rules", "sale_gives_units_out"): [
+        one("gold.fct_sales", "quantity = -quantity, net_amount = -net_amount", "line_type = 'sale' and quantity > 0"),
+        one("gold.fct_sales", "line_type = 'sale'", "is_cancellation and quantity < 0"),
+    ],
+    ("fct_sales_obeys_its_rules", "return_takes_units_back"): [
+        one("gold.fct_sales", "line_type = 'return'", "line_type = 'sale'"),
+    ],
+    ("fct_invoices_obeys_its_rules", "kinds_add_up"): [
+        one("gold.fct_invoices", f"{kind}_amount = {kind}_amount + 0.0001")
+        for kind in (
+            "sale",
+            "return",
+            "postage",
+            "discount",
+            "fee",
+            "voucher",
+            "sample",
+            "manual",
+            "bad_debt",
+            "stock_adjustment",
+            "test",
+            "net",
+        )
+    ],
+    ("fct_invoices_obeys_its_rules", "has_lines"): [one("gold.fct_invoices", "lines = 0")],
+    ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [
+        one("gold.fct_invoices", "units_sold = -1"),
+        one("gold.fct_invoices", "units_returned = -1"),
+    ],
+    ("daily_sales_obeys_its_rules", "parts_add_up"): [
+        one("gold.daily_sales", f"{part}_amount = {part}_amount + 0.0001")
+        for part in ("gross", "returns", "other", "net")
+    ],
+    ("daily_sales_obeys_its_rules", "customers_order"): [one("gold.daily_sales", "customers = orders + 1")],
+    ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold.daily_sales", "units = -1")],
+    ("customer_rfm_obeys_its_rules", "recency_is_past"): [one("gold.customer_rfm", "recency_days = -1")],
+    ("customer_rfm_obeys_its_rules", "frequency_is_a_count"): [one("gold.customer_rfm", "frequency = -1")],
+    ("customer_rfm_obeys_its_rules", "scores_are_fifths"): [
+        one("gold.customer_rfm", f"{score}_score = {value}")
+        for score in ("recency", "frequency", "monetary")
+        for value in (0, 6)
+    ],
+    ("customer_rfm_obeys_its_rules", "month_end_is_one"): [one("gold.customer_rfm", "month_end = month_end - 1")],
+    ("dim_date_counts_right", "month_within_year"): [
+        one("gold.dim_date", "month_number = 0", "date_key <> -1"),
+        one("gold.dim_date", "month_number = 13", "date_key <> -1"),
+        # what is missing is no month either
+        one("gold.dim_date", "month_number = null", "date_key <> -1"),
+    ],
+    ("dim_date_counts_right", "iso_week_within_year"): [one("gold.dim_date", "iso_week = 54", "date_key <> -1")],
+    ("dim_date_counts_right", "fiscal_month_within_year"): [
+        one("gold.dim_date", "fiscal_month = 13", "date_key <> -1"),
+    ],
+    ("dim_date_counts_right", "fiscal_year_is_this_or_next"): [
+        one("gold.dim_date", "fiscal_year = calendar_year - 1", "date_key <> -1"),
+        one("gold.dim_date", "fiscal_year = calendar_year + 2", "date_key <> -1"),
+    ],
+    ("dim_date_counts_right", "month_holds_day"): [
+        one("gold.dim_date", "month_end = date_day - 1", "date_key <> -1"),
+        one("gold.dim_date", "month_start = date_day + 1", "date_key <> -1"),
+    ],
+}
+
+FAULTS += [
+    Fault(gate, f"{rule} {number}", statement, rule=rule)
+    for (gate, rule), statements in RULE_FAULTS.items()
+    for number, statement in enumerate(statements, 1)
+]
+
+# Changes to one row that break a `check` of a contract, by model and expression.
+CHECK_FAULTS = {
+    ("dim_customer", "valid_from < valid_to"): "valid_to = valid_from",
+    ("dim_product", "valid_from < valid_to"): "valid_to = valid_from",
+}
+
+
+class Constraint(NamedTuple):
+    """A constraint of a contract that PostgreSQL enforces."""
+
+    model: str
+    kind: str
+    columns: tuple[str, ...]
+    expression: str | None
+
+    def __str__(self) -> str:
+        return f"{self.model}-{self.kind}-{self.expression or '-'.join(self.columns)}"
+
+
+def _models() -> list[dict[str, Any]]:
+    """Return what the YAML files say of each model."""
+    files = sorted(PROJECT_ROOT.glob("models/**/*.yml"))
+    return [model for file in files for model in yaml.safe_load(file.read_text()).get("models", [])]
+
+
+def _constraints() -> list[Constraint]:
+    found = []
+    for model in _models():
+        owners = [(model, ()), *((column, (column["name"],)) for column in model.get("columns", []))]
+        for owner, columns in owners:
+            for constraint in owner.get("constraints", []):
+                of = tuple(constraint.get("columns", columns))
+                found.append(Constraint(model["name"], constraint["type"], of, constraint.get("expression")))
+    return found
+
+
+def _rules() -> list[tuple[str, str]]:
+    """Return gate and name of each rule of each `row_rules` test."""
+    tests = [test["row_rules"] for model in _models() for test in model.get("data_tests", []) if "row_rules" in test]
+    return [(test["name"], rule) for test in tests for rule in test["arguments"]["rules"]]
+
+
+CONSTRAINTS = _constraints()
+
+
+class Runs(NamedTuple):
+    """What `dbt test` said of the warehouse, first as it was built, then damaged in every way at once."""
+
+    healthy: dict[str, Outcome]
+    damaged: dict[str, Outcome]
+    stored: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def runs(dbt: Dbt, built, work_on) -> Runs:
+    """Run all gates twice on one copy: before and after one fault for each of them."""
+    with work_on(built) as copy:
+        healthy = dbt("test", "--exclude-resource-type", "unit_test")
+        with psycopg.connect(copy.url) as session:
+            for fault in {fault.gate: fault for fault in reversed(FAULTS)}.values():
+                session.execute(fault.statement)
+        damaged = dbt("test", "--exclude-resource-type", "unit_test")
+        with psycopg.connect(copy.url) as session:
+            stored = {
+                gate: session.execute(f"select count(*) from {outcome.relation}").fetchone()[0]
+                for gate, outcome in damaged.items()
+                if outcome.relation
+            }
+    return Runs(healthy, damaged, stored)
+
+
+@pytest.fixture
+def session(built) -> Iterator[psycopg.Connection]:
+    """Give a test the built warehouse to damage; whatever it does is undone."""
+    with psycopg.connect(built.url) as session:
+        yield session
+        session.rollback()
+
+
+def here(query: str | None) -> str:
+    """Return a query that dbt made, without the name of the database for which it made it."""
+    assert query, "dbt has made no query of it"
+    return query.replace(f'"{WORKING_DATABASE}".', "")
+
+
+# Data tests
+
+
+def test_a_sound_warehouse_passes_all_gates(runs: Runs) -> None:
+    """A gate that fails on good data is switched off sooner or later, and then it catches nothing."""
+    assert {name: outcome.message for name, outcome in runs.healthy.items() if outcome.status != "pass"} == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.gate}-{fault.what}")
+def test_gate_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connection) -> None:
+    """Each fault by itself, in an otherwise sound warehouse, must be found: neither missed nor blown up."""
+    assert fault.gate in runs.healthy, "there is no such gate"
+    changed = session.execute(fault.statement).rowcount
+    assert changed > 0, "the fault was not made"
+    found = session.execute(here(runs.healthy[fault.gate].sql)).fetchall()
+    assert len(found) == fault.rows, found
+    if fault.rule:
+        assert [row[0] for row in found] == [[fault.rule]]
+
+
+@pytest.mark.parametrize("gate", sorted({fault.gate for fault in FAULTS}))
+def test_failing_gate_is_told_and_keeps_its_rows(gate: str, runs: Runs) -> None:
+    """A build must end red, and whoever is called at night must find the failing rows in `audit`."""
+    outcome = runs.damaged[gate]
+    assert outcome.status == ("warn" if gate in WARNINGS else "fail"), outcome
+    assert outcome.failures > 0
+    assert outcome.relation == f'"{WORKING_DATABASE}"."audit"."{gate}"'
+    assert runs.stored[gate] == outcome.failures
+
+
+def test_every_gate_has_its_fault(runs: Runs, dbt: Dbt) -> None:
+    """A gate that nobody has seen failing may be one that cannot fail."""
+    nodes = json.loads((dbt.target_path / "manifest.json").read_text())["nodes"].values()
+    gates = {node["name"] for node in nodes if node["resource_type"] == "test" and node["package_name"] == PROJECT}
+    assert gates == {fault.gate for fault in FAULTS}
+
+
+def test_every_rule_has_its_fault() -> None:
+    """The rules of one gate are many: one that is written wrongly would hide behind the others."""
+    assert set(_rules()) == set(RULE_FAULTS)
+
+
+def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: psycopg.Connection) -> None:
+    """The var says which share is the most; a build that fails on it, or passes beyond it, is not what was agreed."""
+    gate = here(runs.healthy["assert_quarantine_stays_small"].sql)
+    share = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]["max_quarantined_share"]
+    session.execute("truncate silver.quarantined_lines")
+    session.execute(
+        "insert into silver.quarantined_lines (file_id, file_line)"
+        " select 1, generate_series(1, floor(%s::numeric * (select count(*) from bronze.transactions))::integer)",
+        [share],
+    )
+    assert session.execute(gate).fetchall() == []
+    session.execute("insert into silver.quarantined_lines (file_id, file_line) values (1, 0)")
+    assert len(session.execute(gate).fetchall()) == 1
+
+
+def test_failing_gate_keeps_gold_as_it_was(copy_of_built, dbt: Dbt) -> None:
+    """Found in bronze, a fault must stop there: analysts are served yesterday's numbers, not wrong ones."""
+    tables = [path.stem for path in PROJECT_ROOT.glob("models/marts/*/*.sql")]
+    with psycopg.connect(copy_of_built.url, autocommit=True) as session:
+        session.execute(without("bronze.transactions"))
+        before = {table: fingerprint(session, table)[1] for table in tables}
+        outcomes = dbt("build", "--exclude-resource-type", "unit_test")
+        assert outcomes["assert_bronze_holds_what_the_ledger_says"].status == "fail"
+        assert {table: fingerprint(session, table)[1] for table in tables} == before
+
+
+# Constraints
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
+def test_database_enforces_the_constraint(constraint: Constraint, session: psycopg.Connection) -> None:
+    """A constraint may be written down and yet not reach the table; then nobody checks what it says."""
+    relation, columns = f"gold.{constraint.model}", ", ".join(constraint.columns)
+    if constraint.kind == "not_null":
+        with pytest.raises(psycopg.errors.NotNullViolation, match=f'"{columns}"'):
+            session.execute(one(relation, f"{columns} = null"))
+    elif constraint.kind == "check":
+        with pytest.raises(psycopg.errors.CheckViolation):
+            session.execute(one(relation, CHECK_FAULTS[constraint.model, constraint.expression]))
+    else:
+        keys = {c.columns for c in CONSTRAINTS if c.model == constraint.model and c.kind == "primary_key"}
+        new_key = {column: "-1000" for key in keys for column in key if constraint.kind == "unique"}
+        filled = " and ".join(f"{column} is not null" for column in constraint.columns)
+        with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+            session.execute(again(relation, filled, **new_key))
+        assert caught.value.diag.message_detail.startswith(f"Key ({columns})=")
+
+
+# Contracts
+
+
+def spoilt(model: str, *, retyped: str = "", dropped: str = "", added: str = "") -> str:
+    """Return the SQL of a model around its own, with a column of another type, without one, or with one more."""
+    path = next(PROJECT_ROOT.glob(f"models/marts/*/{model}.sql"))
+    columns = next([column["name"] for column in m["columns"]] for m in _models() if m["name"] == model)
+    chosen = [f"{name}::text as {name}" if name == retyped else name for name in columns if name != dropped]
+    chosen += [f"1 as {added}"] if added else []
+    return f"select {', '.join(chosen)} from (\n{path.read_text()}\n) as original\n"
+
+
+SPOILT_MODELS = {
+    "daily_sales": spoilt("daily_sales", retyped="orders"),
+    "customer_rfm": spoilt("customer_rfm", dropped="segment"),
+    "fct_invoices": spoilt("fct_invoices", added="surprise"),
+}
+
+
+@pytest.fixture(scope="module")
+def broken_contracts(built, work_on, dbt: Dbt) -> dict[str, tuple[Outcome, bool]]:
+    """Build models that break their contract; return for each how it ended, and whether the table is as it was."""
+    with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
+        project = Path(folder) / "project"
+        apart = shutil.ignore_patterns(".*", "target", "logs", "data", "docs", "scripts", "python")
+        shutil.copytree(PROJECT_ROOT, project, ignore=apart)
+        for model, text in SPOILT_MODELS.items():
+            next(project.glob(f"models/marts/*/{model}.sql")).write_text(text)
+        with psycopg.connect(copy.url, autocommit=True) as session:
+            before = {model: fingerprint(session, model) for model in SPOILT_MODELS}
+            outcomes = dbt("run", "--select", *SPOILT_MODELS, project=project)
+            return {model: (outcomes[model], fingerprint(session, model) == before[model]) for model in SPOILT_MODELS}
+
+
+def fingerprint(session: psycopg.Connection, model: str) -> tuple:
+    """Return what tells one state of a table from another, its identity included."""
+    query = f"select '{model}'::regclass::oid, md5(string_agg(row::text, '|' order by row::text)) from {model} as row"
+    session.execute("set search_path to gold")
+    return session.execute(query).fetchone()
+
+
+@pytest.mark.parametrize("model", SPOILT_MODELS)
+def test_model_that_breaks_its_contract_is_not_built(
+    model: str, broken_contracts: dict[str, tuple[Outcome, bool]]
+) -> None:
+    """A column of another type, a missing one or a new one would break reports that nobody here knows of."""
+    outcome, _ = broken_contracts[model]
+    assert outcome.status == "error"
+    assert "enforced contract that failed" in outcome.message
+
+
+@pytest.mark.parametrize("model", SPOILT_MODELS)
+def test_table_stays_when_the_contract_is_broken(model: str, broken_contracts: dict[str, tuple[Outcome, bool]]) -> None:
+    """Until the model is mended, analysts are served the last good state."""
+    assert broken_contracts[model][1]
+
+
+# Freshness
+
+
+@pytest.fixture(scope="module")
+def freshness(built, work_on, dbt: Dbt) -> dict[int, str]:
+    """Ask for the freshness of deliveries that are so many days old; return the answers."""
+    answers = {}
+    with work_on(built) as copy:
+        for days in (0, 8, 31):
+            with psycopg.connect(copy.url) as session:
+                session.execute("update bronze.landed_files set landed_at = now() - make_interval(days => %s)", [days])
+            answers[days] = dbt("source", "freshness")["landed_files"].status
+    return answers
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, "pass"), (8, "warn"), (31, "error")])
+def test_old_deliveries_are_told(days: int, status: str, freshness: dict[int, str]) -> None:
+    """Data that has stopped coming looks like data: only its age gives it away."""
+    assert freshness[days] == status
