@@ -1,0 +1,1 @@
+"""Measure, side by side in one run: `make bench`. Timings belong here, never in a test."""

@@ -1,0 +1,136 @@
+"""The loader beside a bare `copy`, many files beside one, Parquet beside CSV, and dlt."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from scripts import connection
+from scripts.bench.measure import Row, compare, in_turn, peak_memory
+from scripts.land import land
+
+COLUMNS = ("invoice", "stock_code", "description", "quantity", "invoice_date", "unit_price", "customer_id", "country")
+CHUNK = 1 << 20
+
+COPY_GOAL, MANY_GOAL, PARQUET_GOAL, DLT_GOAL = 1.25, 1.5, 1.5, 0.1
+MEMORY_GOAL_MB = 400
+
+
+def prepare(files: Path, work: Path) -> dict[str, Path]:
+    """Write the rows of a folder of deliveries in the shapes that are compared.
+
+    Args:
+        files: the folder, holding a Parquet file and a folder `daily`.
+        work: where to write.
+
+    Returns:
+        `all.csv` and `all.parquet` of all rows, `daily.csv` of the daily files' rows, and the folder `daily` itself.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    daily = pl.concat([_read(path) for path in sorted((files / "daily").glob("*.csv"))])
+    everything = pl.concat([*(_read(path) for path in sorted(files.glob("*.parquet"))), daily])
+    shapes = {name: work / name for name in ("all.csv", "all.parquet", "daily.csv")}
+    everything.write_csv(shapes["all.csv"])
+    everything.write_parquet(shapes["all.parquet"])
+    daily.write_csv(shapes["daily.csv"])
+    return {**shapes, "daily": files / "daily"}
+
+
+def run(shapes: dict[str, Path], rounds: int) -> list[Row]:
+    """Measure landing in the database of the target in use, whose bronze schema is emptied for it.
+
+    Args:
+        shapes: as `prepare` returns them.
+        rounds: how often each is measured.
+    """
+    contestants: dict[str, Callable[[], object]] = {
+        "bare copy, one CSV": lambda: bare_copy(shapes["all.csv"]),
+        "land, one CSV": lambda: fresh_land(shapes["all.csv"]),
+        "land, Parquet of the same rows": lambda: fresh_land(shapes["all.parquet"]),
+        "land, one CSV of the daily files": lambda: fresh_land(shapes["daily.csv"]),
+        "land, the daily files": lambda: fresh_land(shapes["daily"]),
+    }
+    rows = in_turn(contestants, rounds)
+    compare(rows, "land, one CSV", "bare copy, one CSV", COPY_GOAL)
+    compare(rows, "land, Parquet of the same rows", "land, one CSV", PARQUET_GOAL)
+    compare(rows, "land, the daily files", "land, one CSV of the daily files", MANY_GOAL)
+    report = list(rows.values())
+    if importlib.util.find_spec("dlt"):
+        against = in_turn(
+            {"land, beside dlt": lambda: fresh_land(shapes["all.csv"]), "dlt": lambda: dlt_load(shapes["all.csv"])}, 1
+        )
+        compare(against, "land, beside dlt", "dlt", DLT_GOAL)
+        report += against.values()
+    return report
+
+
+def memory(files: Path) -> Row:
+    """Land a folder in a process of its own and report the most memory that the process took."""
+    empty_bronze()
+    command = [sys.executable, "-m", "scripts.land", str(files)]
+    seconds, megabytes = peak_memory(command, os.environ)
+    row = Row("land, much at once", [seconds])
+    row.note = f"peak memory {megabytes:,.0f} MB, goal {MEMORY_GOAL_MB} MB"
+    return row
+
+
+def bare_copy(file: Path) -> None:
+    """Copy a CSV file into a text table with psycopg and nothing else: the least that landing can cost."""
+    with psycopg.connect(connection.url()) as session, file.open("rb", buffering=0) as source:
+        session.execute("set local synchronous_commit to off")
+        columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in COLUMNS)
+        session.execute("drop table if exists public.bare_copy")
+        session.execute(sql.SQL("create table public.bare_copy ({})").format(columns))
+        # As the loader's table, the table is there before: a copy into a new table would skip the log.
+        session.commit()
+        with session.cursor().copy("copy public.bare_copy from stdin (format csv, header)") as copy:
+            while chunk := source.read(CHUNK):
+                copy.write(chunk)
+        session.commit()
+        session.execute("drop table public.bare_copy")
+
+
+def fresh_land(path: Path) -> None:
+    """Land a path into an empty bronze schema.
+
+    Raises:
+        RuntimeError: something did not land, so the figure would mean nothing.
+    """
+    empty_bronze()
+    report = land([path], connection.url())
+    if len(report.of("landed")) != len(report.files):
+        raise RuntimeError(f"{path} did not land whole")
+
+
+def empty_bronze() -> None:
+    """Empty the tables of the bronze schema, if they are there."""
+    with connection.connect() as session:
+        tables = session.execute("select tablename from pg_tables where schemaname = 'bronze'").fetchall()
+        if tables:
+            names = sql.SQL(", ").join(sql.Identifier("bronze", name) for (name,) in tables)
+            session.execute(sql.SQL("truncate {}").format(names))
+
+
+def dlt_load(file: Path) -> None:
+    """Load a CSV file with dlt, as its documentation does it with the Arrow backend, into a schema of its own."""
+    import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # installed for the benchmark only
+
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    pipeline = dlt.pipeline(
+        "bench_landing", destination=dlt.destinations.postgres(connection.url()), dataset_name="bench_dlt"
+    )
+    table = pl.read_csv(file, infer_schema=False).to_arrow()
+    pipeline.run([table], table_name="transactions", write_disposition="replace")
+    with connection.connect() as session:
+        session.execute("drop schema if exists bench_dlt cascade")
+        session.execute("drop schema if exists bench_dlt_staging cascade")
+
+
+def _read(path: Path) -> pl.DataFrame:
+    frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+    return frame.rename(dict(zip(frame.columns, COLUMNS, strict=True))).select(pl.all().cast(pl.String))

@@ -1,0 +1,27 @@
+"""What a figure was measured on: without it, no figure can be compared."""
+
+import os
+import platform
+from datetime import datetime, timezone
+
+import psycopg
+
+from scripts.warehouse.settings import machine_cores, machine_memory
+
+
+def facts(session: psycopg.Connection) -> dict[str, object]:
+    """Return the machine's facts and the server's, for the head of a report.
+
+    Args:
+        session: a connection to the server that was measured.
+    """
+    version = session.execute("select current_setting('server_version')").fetchone()
+    return {
+        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "cores": machine_cores(),
+        "memory_gb": round(machine_memory() / 1024**3, 1),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "postgresql": version[0] if version else None,
+    }
