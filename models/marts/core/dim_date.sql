@@ -1,6 +1,4 @@
-{%- set fiscal_shift -%}
-    make_interval(months => {{ (13 - var("fiscal_year_first_month")) % 12 }})
-{%- endset -%}
+{%- set fiscal_shift = "make_interval(months => " ~ (13 - var("fiscal_year_first_month")) % 12 ~ ")" -%}
 
 with
 

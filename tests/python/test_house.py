@@ -1,0 +1,326 @@
+"""The rules of the house: what is promised to whoever reads, changes or runs this project, beyond its results."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import Database
+from dbt_project import environment
+from packaging.requirements import Requirement
+
+from scripts.paths import PROJECT_ROOT
+
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+
+BIN = Path(sys.executable).parent
+PACKAGE = "retail_warehouse"
+TABLES = ("model", "seed", "snapshot")
+# Their names say all there is to say.
+PLAIN_TESTS = ("unique", "not_null")
+
+
+def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the project as a person would, and return what it said."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=PROJECT_ROOT,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def run_dbt(command: str, folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run dbt with folders of its own: what an earlier parse remembers lacks the descriptions of singular tests."""
+    folders = ["--project-dir", PROJECT_ROOT, "--profiles-dir", PROJECT_ROOT]
+    folders += ["--target-path", folder, "--log-path", folder]
+    return run(BIN / "dbt", "--quiet", *command.split(), *folders, *options, **variables)
+
+
+def read(path: str) -> str:
+    return (PROJECT_ROOT / path).read_text()
+
+
+def tracked(*patterns: str) -> list[str]:
+    return subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")[:-1]
+
+
+# What dbt knows of the project
+
+
+@pytest.fixture(scope="module")
+def parsing(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("parsed")
+    return run_dbt("parse", folder, "--warn-error", "--show-all-deprecations"), folder
+
+
+@pytest.fixture(scope="module")
+def manifest(parsing) -> dict[str, Any]:
+    return json.loads((parsing[1] / "manifest.json").read_text())
+
+
+def ours(resources: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (resource for resource in resources.values() if resource["package_name"] == PACKAGE)
+
+
+def nodes(manifest: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    return [node for node in ours(manifest["nodes"]) if node["resource_type"] in kinds]
+
+
+def tables(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything that has columns: what dbt makes and what it reads."""
+    return [*nodes(manifest, *TABLES), *ours(manifest["sources"])]
+
+
+def test_parsing_has_nothing_to_say(parsing) -> None:
+    """A deprecation is tomorrow's error, and a warning that is always there hides the one that matters."""
+    done, _ = parsing
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["nodes", "sources", "exposures", "macros", "unit_tests"])
+def test_everything_is_described(manifest, kind: str) -> None:
+    """What nobody has described is understood by one person, for a while."""
+    found = list(ours(manifest[kind]))
+    undescribed = [
+        resource["name"]
+        for resource in found
+        if resource["resource_type"] != "operation"
+        and (resource.get("test_metadata") or {}).get("name") not in PLAIN_TESTS
+        and not resource["description"].strip()
+    ]
+    assert found
+    assert not undescribed
+
+
+def test_every_source_is_described_as_a_whole(manifest) -> None:
+    """Where deliveries come from is said once, above their tables."""
+    assert not [source["name"] for source in ours(manifest["sources"]) if not source["source_description"].strip()]
+
+
+def test_every_column_is_described(manifest) -> None:
+    """An analyst has the name and this line to go by."""
+    undescribed = [
+        f"{table['name']}.{column['name']}"
+        for table in tables(manifest)
+        for column in table["columns"].values()
+        if not column["description"].strip()
+    ]
+    assert not undescribed
+
+
+def test_macros_describe_the_arguments_that_they_take(manifest) -> None:
+    """Whoever calls a macro reads its arguments in the documentation, so these have to be the true ones, in order."""
+    wrong = []
+    for macro in ours(manifest["macros"]):
+        signature = re.search(r"{%-?\s*(?:macro|test)\s+\w+\((.*?)\)", macro["macro_sql"], re.DOTALL)
+        assert signature, macro["name"]
+        taken = [argument.split("=")[0].strip() for argument in signature[1].split(",") if argument.strip()]
+        described = [argument["name"] for argument in macro["arguments"] if argument["description"].strip()]
+        if taken != described:
+            wrong.append((macro["name"], taken, described))
+    assert not wrong
+
+
+def test_tests_have_names_of_their_own(manifest) -> None:
+    """The name is what stands in the report of a failed build; a generated one tells the rule, not what is wrong."""
+    generated = [
+        test["name"]
+        for test in nodes(manifest, "test")
+        if (rule := test.get("test_metadata"))
+        and rule["name"] not in PLAIN_TESTS
+        and test["name"].startswith((rule["name"], f"{rule['namespace']}_{rule['name']}", f"source_{rule['name']}"))
+    ]
+    assert not generated
+
+
+def test_models_and_snapshots_have_a_yaml_of_their_own(manifest) -> None:
+    """What a model promises stands beside it, under its name."""
+    misplaced = [
+        node["name"]
+        for node in nodes(manifest, "model", "snapshot")
+        if Path((node["patch_path"] or "").partition("://")[2] or node["original_file_path"])
+        != Path(node["original_file_path"]).with_suffix(".yml")
+        or Path(node["original_file_path"]).stem != node["name"]
+    ]
+    assert not misplaced
+
+
+def test_every_doc_block_is_used(manifest) -> None:
+    """A text that no column refers to is kept up to date for nobody."""
+    text = "\n".join(read(path) for path in tracked("*.yml"))
+    blocks = {doc["name"] for doc in ours(manifest["docs"]) if not doc["name"].startswith("__")}
+    assert blocks
+    assert not blocks - set(re.findall(r"""doc\(["'](\w+)["']\)""", text))
+
+
+def test_exposures_read_gold(manifest) -> None:
+    """Only gold is under contract: a report on anything else breaks without notice."""
+    elsewhere = {
+        (exposure["name"], name)
+        for exposure in ours(manifest["exposures"])
+        for name in exposure["depends_on"]["nodes"]
+        if not manifest["nodes"].get(name, {}).get("original_file_path", "").startswith("models/marts/")
+    }
+    assert not elsewhere
+
+
+# What the database knows of it
+
+
+@pytest.fixture(scope="module")
+def documented(built: Database, parsing) -> Path:
+    """The folder with the manifest and the catalog of the built warehouse."""
+    folder = parsing[1]
+    done = run_dbt("docs generate --no-compile", folder, **environment(built.name))
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def test_columns_are_those_of_the_database(manifest, documented: Path) -> None:
+    """Documentation of a column that is not there misleads, and a column without any is nobody's."""
+    catalog = json.loads((documented / "catalog.json").read_text())
+    found = catalog["nodes"] | catalog["sources"]
+    differing = {
+        table["name"]: sorted(set(table["columns"]) ^ set(found.get(table["unique_id"], {}).get("columns", ())))
+        for table in tables(manifest)
+    }
+    assert differing
+    assert not {name: columns for name, columns in differing.items() if columns}
+
+
+def test_documentation_is_complete(documented: Path) -> None:
+    """A second opinion, by the tool that others measure with."""
+    report = documented / "coverage.json"
+    options = ["--run-artifacts-dir", documented, "--cov-report", report, "--cov-fail-under", "1.0"]
+    done = run(BIN / "dbt-coverage", "compute", "doc", *options)
+    assert done.returncode == 0, done.stdout
+    assert json.loads(report.read_text())["total"] > 0
+
+
+def test_gold_has_primary_keys(built: Database) -> None:
+    """The grain of a table that analysts join is enforced by the database, not only described."""
+    with psycopg.connect(built.url) as session:
+        keyless = session.execute(
+            """
+            select pg_class.relname
+            from pg_class
+            where pg_class.relnamespace = 'gold'::regnamespace and pg_class.relkind in ('r', 'p')
+                and not exists (
+                    select from pg_constraint where conrelid = pg_class.oid and contype = 'p'
+                )
+            """
+        ).fetchall()
+    assert not keyless
+
+
+# What is in the repository
+
+FORBIDDEN = {
+    "a package registry's address": r"pypi\.org|pythonhosted\.org|registry\.npmjs|--(extra-)?index-url|--find-links",
+    "somebody's folder": r"(?<![\w.}])/(home|Users|root|work)/\w",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a password in an address": r"://[^/\s:@{}]+:[^/\s:@{}]+@",
+    "an access token": r"\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|AKIA|AIza)[A-Za-z0-9_-]{16}",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_holds(what: str) -> None:
+    """What works on one machine only, or opens a door, cannot be taken back once it is published."""
+    holding = [
+        f"{path}: {match[0]}"
+        for path in tracked()
+        if (PROJECT_ROOT / path).is_file()
+        for match in re.finditer(FORBIDDEN[what], (PROJECT_ROOT / path).read_bytes().decode(errors="replace"))
+    ]
+    assert not holding
+
+
+def test_generated_files_are_not_tracked() -> None:
+    """What can be made again is out of date in the repository, and in the way of everybody's changes."""
+    assert tracked("--cached", "--ignored", "--exclude-standard") == []
+
+
+def test_every_make_target_has_help() -> None:
+    """`make` alone has to tell what one can do here."""
+    declared = set(re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split())
+    helped = set(re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE))
+    assert declared == helped
+    assert declared <= set(re.findall(r"^ +make (\w+)", run("make", "help").stdout, re.MULTILINE))
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    """The first command that somebody copies has to work."""
+    declared = set(re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split())
+    named = {
+        target
+        for path in tracked("*.md", "*.yml", ".ci/*")
+        for target in re.findall(r"(?:`|^|run: )make ([a-z]+)(?=`| {2}| [A-Z]|$)", read(path), re.MULTILINE)
+    }
+    assert named
+    assert not named - declared
+
+
+def test_links_lead_somewhere() -> None:
+    """A link into nothing costs trust in the rest of the page."""
+    dead = [
+        f"{path}: {link}"
+        for path in tracked("*.md")
+        for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", read(path))
+        if not ((PROJECT_ROOT / path).parent / link).exists()
+    ]
+    assert not dead
+
+
+# What is installed
+
+
+def pins() -> dict[str, list[str]]:
+    """The versions of each package in the lock file; several where they depend on the version of Python."""
+    found: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", read("requirements.lock"), re.MULTILINE):
+        found.setdefault(canonical(name), []).append(version)
+    return found
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_locked_package_has_a_hash() -> None:
+    """Without one, whatever is served under the name is installed; and from where is each machine's own choice."""
+    entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", read("requirements.lock"), flags=re.MULTILINE).strip())
+    assert pins()
+    assert not [
+        entry
+        for entry in entries
+        if not re.match(r"[\w.-]+(\[[^]]*\])?==\S+.*\\\n\s+--hash=sha256:[0-9a-f]{64}", entry)
+    ]
+
+
+def test_the_lock_file_satisfies_the_project() -> None:
+    """A dependency that is declared and not locked is not installed; one locked out of range is not the tested one."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    locked = pins()
+    missing = [
+        str(requirement)
+        for requirement in map(Requirement, wanted)
+        if not (versions := locked.get(canonical(requirement.name)))
+        or not all(requirement.specifier.contains(version, prereleases=True) for version in versions)
+    ]
+    assert not missing
