@@ -16,7 +16,7 @@ from dbt_project import Dbt, environment
 from scripts.paths import PROJECT_ROOT
 
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
-GOOD_LINE = "536365,85123A,LANTERN,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
+GOOD_LINE = "1000000,85123A,LANTERN,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
 BAD_LINE = "{number},85123A,LANTERN,six,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
 
 
@@ -29,13 +29,14 @@ class Answer(NamedTuple):
 
 
 class Story(NamedTuple):
-    """Three builds of one warehouse: of the sample, of the sample again, and of a file of bad lines."""
+    """Three builds of one warehouse: of the sample, of the sample again, and of a file with one good line."""
 
     first: Answer
     second: Answer
     third: Answer
     state_after_first: dict[str, str]
     state_after_second: dict[str, str]
+    state_after_third: dict[str, str]
     bad_lines: int
 
 
@@ -84,9 +85,10 @@ def story(work_on, sample, build: Callable[..., Answer]) -> Story:
         second = build(sample.folder, **environment())
         state_after_second = state(warehouse.url)
         lines = [BAD_LINE.format(number=900_000 + number) for number in range(bad_lines)]
-        Path(folder, "bad.csv").write_text(HEADER + "".join(lines))
+        Path(folder, "bad.csv").write_text(HEADER + GOOD_LINE + "".join(lines))
         third = build(folder, **environment())
-    return Story(first, second, third, state_after_first, state_after_second, bad_lines)
+        state_after_third = state(warehouse.url)
+    return Story(first, second, third, state_after_first, state_after_second, state_after_third, bad_lines)
 
 
 # A build
@@ -150,6 +152,14 @@ def test_failing_gate_fails_the_build_and_says_where_to_look(story: Story) -> No
     )
     assert re.fullmatch(r"Error: 1 of \d+ steps failed\. Mend the cause and run this again\.", lines[-1])
     assert len(lines) == 2
+
+
+def test_failing_build_leaves_gold_and_history_as_they_were(story: Story) -> None:
+    """Until somebody has looked, analysts are served the last good state, without the one good line of that file."""
+    assert story.state_after_third["bronze.transactions"] != story.state_after_second["bronze.transactions"]
+    served = {table for table in story.state_after_second if table.startswith(("gold.", "history."))}
+    changed = {table for table in served if story.state_after_third[table] != story.state_after_second[table]}
+    assert changed == set()
 
 
 def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) -> None:
