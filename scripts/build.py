@@ -189,7 +189,8 @@ def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
     with connection.connect() as session:
         reasons: list[tuple[str, int]] = session.execute(query.format(sql.Identifier(*relation))).fetchall()
     total = sum(lines for _, lines in reasons)
-    detail = f", see {'.'.join(relation)}: {', '.join(f'{lines:,} {reason}' for reason, lines in reasons)}"
+    each = ", ".join(f"{lines:,} {reason.replace(', ', ' + ')}" for reason, lines in reasons)
+    detail = f", see {'.'.join(relation)}: {each}"
     console.print(f"Quarantined {total:,} lines{detail if total else ''}", soft_wrap=True)
 
 
