@@ -87,9 +87,10 @@ def _sample() -> Path:
         from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
 
         SAMPLE.parent.mkdir(exist_ok=True)
+        click.echo("Making sample files, as no LANDING was given")
         options = {"rows": SAMPLE_ROWS, "seed": SAMPLE_SEED, "out": SAMPLE}
         generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
-    return SAMPLE
+    return SAMPLE.relative_to(Path.cwd()) if SAMPLE.is_relative_to(Path.cwd()) else SAMPLE
 
 
 def _tell_landing(console: Console, landing: Path, report: LandingReport) -> None:
