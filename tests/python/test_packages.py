@@ -268,7 +268,7 @@ def test_unchanged_is_left_alone(project: Path) -> None:
 def test_changed_source_is_copied_anew(project: Path, change: str) -> None:
     """A macro that was mended here must not go on failing there."""
     Installer(project).run("offline")
-    macro = project / "offline_packages" / "dbt_utils" / "macros" / "date_spine.sql"
+    macro = project / "offline_packages" / "dbt_utils" / "macros" / "sequential_values.sql"
     if change == "edited":
         macro.write_text(macro.read_text() + "\n")
     elif change == "added":
@@ -291,7 +291,7 @@ def test_half_done_copy_is_repaired(project: Path, damage: str) -> None:
     """A copy that was killed midway looks like an installation to dbt, which would miss a macro or find one twice."""
     Installer(project).run("offline")
     folder = project / "dbt_packages"
-    macro = folder / "dbt_utils" / "macros" / "date_spine.sql"
+    macro = folder / "dbt_utils" / "macros" / "sequential_values.sql"
     if damage == "stamp lost":
         (folder / ".installed.json").unlink()
     elif damage == "stamp torn":
@@ -313,7 +313,7 @@ def test_half_done_copy_is_repaired(project: Path, damage: str) -> None:
 def test_killed_while_copying(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     """At no moment may dbt find a package of which a part is missing."""
     Installer(project).run("offline")
-    macro = project / "offline_packages" / "dbt_utils" / "macros" / "date_spine.sql"
+    macro = project / "offline_packages" / "dbt_utils" / "macros" / "sequential_values.sql"
     macro.write_text(macro.read_text() + "\n")
     before = tree(project / "dbt_packages")
     original = shutil.copytree
