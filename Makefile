@@ -9,13 +9,14 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+BENCH_INSTALLED := .venv/bench-installed
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build test lint docs psql deps clean
+.PHONY: help build test lint docs psql bench deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ docs: deps ## serve the documentation of the built warehouse on http://localhost
 psql: $(INSTALLED) ## open psql on the warehouse
 	@$(BIN)/python -m scripts.warehouse psql
 
+bench: deps $(BENCH_INSTALLED) ## measure side by side on a server of its own (LANDING=..., else generated files)
+	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)")
+
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages
 
@@ -57,4 +61,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing into .venv (once, about a minute)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+# What the benchmark compares with; nothing else needs it.
+$(BENCH_INSTALLED): $(INSTALLED) requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@

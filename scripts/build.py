@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 SAMPLE = PROJECT_ROOT / "data" / "sample"
 SAMPLE_ROWS, SAMPLE_SEED = 100_000, 1
-QUARANTINE = "int_lines_quarantined"
+# What a model that sets rows aside is called: int_<what>_quarantined, silver.quarantined_<what>.
+QUARANTINE = "_quarantined"
 RELATIONS = ("model", "snapshot", "seed")
 FAILURES_TOLD = 10
 
@@ -167,9 +168,9 @@ def _dbt_build(full_refresh: bool) -> list[Step]:
 
 def _tell_build(console: Console, steps: list[Step]) -> None:
     kinds = Counter(step.kind for step in steps if step.status == "success")
-    quarantined = next((s for s in steps if s.name == QUARANTINE and s.status == "success"), None)
-    if quarantined and quarantined.relation:
-        _tell_quarantine(console, quarantined.relation)
+    for step in steps:
+        if step.name.endswith(QUARANTINE) and step.kind == "model" and step.status == "success" and step.relation:
+            _tell_quarantine(console, step.relation)
     counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
     gates = Counter(step.status for step in steps if step.kind == "test")
@@ -192,7 +193,8 @@ def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
     total = sum(lines for _, lines in reasons)
     each = ", ".join(f"{lines:,} {reason.replace(', ', ' + ')}" for reason, lines in reasons)
     detail = f", see {'.'.join(relation)}: {each}"
-    console.print(f"Quarantined {total:,} lines{detail if total else ''}", soft_wrap=True)
+    what = relation[1].removeprefix("quarantined_")
+    console.print(f"Quarantined {total:,} {what}{detail if total else ''}", soft_wrap=True)
 
 
 def _tell_steps(console: Console, clock: Clock) -> None:

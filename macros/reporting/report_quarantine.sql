@@ -1,10 +1,10 @@
 {% macro report_quarantine() -%}
     {%- if execute and flags.WHICH in ["build", "run"] -%}
-        {%- set built = results | selectattr("node.unique_id", "equalto", "model.retail_warehouse.int_lines_quarantined")
-            | selectattr("status", "equalto", "success") | list -%}
-        {%- if built -%}
-            {%- set quarantined = run_query("select count(*) from " ~ built[0].node.relation_name).columns[0][0] -%}
-            {%- do log("Quarantine: " ~ quarantined ~ " lines set aside, see " ~ built[0].node.relation_name, info=true) -%}
-        {%- endif -%}
+        {%- for result in results | selectattr("status", "equalto", "success") -%}
+            {%- if result.node.resource_type == "model" and result.node.name.endswith("_quarantined") -%}
+                {%- set rows = run_query("select count(*) from " ~ result.node.relation_name).columns[0][0] -%}
+                {%- do log("Quarantine: " ~ rows ~ " rows set aside, see " ~ result.node.relation_name, info=true) -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

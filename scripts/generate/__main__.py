@@ -20,27 +20,29 @@ MOST_MONTHS = 12 * (LAST_DAY.year - FIRST_DAY.year + 1)
 MOST_UNUSABLE = 0.2
 
 
-def _settings(rows: int, seed: int, start: datetime, months: int, unusable_share: float) -> Settings:
+def _check(settings: Settings) -> None:
     """Check what was asked for.
 
     Raises:
         Refusal: a value is out of its range.
     """
-    settings = Settings(rows, seed, start.date(), months, unusable_share)
-    if not 1 <= rows <= MOST_ROWS:
-        raise Refusal(f"--rows is {rows}: give a number from 1 to {MOST_ROWS:,}.")
-    if seed < 0:
-        raise Refusal(f"--seed is {seed}: give a number that is not negative.")
-    if not 0 <= unusable_share <= MOST_UNUSABLE:
-        raise Refusal(f"--unusable-share is {unusable_share}: give a share from 0 to {MOST_UNUSABLE}.")
-    in_calendar = 1 <= months <= MOST_MONTHS and FIRST_DAY <= settings.start <= LAST_DAY
+    if not 1 <= settings.rows <= MOST_ROWS:
+        raise Refusal(f"--rows is {settings.rows}: give a number from 1 to {MOST_ROWS:,}.")
+    if settings.seed < 0:
+        raise Refusal(f"--seed is {settings.seed}: give a number that is not negative.")
+    if not 0 <= settings.unusable_share <= MOST_UNUSABLE:
+        raise Refusal(f"--unusable-share is {settings.unusable_share}: give a share from 0 to {MOST_UNUSABLE}.")
+    in_calendar = 1 <= settings.months <= MOST_MONTHS and FIRST_DAY <= settings.start <= LAST_DAY
     if not in_calendar or end_of(settings) > LAST_DAY + timedelta(days=1):
         raise Refusal(f"--start and --months must span at least a month, within {FIRST_DAY} to {LAST_DAY}.")
-    return settings
+
+
+def _count(files: int, rows: int) -> str:
+    return f"{files:,} files with {rows:,} rows"
 
 
 @click.command()
-@click.option("--rows", type=int, required=True, help="Rows to write, all files together.")
+@click.option("--rows", type=int, required=True, help="Sales rows to write, all files together.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same bytes.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 @click.option(
@@ -50,12 +52,22 @@ def _settings(rows: int, seed: int, start: datetime, months: int, unusable_share
 @click.option(
     "--unusable-share", type=float, default=0.0005, show_default=True, help="Share of rows that cannot be used."
 )
+@click.option("--price-list/--no-price-list", default=True, show_default=True, help="Write the price list, too.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that this command made before.")
 def generate(
-    *, rows: int, seed: int, out: Path, start: datetime, months: int, unusable_share: float, overwrite: bool
+    *,
+    rows: int,
+    seed: int,
+    out: Path,
+    start: datetime,
+    months: int,
+    unusable_share: float,
+    price_list: bool,
+    overwrite: bool,
 ) -> None:
     """Write raw sales files, and truth.json: what a warehouse must find in them."""
-    settings = _settings(rows, seed, start, months, unusable_share)
+    settings = Settings(rows, seed, start.date(), months, unusable_share, price_list)
+    _check(settings)
     began = time.perf_counter()
     console = Console(stderr=True)
     with (
@@ -66,9 +78,11 @@ def generate(
         task = progress.add_task("rows", total=rows)
         truth = Run(settings, folder, lambda written: progress.advance(task, written)).write()
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    raw = truth["raw"]
     seconds = time.perf_counter() - began
-    click.echo(f"{out}: {raw['files']:,} files, {raw['rows']:,} rows, {size / 1e6:,.1f} MB in {seconds:.1f} s")
+    written = [_count(truth["raw"]["files"], truth["raw"]["rows"])]
+    if price_list:
+        written.append(f"a price list of {_count(truth['price_list']['files'], truth['price_list']['raw_rows'])}")
+    click.echo(f"{out}: {', '.join(written)}, {size / 1e6:,.1f} MB in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

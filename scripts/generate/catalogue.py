@@ -134,6 +134,7 @@ class Catalogue:
         misspelt_text: another description that a few lines carry, -1 for none.
         trailing_blank: whether the usual description ends in a blank.
         price: price of each product by month, in units.
+        enters: the month from which each product is in the range.
         popularity: cumulative weights of the products by month.
         notes: places of the notes in the texts, and their cumulative weights.
         nan_text: the place of the text `nan`.
@@ -151,6 +152,7 @@ class Catalogue:
     misspelt_text: Ints
     trailing_blank: Mask
     price: Ints
+    enters: Ints
     popularity: Floats
     notes: tuple[Ints, Floats]
     nan_text: int
@@ -187,6 +189,8 @@ def make_catalogue(settings: Settings) -> Catalogue:
     misspelt_text = np.full(total, -1)
     misspelt_text[misspelt] = total + len(renamed) + np.arange(len(misspelt))
 
+    trailing_blank = chosen(rng, TRAILING_BLANK_SHARE, total)
+    enters = _entries(rng, products, settings.months)
     notes = len(texts) + np.arange(len(NOTES))
     places = dict(zip(NOTES, notes.tolist(), strict=True))
     return Catalogue(
@@ -199,9 +203,10 @@ def make_catalogue(settings: Settings) -> Catalogue:
         new_text=new_text,
         rename_month=rename_month,
         misspelt_text=misspelt_text,
-        trailing_blank=chosen(rng, TRAILING_BLANK_SHARE, total),
+        trailing_blank=trailing_blank,
         price=price,
-        popularity=_popularity(rng, festive, settings),
+        enters=enters,
+        popularity=_popularity(festive, enters, settings),
         notes=(notes, np.cumsum(np.array(list(NOTES.values()), dtype=np.float64))),
         nan_text=places[NAN_NOTE],
         missing_text=places[None],
@@ -249,19 +254,23 @@ def _prices(rng: np.random.Generator, products: int, months: int) -> Ints:
     return np.where(fine[:, None], price // 8, price)
 
 
-def _popularity(rng: np.random.Generator, festive: Mask, settings: Settings) -> Floats:
+def _entries(rng: np.random.Generator, products: int, months: int) -> Ints:
+    """Choose the months in which products enter the range; the most popular one is always there."""
+    late = chosen(rng, LATE_SHARE, products)
+    enters = np.where(late, rng.integers(0, months, products), 0)
+    enters[0] = 0
+    return enters
+
+
+def _popularity(festive: Mask, enters: Ints, settings: Settings) -> Floats:
     """Cumulative weights by month: a month a row, so that a draw is one search in one row."""
     size = len(festive)
     rank = np.arange(size)
     weight = (rank + ZIPF_SHIFT) ** -ZIPF_POWER * np.exp(-rank / (TAIL * size))
-    late = chosen(rng, LATE_SHARE, size)
-    enters = np.where(late, rng.integers(0, settings.months, size), 0)
     months = np.arange(settings.months)
     in_season = (settings.start.month - 1 + months) % 12 + 1 >= FESTIVE_FROM
     seasonal = np.where(festive, np.where(in_season[:, None], *FESTIVE_FACTORS), 1.0)
-    in_range = months[:, None] >= enters
-    in_range[:, 0] = True
-    return np.cumsum(weight * seasonal * in_range, axis=1)
+    return np.cumsum(weight * seasonal * (months[:, None] >= enters), axis=1)
 
 
 def months_of(settings: Settings) -> list[str]:

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     CUSTOMERS = 2
     TRADE = 3
     DIRT = 4
+    PRICE_LIST = 5
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:

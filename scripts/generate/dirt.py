@@ -1,6 +1,7 @@
 """What delivery does to the data: case and blanks, lines in another order, rows that cannot be used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ REORDERED_CHANCE = 0.7  # invoices of the overlap whose lines the halves list in
 MINUTES = pl.Series([f"{minute // 60:02d}:{minute % 60:02d}:00" for minute in range(24 * 60)])
 
 Row = dict[str, str | None]
+Fault = tuple[str, Callable[[Row], Row]]  # why a row cannot be used, and how it gets that way
 
 
 class Paper:
@@ -29,12 +31,12 @@ class Paper:
     def __init__(self, seed: int, catalogue: Catalogue, customers: Customers) -> None:
         self.seed = seed
         self.catalogue = catalogue
-        self.codes = _worn(pl.Series(catalogue.codes))
-        self.countries = _worn(pl.Series(NAMES))
-        self.texts = _worn(catalogue.texts)
+        self.codes = worn(pl.Series(catalogue.codes))
+        self.countries = worn(pl.Series(NAMES))
+        self.texts = worn(catalogue.texts)
         self.ids = pl.Series(customers.ids)
         self.prefixes = pl.Series([prefix.name if prefix else "" for prefix in Prefix])
-        self.spoilt = 0
+        self.faults = cycle(FAULTS)
 
     def deliver(self, batch: Batch, day: Day, part: int) -> pl.DataFrame:
         """Write a shift's lines as rows: texts worn, numbers typed. A missing note is the text `nan`."""
@@ -73,14 +75,7 @@ class Paper:
             return rows, []
         rng = generator(self.seed, Stream.DIRT, day.index, part, 2)
         source = np.sort(rng.choice(len(rows), count, replace=False))
-        copies, reasons = [], []
-        for row in rows[source].iter_rows(named=True):
-            reason, spoil = FAULTS[self.spoilt % len(FAULTS)]
-            self.spoilt += 1
-            copies.append(row | spoil(row))
-            reasons.append(reason)
-        order = np.argsort(np.concatenate([np.arange(len(rows)), source]), kind="stable")
-        return pl.concat([rows, pl.DataFrame(copies, schema=rows.schema)])[order], reasons
+        return with_spoilt(rows, source, self.faults)
 
     def _worn_text(self, rng: np.random.Generator, batch: Batch) -> Ints:
         text = batch.text
@@ -88,43 +83,53 @@ class Paper:
         drawn = pick_weighted(rng, TEXT_WEAR, len(text))
         wear = np.where(drawn > 0, drawn, habit)
         wear[(text == self.catalogue.nan_text) | (text == self.catalogue.missing_text)] = 0
-        worn: Ints = text + wear * len(self.catalogue.texts)
-        return worn
+        place: Ints = text + wear * len(self.catalogue.texts)
+        return place
 
 
-def _worn(values: pl.Series) -> pl.Series:
+def with_spoilt(rows: pl.DataFrame, source: Ints, faults: Iterator[Fault]) -> tuple[pl.DataFrame, list[str]]:
+    """Put spoilt copies of some rows behind them, and say why each cannot be used."""
+    copies, reasons = [], []
+    for row, (reason, spoil) in zip(rows[source].iter_rows(named=True), faults, strict=False):
+        copies.append(row | spoil(row))
+        reasons.append(reason)
+    order = np.argsort(np.concatenate([np.arange(len(rows)), source]), kind="stable")
+    return pl.concat([rows, pl.DataFrame(copies, schema=rows.schema)])[order], reasons
+
+
+def worn(values: pl.Series) -> pl.Series:
     """Put the worn forms of values one after the other, in the order of the tables above."""
     trailing: pl.Series = values + " "
     return pl.concat([values, values.str.to_lowercase(), trailing, " " + trailing])
 
 
-def _set(column: str, value: str | None) -> Callable[[Row], Row]:
+def set_to(column: str, value: str | None) -> Callable[[Row], Row]:
     """Replace a value, whatever it was."""
     return lambda row: {column: value}
 
 
-def _edit(column: str, change: Callable[[str], str]) -> Callable[[Row], Row]:
+def edit(column: str, change: Callable[[str], str]) -> Callable[[Row], Row]:
     """Change a value that is always there."""
     return lambda row: {column: change(row[column] or "")}
 
 
-# Why a row cannot be used, in the warehouse's words, and how it gets that way. They take turns.
-FAULTS: list[tuple[str, Callable[[Row], Row]]] = [
-    ("quantity_not_an_integer", _edit("quantity", lambda text: f"{text} pcs")),
-    ("invoice_date_not_a_timestamp", _edit("date", lambda text: f"{text[:4]}-02-30{text[10:]}")),
-    ("unit_price_not_a_number", _set("price", "n/a")),
-    ("customer_id_not_an_integer", _set("customer", "GUEST")),
-    ("invoice_number_missing", _set("invoice", None)),
-    ("stock_code_missing", _set("code", None)),
-    ("invoice_date_out_of_range", _set("date", "1970-01-01 00:00:00")),
-    ("quantity_not_an_integer", _edit("quantity", lambda text: f"{text}.5")),
-    ("invoice_date_not_a_timestamp", _edit("date", lambda text: f"{text[:4]}-13-01{text[10:]}")),
-    ("unit_price_not_a_number", _edit("price", lambda text: text.replace(".", ",") + "0")),
-    ("customer_id_not_an_integer", _set("customer", "l7850.0")),
-    ("invoice_number_missing", _set("invoice", "  ")),
-    ("stock_code_missing", _set("code", "  ")),
-    ("invoice_date_out_of_range", _edit("date", lambda text: f"2070-01-15{text[10:]}")),
-    ("quantity_not_an_integer", _set("quantity", "a dozen")),
-    ("invoice_date_not_a_timestamp", _edit("date", lambda text: f"{text[:10]} 25:10:00")),
+# The reasons are in the warehouse's words. The faults take turns.
+FAULTS: list[Fault] = [
+    ("quantity_not_an_integer", edit("quantity", lambda text: f"{text} pcs")),
+    ("invoice_date_not_a_timestamp", edit("date", lambda text: f"{text[:4]}-02-30{text[10:]}")),
+    ("unit_price_not_a_number", set_to("price", "n/a")),
+    ("customer_id_not_an_integer", set_to("customer", "GUEST")),
+    ("invoice_number_missing", set_to("invoice", None)),
+    ("stock_code_missing", set_to("code", None)),
+    ("invoice_date_out_of_range", set_to("date", "1970-01-01 00:00:00")),
+    ("quantity_not_an_integer", edit("quantity", lambda text: f"{text}.5")),
+    ("invoice_date_not_a_timestamp", edit("date", lambda text: f"{text[:4]}-13-01{text[10:]}")),
+    ("unit_price_not_a_number", edit("price", lambda text: text.replace(".", ",") + "0")),
+    ("customer_id_not_an_integer", set_to("customer", "l7850.0")),
+    ("invoice_number_missing", set_to("invoice", "  ")),
+    ("stock_code_missing", set_to("code", "  ")),
+    ("invoice_date_out_of_range", edit("date", lambda text: f"2070-01-15{text[10:]}")),
+    ("quantity_not_an_integer", set_to("quantity", "a dozen")),
+    ("invoice_date_not_a_timestamp", edit("date", lambda text: f"{text[:10]} 25:10:00")),
 ]
 REASONS = sorted({reason for reason, _ in FAULTS})

@@ -34,6 +34,7 @@ class Settings:
     start: date
     months: int
     unusable_share: float
+    price_list: bool
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from scripts.generate.customers import make_customers
 from scripts.generate.dirt import Paper
 from scripts.generate.invoices import Shop
 from scripts.generate.plan import Day, Settings, make_plan
+from scripts.generate.price_list import PriceList
 from scripts.generate.truth import Tally
 from scripts.generate.writing import TRUTH, ParquetPieces, append_csv, as_text
 
@@ -32,6 +33,7 @@ class Run:
         self.paper = Paper(settings.seed, catalogue, customers)
         self.tally = Tally(self.plan, catalogue, customers)
         self.pieces = ParquetPieces(folder / "pieces")
+        self.price_list = PriceList(settings, catalogue) if settings.price_list else None
 
     def write(self) -> dict[str, Any]:
         """Write the files, and return the truth."""
@@ -43,6 +45,9 @@ class Run:
         if self.plan.parquet_name:
             self.pieces.finish(self.folder / self.plan.parquet_name)
         truth = self.tally.as_dict()
+        if self.price_list:
+            self.price_list.write(self.folder)
+            truth["price_list"] = self.price_list.as_dict()
         text = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
         (self.folder / TRUTH).write_text(text, encoding="utf-8")
         return truth

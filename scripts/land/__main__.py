@@ -3,52 +3,19 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from scripts import connection
 from scripts.land import ledger
-from scripts.land.loading import MAX_REJECT_SHARE, LandingReport, land, refusals
+from scripts.land import replay as replaying
+from scripts.land.bar import Bar
+from scripts.land.loading import MAX_REJECT_SHARE, land
+from scripts.land.results import FileResult, LandingReport, refusals
 
 MEGABYTE = 1_000_000
-
-
-class Bar:
-    """A progress bar on standard error, if that is a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def start(self, total: int) -> None:
-        """Show the bar."""
-        self._task = self._progress.add_task("landing", total=total)
-
-    def advance(self, name: str, consumed: int) -> None:
-        """Move the bar."""
-        if self._task is not None and not self._progress.disable:
-            self._progress.update(self._task, advance=consumed, description=name)
 
 
 @click.command()
@@ -63,6 +30,7 @@ class Bar:
 @click.option("--encoding", help="How text files are encoded, such as windows-1252; found out for each by default.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
+@click.option("--replay", is_flag=True, help="Land rows again that were rejected, after the contract was mended.")
 @click.option("--status", is_flag=True, help="Show what has landed so far, and land nothing.")
 def main(
     *,
@@ -71,39 +39,48 @@ def main(
     encoding: str | None,
     dry_run: bool,
     as_json: bool,
+    replay: bool,
     status: bool,
 ) -> None:
-    """Land raw CSV and Parquet files in the bronze schema: as delivered, exactly once, a file at a time.
+    """Land raw files in the bronze schema: as delivered, exactly once, a file at a time.
 
-    CSV may be in any common encoding, delimited by comma, semicolon, tab or bar, and compressed with gzip.
+    Files are CSV, JSON Lines, Parquet or XLSX. Text may be in any common encoding, delimited by comma, semicolon, tab
+    or bar, and packed with gzip, zstd or zip.
 
     PATH is a file or a folder, searched to the bottom; files land in the order of their names. The database is
     the one that DBT_TARGET names. Exit code 0: all is landed. 1: something was refused. 2: wrong usage.
     """
-    if status == bool(paths):
-        raise click.UsageError("give either files and folders to land, or --status.")
+    if [bool(paths), replay, status].count(True) != 1:
+        raise click.UsageError("give either files and folders to land, or --replay, or --status.")
     if status:
         _show_status()
         return
     if encoding is not None and not _is_encoding(encoding):
         raise click.BadParameter(f"{encoding!r} is no encoding that Python knows.", param_hint="--encoding")
-    with Bar(Console(stderr=True)) as bar:
-        report = land(
-            paths,
-            connection.url(),
-            max_reject_share=max_reject_share,
-            encoding=encoding,
-            dry_run=dry_run,
-            progress=bar,
-        )
+    if replay:
+        report = replaying.replay(connection.url(), encoding=encoding, dry_run=dry_run)
+    else:
+        with Bar(Console(stderr=True)) as bar:
+            report = land(
+                paths,
+                connection.url(),
+                max_reject_share=max_reject_share,
+                encoding=encoding,
+                dry_run=dry_run,
+                progress=bar,
+            )
+    _report(report, as_json=as_json, dry_run=dry_run)
+    if report.of("refused"):
+        raise SystemExit(1)
+
+
+def _report(report: LandingReport, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         click.echo(_as_json(report, dry_run=dry_run))
     else:
         _tell(report, dry_run=dry_run)
     for line in refusals(report.files):
         click.echo(f"Error: {line}", err=True)
-    if report.of("refused"):
-        raise SystemExit(1)
 
 
 def _is_encoding(name: str) -> bool:
@@ -116,10 +93,10 @@ def _is_encoding(name: str) -> bool:
 
 def _tell(report: LandingReport, *, dry_run: bool) -> None:
     for file in report.files:
-        if file.outcome == "skipped" and file.detail != f"already landed as {file.name}":
+        if file.outcome == "skipped" and (dry_run or file.detail != f"already landed as {file.name}"):
             click.echo(f"skipped {file.name}: {file.detail}")
-        elif file.outcome == "landed" and (file.detail or file.rejects):
-            click.echo(f"landed {file.name}: {_remark(file.detail, [r.reason for r in file.rejects])}")
+        elif file.outcome == "landed" and (dry_run or file.detail or file.rejects):
+            click.echo(f"landed {file.name}: {_remark(file, dry_run=dry_run)}")
     landed = report.of("landed")
     rows, rejected = sum(file.rows_loaded for file in landed), sum(len(file.rejects) for file in landed)
     size = sum(file.bytes for file in landed) / MEGABYTE
@@ -138,9 +115,10 @@ def _as_json(report: LandingReport, *, dry_run: bool) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
-def _remark(detail: str, reasons: list[str]) -> str:
-    aside = f"{len(reasons):,} rows set aside, the first for {reasons[0]}" if reasons else ""
-    return "; ".join(part for part in (detail, aside) if part)
+def _remark(file: FileResult, *, dry_run: bool) -> str:
+    rows = f"{file.rows_loaded:,} rows" if dry_run else ""
+    aside = f"{len(file.rejects):,} rows set aside, the first for {file.rejects[0].reason}" if file.rejects else ""
+    return "; ".join(part for part in (rows, file.detail, aside) if part)
 
 
 def _show_status() -> None:

@@ -1,6 +1,6 @@
 -- The ledger of landed files and the rows set aside. The tables that take the delivered rows are made from the
 -- contract (models/staging/retail/_retail__sources.yml): the delivered columns as text, then
--- `_file_id integer not null, _line integer not null`. So are all comments.
+-- `_file_id integer not null, _line integer not null, _extra jsonb`. So are all comments.
 -- Everything here may run again on a database that has it.
 
 create schema if not exists bronze;
@@ -23,6 +23,10 @@ create table if not exists bronze.landed_files (
 
 -- A file of a size that never landed is new, and need not be hashed before it is sent.
 create index if not exists landed_files_bytes on bronze.landed_files (bytes);
+
+-- What a replay of rejected rows needs to know; the rejects of other formats than delimited text name their columns.
+-- A list in JSON, as dbt's unit tests cannot make up arrays.
+alter table bronze.landed_files add column if not exists header jsonb;
 
 create table if not exists bronze.rejected_rows (
     file_id integer not null references bronze.landed_files,

@@ -61,7 +61,7 @@ def read_record(buffer: bytes, start: int, delimiter: bytes) -> Record:
 
 
 def sift(
-    buffer: bytes, *, width: int, file_id: int, line: int, delimiter: bytes, final: bool
+    buffer: bytes, *, width: int, fewest: int, file_id: int, line: int, delimiter: bytes, final: bool
 ) -> tuple[bytes, int, list[Reject], int, int]:
     """Read the records of a buffer, set aside the broken ones, and write the others for COPY.
 
@@ -71,6 +71,7 @@ def sift(
     Args:
         buffer: CSV that begins with a record.
         width: how many fields a record must have.
+        fewest: with how many it may do, those that it lacks being empty.
         file_id: the number of the file.
         line: the number of the first record.
         delimiter: what stands between fields.
@@ -87,7 +88,8 @@ def sift(
         try:
             record = read_record(buffer, at, delimiter)
             following = record.next
-            complaint = _complaint(record, buffer[at:following], width)
+            fields = _filled(record.fields, width, fewest)
+            complaint = _complaint(fields, buffer[at:following], width)
         except Incomplete:
             following = _next_line(buffer, at)
             if not final:
@@ -99,7 +101,7 @@ def sift(
         if complaint:
             rejects.append(Reject(line, legible(raw), complaint))
         elif raw:
-            good.append(_for_copy(record.fields, delimiter, file_id, line))
+            good.append(for_copy(fields, delimiter, file_id, line))
         at, line = following, line + 1
     return b"".join(good), len(good), rejects, at, line
 
@@ -132,12 +134,17 @@ def _unquoted(buffer: bytes, at: int, delimiter: bytes) -> tuple[Field, int]:
     return buffer[at:end] or None, end
 
 
-def _complaint(record: Record, raw: bytes, width: int) -> str | None:
-    blank = record.fields == (None,)
+def _filled(fields: tuple[Field, ...], width: int, fewest: int) -> tuple[Field, ...]:
+    blank = fields == (None,)
+    return fields if blank or len(fields) < fewest else fields + (None,) * (width - len(fields))
+
+
+def _complaint(fields: tuple[Field, ...], raw: bytes, width: int) -> str | None:
+    blank = fields == (None,)
     if blank:
         return None
-    if len(record.fields) != width:
-        return f"{len(record.fields)} fields instead of {width}"
+    if len(fields) != width:
+        return f"{len(fields)} fields instead of {width}"
     if b"\0" in raw:
         return "a NUL byte, which text in PostgreSQL cannot hold"
     try:
@@ -152,6 +159,7 @@ def _next_line(buffer: bytes, at: int) -> int:
     return len(buffer) if end == -1 else end + 1
 
 
-def _for_copy(fields: Sequence[Field], delimiter: bytes, file_id: int, line: int) -> bytes:
+def for_copy(fields: Sequence[Field], delimiter: bytes, file_id: int, line: int) -> bytes:
+    """Write a record for COPY, with the file id and the line behind it."""
     written = [b"" if field is None else b'"' + field.replace(b'"', b'""') + b'"' for field in fields]
     return delimiter.join([*written, b"%d" % file_id, b"%d" % line]) + b"\n"

@@ -20,10 +20,15 @@ class CsvReader:
     """An open CSV file, read once from beginning to end.
 
     Attributes:
+        format: `csv`.
+        name: nothing, as there is one table.
         header: the names of the columns, as delivered.
         delimiter: what stands between fields, in the file and in the batches.
         remarks: what is not plain about the file: its packing, its encoding, its delimiter.
     """
+
+    format = "csv"
+    name = ""
 
     def __init__(self, path: Path, *, encoding: str | None = None, careful: bool = False) -> None:
         """Open a file and read its header.
@@ -51,6 +56,10 @@ class CsvReader:
         remarks = (self._source.packing, odd_encoding, DELIMITER_NAMES.get(self.delimiter, ""))
         self.remarks = tuple(filter(None, remarks))
 
+    def tables(self) -> "Iterator[CsvReader]":
+        """Return the one table that the file is."""
+        yield self
+
     def close(self) -> None:
         """Close the file."""
         self._source.close()
@@ -59,18 +68,20 @@ class CsvReader:
         """Return the SHA-256, in hexadecimal, of what was read."""
         return self._source.digest()
 
-    def batches(self, file_id: int, *, careful: bool) -> Iterator[Batch]:
+    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
         """Read the rows.
 
         Args:
             file_id: the number to stamp on every row.
             careful: whether to check all that the server would check, and set aside what it would not take.
                 Otherwise such rows are in the batches, and the server refuses them.
+            fewest: how many fields a row must have at least; all when omitted.
 
         Raises:
             Refusal: a line is too long to be one.
         """
         line, buffer, told = 2, self._rest, 0
+        self._fewest = len(self.header) if fewest is None else fewest
         while True:
             block = self._source.read(BLOCK)
             final = not block
@@ -94,14 +105,20 @@ class CsvReader:
             done = int(ends[-1]) + 1
             block = buffer[:done]
             if not careful or (_is_text(block) and widths_are(width, block, ends, delimiter[0])):
-                data, count = stamp(block, ends, file_id, line)
+                data, count = stamp(block, ends, file_id, line, delimiter)
                 return Batch(data, count), done, line + int(ends.size)
             buffer, final = block, False
         elif ends is not None and not final and len(buffer) <= LONGEST_RECORD:
             return Batch(b"", 0), 0, line
         overlong = len(buffer) > LONGEST_RECORD and b"\n" in buffer
         sifted, count, rejects, done, line = sift(
-            buffer, width=width, file_id=file_id, line=line, delimiter=delimiter, final=final or overlong
+            buffer,
+            width=width,
+            fewest=self._fewest,
+            file_id=file_id,
+            line=line,
+            delimiter=delimiter,
+            final=final or overlong,
         )
         return Batch(sifted, count, rejects), done, line
 
@@ -129,6 +146,12 @@ class CsvReader:
             if names == [""]:
                 raise Refusal("line 1 is blank where the header should be")
             return names, delimiter, buffer[record.next :]
+
+
+def delimiter_of(remarks: str) -> bytes:
+    """Return the delimiter that a file's remarks tell, as they stand in the ledger."""
+    names = {name: delimiter for delimiter, name in DELIMITER_NAMES.items()}
+    return next((names[word] for word in remarks.split() if word in names), b",")
 
 
 def _split_header(buffer: bytes) -> tuple[bytes, Record]:

@@ -70,7 +70,9 @@ def widths_are(width: int, block: bytes, ends: Positions, delimiter: int) -> boo
     return bool((per_record == width - 1).all())
 
 
-def stamp(block: bytes, ends: Positions, file_id: int, line: int) -> tuple[bytes | bytearray, int]:
+def stamp(
+    block: bytes, ends: Positions, file_id: int, line: int, delimiter: bytes = b","
+) -> tuple[bytes | bytearray, int]:
     """Put the file id and the line number behind every record.
 
     Args:
@@ -78,6 +80,7 @@ def stamp(block: bytes, ends: Positions, file_id: int, line: int) -> tuple[bytes
         ends: where they end.
         file_id: the number of the file.
         line: the number of the first record.
+        delimiter: what stands between fields.
 
     Returns:
         The records, and how many they are: blank lines count as lines, but are no records.
@@ -88,16 +91,16 @@ def stamp(block: bytes, ends: Positions, file_id: int, line: int) -> tuple[bytes
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == LF)
     blank = bool((np.diff(ends, prepend=-1) == 1).any())
     if one_line_each and not blank and line + ends.size < LAST_STAMP:
-        return _stamp_lines(block, ends, file_id, line), int(ends.size)
-    return _stamp_spans(block, ends, file_id, line)
+        return _stamp_lines(block, ends, file_id, line, delimiter), int(ends.size)
+    return _stamp_spans(block, ends, file_id, line, delimiter)
 
 
-def _stamp_lines(block: bytes, ends: Positions, file_id: int, line: int) -> bytearray:
+def _stamp_lines(block: bytes, ends: Positions, file_id: int, line: int, delimiter: bytes) -> bytearray:
     lines = np.arange(line, line + ends.size)
     fours = [lines % FOUR] if lines[-1] < FOUR else [lines // FOUR, lines % FOUR]
     digits = np.stack([FOUR_DIGITS[four] for four in fours], axis=1).view(np.uint8)
     width = digits.shape[1]
-    blank_stamp = b",%d,%s\n" % (file_id, b"0" * width)
+    blank_stamp = b"%s%d%s%s\n" % (delimiter, file_id, delimiter, b"0" * width)
     stamped = bytearray(block).replace(b"\n", blank_stamp)
     # Each line break has moved by the stamps up to and including its own, less the break that was there.
     breaks = ends + np.arange(1, ends.size + 1) * (len(blank_stamp) - 1)
@@ -105,12 +108,12 @@ def _stamp_lines(block: bytes, ends: Positions, file_id: int, line: int) -> byte
     return stamped
 
 
-def _stamp_spans(block: bytes, ends: Positions, file_id: int, line: int) -> tuple[bytes, int]:
+def _stamp_spans(block: bytes, ends: Positions, file_id: int, line: int, delimiter: bytes) -> tuple[bytes, int]:
     records: list[bytes] = []
     for number, (before, end) in enumerate(pairwise([-1, *ends.tolist()]), start=line):
         stop = end - 1 if block[end - 1 : end] == b"\r" and end - 1 > before else end
         if stop > before + 1:
-            records.append(b"%s,%d,%d\n" % (block[before + 1 : stop], file_id, number))
+            records.append(b"%s%s%d%s%d\n" % (block[before + 1 : stop], delimiter, file_id, delimiter, number))
     return b"".join(records), len(records)
 
 

@@ -8,8 +8,19 @@ from pathlib import Path
 
 from scripts.errors import Refusal
 
-# Text is compressed or not; Parquet compresses itself.
-FORMATS = {".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".tsv.gz": "csv", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+    ".parquet": "parquet",
+}
+TEXT = ("csv", "jsonl")
+# Text may be packed. What is in a zip file is told by the name that it has in there.
+PACKINGS = (".gz", ".zst")
+ARCHIVE = ".zip"
+KNOWN = f"{', '.join(FORMATS)}, {ARCHIVE}; text also with {' or '.join(PACKINGS)}"
 CHUNK = 1 << 20
 
 
@@ -67,9 +78,9 @@ def fingerprint(path: Path) -> str:
 
 
 def _given(path: Path) -> Delivery:
-    file_format = _format(path)
+    file_format = format_of(path.name)
     if file_format is None or not path.is_file():
-        raise Refusal(f"{path}: not a file of a known format ({', '.join(FORMATS)}).")
+        raise Refusal(f"{path}: not a file of a known format ({KNOWN}).")
     return Delivery(path, path.name, file_format)
 
 
@@ -78,16 +89,21 @@ def _in_folder(folder: Path) -> tuple[list[Delivery], int]:
     found = [
         Delivery(path, path.relative_to(folder).as_posix(), file_format)
         for path in candidates
-        if (file_format := _format(path)) and _is_inside(path, folder)
+        if (file_format := format_of(path.name)) and _is_inside(path, folder)
     ]
     if not found:
-        raise Refusal(f"{folder}: nothing to land: no file of a known format ({', '.join(FORMATS)}) in this folder.")
+        raise Refusal(f"{folder}: nothing to land: no file of a known format ({KNOWN}) in this folder.")
     return found, len(candidates) - len(found)
 
 
-def _format(path: Path) -> str | None:
-    name = path.name.lower()
-    return next((file_format for ending, file_format in FORMATS.items() if name.endswith(ending)), None)
+def format_of(name: str) -> str | None:
+    """Return the format that a name tells: a format of the contract, `zip`, or None."""
+    name = name.lower()
+    if name.endswith(ARCHIVE):
+        return "zip"
+    bare = next((name.removesuffix(packing) for packing in PACKINGS if name.endswith(packing)), name)
+    found = next((file_format for ending, file_format in FORMATS.items() if bare.endswith(ending)), None)
+    return found if bare == name or found in TEXT else None
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -7,15 +7,27 @@ from difflib import get_close_matches
 from scripts.errors import Refusal
 from scripts.land.contract import Column, Contract, Landing, plain
 
+# PostgreSQL allows 1,600 columns in a table.
+MOST_COLUMNS = 1500
+
 
 @dataclass(frozen=True)
 class Fit:
-    """A file's columns, in the order of the file, as columns of the table that takes them."""
+    """A file's columns as columns of the table that takes them.
+
+    Attributes:
+        landing: the table.
+        columns: what each column of the file is called there, in the order of the file; None for a new one.
+        new: the names of the new ones, in the order of the file.
+        absent: optional columns that the file does not have: null in every row.
+        fewest: how many fields a row must have at least.
+    """
 
     landing: Landing
-    columns: tuple[str, ...]
-    # Optional columns that the file does not have: null in every row.
+    columns: tuple[str | None, ...]
+    new: tuple[str, ...]
     absent: tuple[str, ...]
+    fewest: int
 
 
 def fit(header: Sequence[str], file_format: str, contract: Contract) -> Fit:
@@ -33,6 +45,12 @@ def fit(header: Sequence[str], file_format: str, contract: Contract) -> Fit:
     if not candidates:
         raise Refusal(f"no table of the contract takes {file_format} files")
     closest = max(candidates, key=lambda landing: _known(header, landing))
+    if len(header) > MOST_COLUMNS:
+        raise Refusal(
+            f"{len(header):,} columns are more than the {MOST_COLUMNS:,} that a table can take; {_found(header)}"
+        )
+    if not _known(header, closest):
+        raise Refusal(f"the first row is no header of any table of the contract; {_found(header)}")
     return _match(header, closest)
 
 
@@ -50,11 +68,16 @@ def _meanings(landing: Landing) -> dict[str, str]:
 def _match(header: Sequence[str], landing: Landing) -> Fit:
     meanings = _meanings(landing)
     taken: dict[str, str] = {}
-    unknown: list[str] = []
-    for name in header:
+    new: dict[str, str] = {}
+    columns: list[str | None] = []
+    for number, name in enumerate(header, 1):
         column = meanings.get(plain(name))
+        columns.append(column)
         if column is None:
-            unknown.append(name)
+            called = name.strip() or f"column {number}"
+            if called in new:
+                raise Refusal(f"two columns are called {called!r}")
+            new[called] = name
         elif column in taken:
             raise Refusal(f"two columns mean {column!r}: {taken[column]!r} and {name!r}")
         else:
@@ -62,10 +85,21 @@ def _match(header: Sequence[str], landing: Landing) -> Fit:
     absent = [column for column in landing.columns if column.name not in taken]
     for lacking in absent:
         if lacking.required:
-            raise Refusal(_missing(lacking, header, unknown))
-    if unknown:
-        raise Refusal(f"column {unknown[0]!r} is not in the contract of {landing.table!r}; {_found(header)}")
-    return Fit(landing, tuple(taken), tuple(column.name for column in absent))
+            raise Refusal(_missing(lacking, header, list(new.values())))
+    if new and not landing.takes_new_columns:
+        named = next(iter(new))
+        raise Refusal(
+            f"column {named!r} is not in the contract of {landing.table!r}, which takes no new ones; {_found(header)}"
+        )
+    required = {column.name for column in landing.columns if column.required}
+    last_required = max((place for place, column in enumerate(columns, 1) if column in required), default=len(columns))
+    return Fit(
+        landing=landing,
+        columns=tuple(columns),
+        new=tuple(new),
+        absent=tuple(column.name for column in absent),
+        fewest=last_required if landing.fills_short_rows else len(columns),
+    )
 
 
 def _missing(column: Column, header: Sequence[str], unknown: Sequence[str]) -> str:

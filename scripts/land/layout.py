@@ -6,7 +6,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from scripts.land.contract import LINEAGE, Contract
+from scripts.land import role
+from scripts.land.contract import EXTRA, LINEAGE, Contract
 from scripts.land.ledger import LANDING_LOCK
 
 LEDGER_DDL = Path(__file__).parent / "bronze.sql"
@@ -26,7 +27,7 @@ Described = dict[tuple[str, str | None], str]
 
 
 def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
-    """Make the tables, columns and comments that are missing or out of date, in one transaction.
+    """Make the tables, columns, comments and rights that are missing or out of date, in one transaction.
 
     Looking costs one query and no lock; only a difference runs any DDL, so a loader that may not create
     tables can still land files once somebody else has made them.
@@ -35,7 +36,7 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
         connection: in autocommit mode.
         contract: what there must be.
     """
-    if not _outdated(connection, contract):
+    if not _outdated(connection, contract) and not role.is_lacking(connection, contract):
         return
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
@@ -44,6 +45,8 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
             _make(connection, contract.schema, landing.table, [column.name for column in landing.columns])
         for (table, column), description in _outdated(connection, contract).items():
             _comment(connection, contract.schema, table, column, description)
+        if role.is_lacking(connection, contract):
+            role.make(connection, contract)
 
 
 def _outdated(connection: psycopg.Connection[TupleRow], contract: Contract) -> Described:
@@ -56,8 +59,9 @@ def _make(connection: psycopg.Connection[TupleRow], schema: str, table: str, col
     name = sql.Identifier(schema, table)
     delivered = [sql.SQL("{} text").format(sql.Identifier(column)) for column in columns]
     lineage = [sql.SQL("{} {} not null").format(sql.Identifier(c), sql.SQL(kind)) for c, kind in LINEAGE.items()]
-    listed = sql.SQL(", ").join([*delivered, *lineage])
-    added = sql.SQL(", ").join(sql.SQL("add column if not exists {}").format(column) for column in delivered)
+    extra = sql.SQL("{} jsonb").format(sql.Identifier(EXTRA))
+    listed = sql.SQL(", ").join([*delivered, *lineage, extra])
+    added = sql.SQL(", ").join(sql.SQL("add column if not exists {}").format(column) for column in [*delivered, extra])
     connection.execute(sql.SQL("create table if not exists {} ({})").format(name, listed))
     connection.execute(sql.SQL("alter table {} {}").format(name, added))
 

@@ -5,25 +5,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import Refusal
+from scripts.land import frames
+from scripts.land.contract import LINE
 from scripts.land.discovery import fingerprint
-from scripts.land.rows import Batch, Reject, legible
+from scripts.land.rows import Batch
 
 if TYPE_CHECKING:
     import polars as pl
-
-ROWS = 50_000
-NUL_COMPLAINT = "a NUL byte, which text in PostgreSQL cannot hold"
 
 
 class ParquetReader:
     """A Parquet file.
 
     Attributes:
+        format: `parquet`.
+        name: nothing, as there is one table.
         header: the names of the columns, as delivered.
         delimiter: what stands between fields in the batches.
         remarks: nothing, as there is one kind of Parquet only.
     """
 
+    format = "parquet"
+    name = ""
+    delimiter = b","
     remarks: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +40,6 @@ class ParquetReader:
         # Importing polars takes as long as landing a hundred small CSV files, which do not need it.
         import polars as pl  # noqa: PLC0415
 
-        self.delimiter = b","
         self._path = path
         if not path.stat().st_size:
             raise Refusal("the file is empty")
@@ -51,6 +54,10 @@ class ParquetReader:
             if kind.is_nested() or kind in (pl.Binary, pl.Object):
                 raise Refusal(f"column {name!r} holds {kind}, which has no text form")
 
+    def tables(self) -> "Iterator[ParquetReader]":
+        """Return the one table that the file is."""
+        yield self
+
     def close(self) -> None:
         """Do nothing: polars opens and closes the file by itself."""
 
@@ -58,12 +65,13 @@ class ParquetReader:
         """Return the SHA-256, in hexadecimal, of the file as it is now."""
         return fingerprint(self._path)
 
-    def batches(self, file_id: int, *, careful: bool) -> Iterator[Batch]:
+    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
         """Read the rows.
 
         Args:
             file_id: the number to stamp on every row.
             careful: whether to set aside rows that the server would not take.
+            fewest: of no meaning here, where every row has all fields.
 
         Raises:
             Refusal: the file is damaged.
@@ -73,16 +81,11 @@ class ParquetReader:
         size, row = self._path.stat().st_size, 0
         text = self._frame.select(_as_text(name, kind) for name, kind in self._schema.items())
         try:
-            for frame in text.collect_batches(chunk_size=ROWS, maintain_order=True):
-                stamped = frame.with_columns(
-                    pl.lit(file_id).alias("_file_id"), pl.int_range(row + 2, row + 2 + frame.height).alias("_line")
-                )
-                rejects: list[Reject] = []
-                if careful:
-                    stamped, rejects = _sift(stamped, self.header)
-                data = stamped.write_csv(include_header=False).encode()
+            for frame in text.collect_batches(chunk_size=frames.ROWS, maintain_order=True):
+                lines = pl.int_range(row + 2, row + 2 + frame.height).alias(LINE)
                 row += frame.height
-                yield Batch(data, stamped.height, rejects, consumed=size * frame.height // max(self._height, 1))
+                consumed = size * frame.height // max(self._height, 1)
+                yield frames.batch(frame.with_columns(lines), self.header, file_id, careful=careful, consumed=consumed)
         except pl.exceptions.PolarsError as error:
             raise Refusal(f"not a readable Parquet file: {_one_line(error)}") from error
 
@@ -96,17 +99,6 @@ def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
         # Without the fraction that a cast would always write, as a whole second is what most files mean.
         return column.dt.strftime(f"%Y-%m-%d %H:%M:%S%.f{zone}")
     return column.cast(pl.String)
-
-
-def _sift(frame: "pl.DataFrame", names: list[str]) -> "tuple[pl.DataFrame, list[Reject]]":
-    import polars as pl  # noqa: PLC0415
-
-    broken = pl.any_horizontal(pl.col(name).str.contains("\0", literal=True).fill_null(value=False) for name in names)
-    rejects = [
-        Reject(row["_line"], legible(",".join(str(row[name] or "") for name in names).encode()), NUL_COMPLAINT)
-        for row in frame.filter(broken).iter_rows(named=True)
-    ]
-    return frame.filter(~broken), rejects
 
 
 def _one_line(error: Exception) -> str:

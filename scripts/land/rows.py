@@ -1,7 +1,10 @@
 """What a reader hands on: rows ready for COPY, and rows that it set aside."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 class NeedsCare(Exception):
@@ -35,5 +38,13 @@ class Batch:
 
 
 def legible(raw: bytes) -> str:
-    r"""Return bytes as text that PostgreSQL can hold: what is no UTF-8, and NUL, is written as `\xNN`."""
-    return raw.decode("utf-8", errors="backslashreplace").replace("\0", r"\x00")
+    r"""Return bytes as text that PostgreSQL can hold: what is no UTF-8, and NUL, is written as `\xNN`.
+
+    A `\x` that is really there is written as `\x5cx`, so that `as_delivered` can take it back.
+    """
+    return raw.replace(b"\\x", b"\\x5cx").decode("utf-8", errors="backslashreplace").replace("\0", r"\x00")
+
+
+def as_delivered(text: str) -> bytes:
+    """Return the bytes of which `legible` made a text."""
+    return ESCAPED.sub(lambda escaped: bytes([int(escaped[1], 16)]), text.encode())

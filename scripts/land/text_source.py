@@ -1,15 +1,11 @@
 """The bytes of a text file as UTF-8, unpacked and decoded on the way, with the hash of what is on disk."""
 
 import codecs
-import gzip
-import hashlib
-import io
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.errors import Refusal
+from scripts.land.unpack import unpacked
 
 UTF_8, WINDOWS_1252 = "utf-8", "windows-1252"
 # UTF-32 first: its mark begins with that of UTF-16.
@@ -20,10 +16,6 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-
-# Text shrinks to a tenth or so; what grows so much more than that was made to fill a disk.
-MOST_GROWTH = 200
-GROWTH_ALLOWED = 64 << 20
 
 CHUNK = 1 << 20
 
@@ -36,35 +28,12 @@ UTF_8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|
 UNDEFINED_IN_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
-class _Hashed(io.RawIOBase):
-    """A file that hashes all that is read from it."""
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("rb", buffering=0)
-        self.sha256 = hashlib.sha256()
-        self.position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        view = memoryview(buffer)
-        count = self.file.readinto(view)
-        self.sha256.update(view[:count])
-        self.position += count
-        return count
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
-
-
 class TextSource:
     """A text file, read once from beginning to end.
 
     Attributes:
         encoding: what it is decoded from.
-        packing: `gzip`, or nothing.
+        packing: `gzip`, `zstd`, `zip`, or nothing.
     """
 
     def __init__(self, path: Path, *, encoding: str | None = None) -> None:
@@ -74,13 +43,8 @@ class TextSource:
             Refusal: the file is damaged.
             OSError: the file cannot be read.
         """
-        self.packing = "gzip" if path.suffix.lower() == ".gz" else ""
-        self._disk = _Hashed(path)
-        self._unpacked = 0
-        # A plain file is read in blocks as it is: the buffer alone would cost as much as reading a small file.
-        self._stream: gzip.GzipFile | _Hashed = (
-            gzip.GzipFile(fileobj=io.BufferedReader(self._disk, CHUNK)) if self.packing else self._disk
-        )
+        self._bytes = unpacked(path)
+        self.packing = self._bytes.packing
         try:
             self._start, self.encoding = self._open(encoding)
         except BaseException:
@@ -91,7 +55,7 @@ class TextSource:
     @property
     def position(self) -> int:
         """Return how many bytes of the file on disk have been read."""
-        return self._disk.position
+        return self._bytes.position
 
     def read(self, size: int) -> bytes:
         """Return the next bytes as UTF-8, about so many; none at the end.
@@ -100,39 +64,29 @@ class TextSource:
             Refusal: the file is damaged, or grows beyond reason when it is unpacked.
         """
         raw, self._start = self._start, b""
-        raw += self._read(size)
+        raw += self._bytes.read(size)
         if self._decoder is None:
             return raw
         text = self._decoder.decode(raw, final=not raw)
         return text.encode(errors="surrogatepass") if text or not raw else self.read(size)
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of what was read from disk."""
-        return self._disk.sha256.hexdigest()
+        """Return the SHA-256, in hexadecimal, of the file on disk."""
+        return self._bytes.digest()
 
     def close(self) -> None:
         """Close the file."""
-        self._disk.close()
+        self._bytes.close()
 
     def _open(self, encoding: str | None) -> tuple[bytes, str]:
         if encoding is not None and codecs.lookup(encoding).name == UTF_8:
             encoding = UTF_8
-        start = self._read(4)
+        start = self._bytes.read(4)
         for mark, marked in MARKS.items():
             if start.startswith(mark) and encoding in (None, marked):
                 # The decoder of UTF-16 needs the mark, to tell the order of the bytes.
                 return (start.removeprefix(mark) if marked == UTF_8 else start), marked
         return start, encoding or _without_mark(start)
-
-    def _read(self, size: int) -> bytes:
-        try:
-            raw = self._stream.read(size) or b""
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise Refusal(f"not a whole gzip file: {error}") from error
-        self._unpacked += len(raw)
-        if self.packing and self._unpacked > GROWTH_ALLOWED + MOST_GROWTH * self._disk.position:
-            raise Refusal(f"unpacks to more than {MOST_GROWTH} times its size")
-        return raw
 
 
 def _without_mark(start: bytes) -> str:

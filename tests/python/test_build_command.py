@@ -101,8 +101,9 @@ def test_first_build_succeeds_in_silence_on_stderr(story: Story) -> None:
 
 def test_build_says_what_landed(story: Story, sample) -> None:
     """Whoever hands over files wants to see that all of them have arrived."""
-    raw = sample.truth["raw"]
-    assert f"Landed      {raw['files']:,} files with {raw['rows']:,} rows" in story.first.out
+    sales, prices = sample.truth["raw"], sample.truth["price_list"]
+    files, rows = sales["files"] + prices["files"], sales["rows"] + prices["raw_rows"]
+    assert f"Landed      {files:,} files with {rows:,} rows" in story.first.out
 
 
 def test_build_says_how_much_is_in_quarantine_and_why(story: Story, sample) -> None:
@@ -134,7 +135,8 @@ def test_second_build_lands_nothing(story: Story, sample) -> None:
     """The same files are handed over again and again; each counts once."""
     assert story.second.code == 0, story.second.err
     assert f"Landed      0 files with 0 rows from {sample.folder}" in story.second.out
-    assert f"{sample.truth['raw']['files']:,} files were here already" in story.second.out
+    files = sample.truth["raw"]["files"] + sample.truth["price_list"]["files"]
+    assert f"{files:,} files were here already" in story.second.out
 
 
 def test_second_build_changes_nothing(story: Story) -> None:

@@ -42,9 +42,14 @@ def build(dbt) -> None:
 
 @pytest.fixture
 def thirds(sample: Sample, tmp_path: Path) -> list[Path]:
-    """Deal the sample's files out to three folders, the latest first."""
+    """Deal the sample's sales out to three folders, the latest first.
+
+    The price lists correct one another, so these keep their order.
+    """
     files = sorted(path for path in sample.folder.rglob("*") if path.suffix in (".csv", ".parquet"))
+    files = [path for path in files if path.parent.name != "products"]
     folders = [tmp_path / name for name in ("late", "middle", "early")]
+    shutil.copytree(sample.folder / "products", folders[0] / "products")
     for number, file in enumerate(reversed(files)):
         folder = folders[number * len(folders) // len(files)]
         folder.mkdir(exist_ok=True)

@@ -85,21 +85,32 @@ PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable
 FAULTS = [
     # What came in
     Fault(
-        "assert_bronze_holds_what_the_ledger_says",
+        "transactions_hold_what_the_ledger_says",
         "row lost",
         without("bronze.transactions"),
     ),
-    Fault("assert_bronze_holds_what_the_ledger_says", "row doubled", again("bronze.transactions")),
+    Fault("transactions_hold_what_the_ledger_says", "row doubled", again("bronze.transactions")),
     Fault(
-        "assert_bronze_holds_what_the_ledger_says",
+        "transactions_hold_what_the_ledger_says",
         "file lost",
-        "delete from bronze.transactions where _file_id = (select max(file_id) from bronze.landed_files)",
+        "delete from bronze.transactions where _file_id = (select max(_file_id) from bronze.transactions)",
     ),
     Fault(
-        "assert_bronze_holds_what_the_ledger_says",
+        "transactions_hold_what_the_ledger_says",
         "rows of no file",
         again("bronze.transactions", _file_id="1000000"),
     ),
+    Fault("products_hold_what_the_ledger_says", "row lost", without("bronze.products")),
+    Fault(
+        "assert_every_price_is_somewhere",
+        "entries lost",
+        "delete from silver.int_product_prices"
+        " where effective_on = (select max(effective_on) from silver.int_product_prices)",
+    ),
+    Fault("assert_every_price_is_somewhere", "entry doubled", again("silver.int_product_prices")),
+    Fault("assert_every_price_is_somewhere", "bad row lost", without("silver.quarantined_products")),
+    Fault("product_prices_hold_an_entry_once", "entry doubled", again("silver.int_product_prices")),
+    Fault("quarantined_products_hold_a_row_once", "row set aside twice", again("silver.quarantined_products")),
     Fault("assert_every_line_is_somewhere", "line lost", without("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "line doubled", again("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "bad line lost", without("silver.quarantined_lines")),
@@ -487,7 +498,7 @@ def test_failing_gate_keeps_gold_as_it_was(copy_of_built, dbt: Dbt) -> None:
         session.execute(without("bronze.transactions"))
         before = {table: fingerprint(session, table)[1] for table in tables}
         outcomes = dbt("build", "--exclude-resource-type", "unit_test")
-        assert outcomes["assert_bronze_holds_what_the_ledger_says"].status == "fail"
+        assert outcomes["transactions_hold_what_the_ledger_says"].status == "fail"
         assert {table: fingerprint(session, table)[1] for table in tables} == before
 
 

@@ -11,8 +11,9 @@ import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.generate import plan, writing
+from scripts.generate import catalogue, plan, price_list, writing
 from scripts.generate.__main__ import generate
 from scripts.paths import PROJECT_ROOT
 
 PARQUET_COLUMNS = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
 CSV_COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+PRICE_COLUMNS = ["StockCode", "Category", "Cost", "ListPrice", "EffectiveDate"]
 SPECIAL_TYPES = {
     **dict.fromkeys(("TEST001", "TEST002"), "test"),
     **dict.fromkeys(("POST", "DOT", "C2", "C3"), "postage"),
@@ -183,19 +185,105 @@ def assert_agree(reading: Reading, truth: dict[str, Any]) -> None:
 
 
 @dataclass
+class PriceReading:
+    """What a plain reader finds in the price list, file by file: rows, entries by code and day, reasons."""
+
+    rows: dict[str, list] = field(default_factory=dict)
+    files: list[dict] = field(default_factory=list)
+    reasons: Counter = field(default_factory=Counter)
+    entries: dict = field(default_factory=dict)
+    superseded: int = 0
+
+    @property
+    def terms(self) -> dict[str, list]:
+        """The entries of each code in order of their days, with the day in front."""
+        terms = defaultdict(list)
+        for (code, day), values in sorted(self.entries.items()):
+            terms[code].append((day, *values))
+        return terms
+
+
+def price_fault_of(row: list) -> str | None:
+    code, _, cost, price, day = row
+    faults = {
+        "stock_code_missing": not code.strip(),
+        "cost_not_a_number": fails(Decimal, cost),
+        "list_price_not_a_number": fails(Decimal, price),
+        "effective_date_not_a_date": fails(date.fromisoformat, day),
+    }
+    found = [name for name, failed in faults.items() if failed]
+    assert len(found) <= 1, "each unusable row has one fault, so that no order of checks matters"
+    return found[0] if found else None
+
+
+def read_prices(folder: Path) -> PriceReading:
+    reading = PriceReading()
+    for path in sorted((folder / "products").iterdir()):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == PRICE_COLUMNS
+        reading.rows[f"products/{path.name}"] = rows
+        found = {}
+        for row in rows:
+            fault = price_fault_of(row)
+            if fault:
+                reading.reasons[fault] += 1
+            else:
+                code, category, cost, price, day = row
+                found[code.strip().upper(), day] = (category, Decimal(cost), Decimal(price))
+        assert len(found) == sum(price_fault_of(row) is None for row in rows), "a file says nothing twice"
+        reading.superseded += len(found.keys() & reading.entries.keys())
+        reading.entries |= found
+        reading.files.append(found)
+    return reading
+
+
+def assert_prices_agree(reading: PriceReading, truth: dict[str, Any]) -> None:
+    told = truth["price_list"]
+    rows = {name: len(rows) for name, rows in reading.rows.items()}
+    assert rows == told["rows_by_file"]
+    assert (sum(rows.values()), len(rows)) == (told["raw_rows"], told["files"])
+    assert reading.reasons == {name: count for name, count in told["unusable"].items() if count}
+    assert (reading.superseded, len(reading.entries)) == (told["superseded_rows"], told["entries"])
+    assert told["raw_rows"] == told["entries"] + told["superseded_rows"] + sum(told["unusable"].values())
+    assert len(reading.terms) == told["products"]
+    assert max(rows.values()) <= 20 / 19 * told["products"] + 1, "one product in twenty is not listed"
+    current = [(code, *terms[-1]) for code, terms in reading.terms.items()]
+    assert told["current"] == [
+        {
+            "stock_code": code,
+            "category": category,
+            "cost": money([cost]),
+            "list_price": money([price]),
+            "effective_date": day,
+        }
+        for code, day, category, cost, price in current[:50]
+    ]
+
+
+@dataclass
 class Sample:
     """One run, read once, for the tests that only look."""
 
     folder: Path
     truth: dict[str, Any]
     reading: Reading
+    prices: PriceReading
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory) -> Sample:
     folder = tmp_path_factory.mktemp("generate") / "sample"
     truth = make(folder, "--rows", 30_000, "--seed", 7, "--months", 6, "--unusable-share", 0.004)
-    return Sample(folder, truth, read(folder))
+    return Sample(folder, truth, read(folder), read_prices(folder))
+
+
+@pytest.fixture(scope="module")
+def two_years(tmp_path_factory) -> Sample:
+    """A price list of many files needs few sales."""
+    folder = tmp_path_factory.mktemp("generate") / "two_years"
+    truth = make(folder, "--rows", 10_000, "--seed", 5)
+    return Sample(folder, truth, read(folder), read_prices(folder))
 
 
 def test_same_seed_makes_same_bytes(tmp_path):
@@ -382,6 +470,97 @@ def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
         assert "01-03" < day[5:] < "12-24"
 
 
+def test_price_list_holds_what_truth_says(sample, two_years):
+    """A plain reader of the list, in the order of its files, comes to the numbers of the truth."""
+    for run_of in (sample, two_years):
+        assert_prices_agree(run_of.prices, run_of.truth)
+
+
+def test_price_list_leaves_the_sales_alone(tmp_path, sample):
+    """Old samples stay what they were: the list brings its own files and its own key, and nothing else."""
+    folder = tmp_path / "out"
+    arguments = ("--rows", 30_000, "--seed", 7, "--months", 6, "--unusable-share", 0.004)
+    truth = make(folder, *arguments, "--no-price-list")
+    assert truth == {key: value for key, value in sample.truth.items() if key != "price_list"}
+    alone, both = fingerprint(folder), fingerprint(sample.folder)
+    assert alone.keys() ^ both.keys() == sample.prices.rows.keys()
+    assert {name for name in alone if alone[name] != both[name]} == {"truth.json"}
+
+
+def test_price_list_is_issued_by_the_quarter(two_years):
+    """First the whole range, then what is new or has changed: a list that repeated all would test no history."""
+    quarters = [f"products/{year}-{month}-01.csv" for year in (2009, 2010, 2011) for month in ("03", "06", "09", "12")]
+    assert list(two_years.prices.rows) == quarters[3:11]
+    assert len({day for _, day in two_years.prices.entries}) == 24, "a new product is priced from the month it enters"
+    first, *later = two_years.prices.files
+    known = {code: terms for (code, _), terms in first.items()}
+    assert 0.65 < len(known) / two_years.truth["price_list"]["products"] < 0.9
+    for before, found in zip(two_years.prices.files, later, strict=False):
+        assert len(found) < len(first) / 2
+        for (code, day), terms in found.items():
+            if (code, day) not in before:
+                assert known.get(code) != terms
+        known |= {code: terms for (code, _), terms in found.items()}
+
+
+def test_price_list_repeats_and_corrects_the_one_before(two_years):
+    """Which delivery counts is only tested where two say something of the same code and day."""
+    files = list(two_years.prices.rows.values())
+    for before, after in pairwise(files):
+        usable = [row for row in after if price_fault_of(row) is None]
+        again = [row for row in usable if (row[0], row[4]) in {(other[0], other[4]) for other in before}]
+        corrected = [row for row in again if row not in before]
+        assert 1 <= len(corrected) <= 2 < len(again)
+        for code, category, cost, *rest in corrected:
+            assert any([code, category, *rest] == [*row[:2], *row[3:]] and cost != row[2] for row in before)
+
+
+def test_price_list_has_its_oddities(sample, two_years):
+    """The easy part is that all products are listed, in one category, at round costs, in clean codes."""
+    for prices, told in ((run_of.prices, run_of.truth["price_list"]) for run_of in (sample, two_years)):
+        assert set(told["unusable"]) == set(prices.reasons)
+        assert prices.reasons.total() < 0.01 * told["raw_rows"]
+        rows = [row for rows in prices.rows.values() for row in rows if price_fault_of(row) is None]
+        assert any(row[0] != row[0].strip() for row in rows)
+        assert any(row[0].islower() for row in rows)
+        assert {len(row[2].partition(".")[2]) for row in rows} == {2, 3, 4}
+        assert all(0 < cost < price for _, cost, price in prices.entries.values())
+        assert len({category for category, *_ in prices.entries.values()}) == 12
+        moved = sum(len({category for _, category, *_ in terms}) > 1 for terms in prices.terms.values())
+        assert 0 < moved < 0.02 * told["products"]
+
+
+def test_share_of_unusable_rows_is_that_of_the_price_list_too(tmp_path):
+    """Who asks for clean files gets them; who asks for few unusable rows still gets one for each reason."""
+    for share, found in (("0", 0), ("0.000001", 4), ("0.03", 9)):
+        told = make(tmp_path / share, "--rows", 4_000, "--months", 1, "--unusable-share", share)["price_list"]
+        assert (told["entries"], sum(told["unusable"].values())) == (301, found)
+
+
+def test_quarter_without_news_has_no_price_list(tmp_path, monkeypatch):
+    """A header without rows is refused by whoever lands it, and the rest of the folder with it."""
+    monkeypatch.setattr(catalogue, "STEP_CHANCE", 0.0)
+    monkeypatch.setattr(price_list, "DRIFT_CHANCE", 0.0)
+    truth = make(tmp_path / "out", "--rows", 1, "--months", 60)
+    assert 1 < truth["price_list"]["files"] < 20
+    reading = read_prices(tmp_path / "out")
+    assert all(reading.rows.values())
+    assert_prices_agree(reading, truth)
+
+
+def test_price_list_prices_what_is_sold(two_years):
+    """Margins join sales to the list: it knows nearly every product from its first sale, at what the shop asks."""
+    terms = two_years.prices.terms
+    sold = [line for line in two_years.reading.lines if line["type"] == "sale"]
+    codes = {line["code"] for line in sold}
+    assert 0.93 < len(codes & terms.keys()) / len(codes) < 0.97
+    listed = [line for line in sold if line["code"] in terms]
+    in_force = [[price for day, *_, price in terms[line["code"]] if day <= line["moment"][:10]] for line in listed]
+    assert all(in_force)
+    asked = sum(line["price"] == prices[-1] for line, prices in zip(listed, in_force, strict=True))
+    assert asked > 0.6 * len(listed)
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.integers(1, 300), seed=st.integers(0, 2**64), share=st.sampled_from([0.0, 0.05, 0.2]))
 def test_any_small_run_is_exact(tmp_path, rows, seed, share):
@@ -390,6 +569,7 @@ def test_any_small_run_is_exact(tmp_path, rows, seed, share):
     truth = make(out, "--rows", rows, "--seed", seed, "--unusable-share", share, "--overwrite")
     assert truth["raw"]["rows"] == rows
     assert_agree(read(out), truth)
+    assert_prices_agree(read_prices(out), truth)
 
 
 @pytest.mark.parametrize(
@@ -400,6 +580,7 @@ def test_any_span_is_exact(tmp_path, start, months):
     truth = make(tmp_path / "out", "--rows", 500, "--start", start, "--months", months)
     assert truth["raw"]["rows"] == 500
     assert_agree(read(tmp_path / "out"), truth)
+    assert_prices_agree(read_prices(tmp_path / "out"), truth)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +624,11 @@ def test_overwrite_replaces_the_whole_folder(tmp_path):
     """Days of an earlier, longer run must not stay among the new ones."""
     make(tmp_path / "out", "--rows", 500)
     truth = make(tmp_path / "out", "--rows", 60, "--overwrite")
-    assert set(fingerprint(tmp_path / "out")) == {*truth["raw"]["rows_by_file"], "truth.json"}
+    assert set(fingerprint(tmp_path / "out")) == {
+        *truth["raw"]["rows_by_file"],
+        *truth["price_list"]["rows_by_file"],
+        "truth.json",
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

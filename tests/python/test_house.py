@@ -289,10 +289,14 @@ def test_links_lead_somewhere() -> None:
 # What is installed
 
 
-def pins() -> dict[str, list[str]]:
-    """The versions of each package in the lock file; several where they depend on the version of Python."""
+# Each lock file, and what of pyproject.toml it holds beside the dependencies themselves.
+LOCKS = {"requirements.lock": ["dev"], "requirements-bench.lock": ["dev", "bench"]}
+
+
+def pins(lock: str) -> dict[str, list[str]]:
+    """The versions of each package in a lock file; several where they depend on the version of Python."""
     found: dict[str, list[str]] = {}
-    for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", read("requirements.lock"), re.MULTILINE):
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", read(lock), re.MULTILINE):
         found.setdefault(canonical(name), []).append(version)
     return found
 
@@ -301,10 +305,11 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_locked_package_has_a_hash() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_package_has_a_hash(lock: str) -> None:
     """Without one, whatever is served under the name is installed; and from where is each machine's own choice."""
-    entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", read("requirements.lock"), flags=re.MULTILINE).strip())
-    assert pins()
+    entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", read(lock), flags=re.MULTILINE).strip())
+    assert pins(lock)
     assert not [
         entry
         for entry in entries
@@ -312,11 +317,12 @@ def test_every_locked_package_has_a_hash() -> None:
     ]
 
 
-def test_the_lock_file_satisfies_the_project() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_file_satisfies_the_project(lock: str) -> None:
     """A dependency that is declared and not locked is not installed; one locked out of range is not the tested one."""
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    locked = pins()
+    wanted = [*project["dependencies"], *chain(*(project["optional-dependencies"][extra] for extra in LOCKS[lock]))]
+    locked = pins(lock)
     missing = [
         str(requirement)
         for requirement in map(Requirement, wanted)

@@ -26,11 +26,13 @@ sources:
                 required: true
           - {name: _file_id, description: File., data_type: integer}
           - {name: _line, description: Line., data_type: integer}
+          - {name: _extra, description: Rest., data_type: jsonb}
 """
 
 FAULTS = {
     "17: sources.shop.tables.sales.columns.amount.config.meta.spelings: unknown key": ("spellings:", "spelings:"),
-    "10: sources.shop.tables.sales.config.meta.landing.formats.0: input should be 'csv' or 'parquet', found 'tsv'": (
+    "10: sources.shop.tables.sales.config.meta.landing.formats.0: "
+    "input should be 'csv', 'jsonl', 'parquet' or 'xlsx', found 'tsv'": (
         "[csv]",
         "[tsv]",
     ),
@@ -81,7 +83,7 @@ def test_the_keys_of_dbt_are_left_to_dbt(tmp_path):
 def test_the_contract_of_this_project_is_good():
     """The file that is delivered with the project must be one that its own loader takes."""
     contract = read_contract(CONTRACT)
-    assert [landing.table for landing in contract.landings] == ["transactions"]
+    assert [landing.table for landing in contract.landings] == ["transactions", "products"]
 
 
 def test_a_missing_contract_is_one_line(tmp_path):

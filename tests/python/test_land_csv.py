@@ -63,7 +63,7 @@ def landed(database, path):
         # Not truncate, which makes and syncs a file for each table and index.
         for table in ("transactions", "rejected_rows", "landed_files"):
             session.execute(f"delete from bronze.{table}")
-    return report.files[0], {row[-1]: row[:8] for row in rows}, [line for (line,) in rejects], ledger
+    return report.files[0], {row[9]: row[:8] for row in rows}, [line for (line,) in rejects], ledger
 
 
 @once_a_database

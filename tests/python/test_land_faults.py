@@ -24,7 +24,7 @@ class Fuse:
     left = int(sys.argv[3])
     def start(self, total):
         pass
-    def advance(self, name, consumed):
+    def advance(self, name, consumed, rows):
         self.left -= 1
         if not self.left:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -105,8 +105,8 @@ def test_a_server_that_goes_away_is_told_in_one_line(database, folder):
                     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'scripts.land'"
                 )
 
-        def advance(self, name: str, consumed: int) -> None:
+        def advance(self, name: str, consumed: int, rows: int) -> None:
             pass
 
-    with pytest.raises(Refusal, match=r"^the database gave up: "):
+    with pytest.raises(Refusal, match=r"^0\.csv: the database gave up: "):
         land([folder], database.url, progress=Cutting())

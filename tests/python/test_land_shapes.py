@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from scripts.land import FileResult, land, text_source
+from scripts.land import FileResult, land, unpack
 from scripts.land.__main__ import main
 from scripts.land.contract import CONTRACT
 
@@ -104,6 +104,15 @@ def test_the_delimiter_is_told_from_the_header(database, tmp_path, name, delimit
     assert transactions(database) == [(*LANDED[0][:5], "2,55", *LANDED[0][6:])]
 
 
+@pytest.mark.parametrize("end", ["", "\n"], ids=["plain", "with a blank line"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_rows_keep_their_delimiter(database, tmp_path, delimiter, end):
+    """What is put behind a row must be parted from it as its own fields are."""
+    text = (HEADER + CAFE + end + CAFE).replace(",", delimiter)
+    assert land_bytes(database, tmp_path, "a.csv", text.encode()).rows_loaded == 2
+    assert transactions(database) == LANDED * 2
+
+
 def test_gzip_is_unpacked_on_the_way(database, tmp_path):
     """The hash in the ledger is that of the file on disk, so that anybody can check it."""
     file = land_bytes(database, tmp_path, "a.csv.gz", gzip.compress((HEADER + CAFE).encode("utf-16")))
@@ -125,7 +134,7 @@ def test_a_damaged_gzip_file_is_refused(database, tmp_path, damage):
 
 def test_a_gzip_bomb_is_refused(database, tmp_path, monkeypatch):
     """A file of 200 kB must not fill the disk of the database."""
-    monkeypatch.setattr(text_source, "GROWTH_ALLOWED", 1 << 20)
+    monkeypatch.setattr(unpack, "GROWTH_ALLOWED", 1 << 20)
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress((HEADER + CAFE * 200_000).encode(), compresslevel=9))
     (file,) = land([path], database.url).files
@@ -147,7 +156,7 @@ def test_a_second_source_needs_only_the_contract(database, tmp_path):
     contract.write_text(
         CONTRACT.read_text()
         + """
-      - name: products
+      - name: articles
         description: Articles.
         config: {meta: {landing: {formats: [csv]}}}
         columns:
@@ -156,16 +165,17 @@ def test_a_second_source_needs_only_the_contract(database, tmp_path):
           - {name: size, description: Size., data_type: text}
           - {name: _file_id, description: File., data_type: integer}
           - {name: _line, description: Line., data_type: integer}
+          - {name: _extra, description: Rest., data_type: jsonb}
 """
     )
     (tmp_path / "a.csv").write_text(HEADER + CAFE)
     (tmp_path / "b.csv").write_text("Color,Stock Code\nred,85123A\n")
     report = land([tmp_path], database.url, contract=contract)
     assert [(file.outcome, file.detail) for file in report.files] == [("landed", ""), ("landed", "without size")]
-    assert query(database, "select * from bronze.products") == [("85123A", "red", None, 2, 2)]
+    assert query(database, "select * from bronze.articles") == [("85123A", "red", None, 2, 2, None)]
     assert query(database, "select source from bronze.landed_files order by file_id") == [
         ("transactions",),
-        ("products",),
+        ("articles",),
     ]
 
 

@@ -135,3 +135,31 @@ def test_renamed_products_change_in_the_month_that_was_meant(gold, sample: Sampl
     ).fetchall()
     meant = {(p["stock_code"], p["first_month_under_new"], p["new_description"]) for p in renamed}
     assert set(found) == meant
+
+
+def test_every_price_is_an_entry_or_in_quarantine_for_its_reason(gold, sample: Sample) -> None:
+    """A price that is lost or read wrong bends margins where nobody looks."""
+    truth = sample.truth["price_list"]
+    found = gold.execute("select count(*), count(distinct stock_code) from silver.int_product_prices").fetchone()
+    assert found == (truth["entries"], truth["products"])
+    reasons = dict(
+        gold.execute("select quarantine_reasons, count(*) from silver.quarantined_products group by quarantine_reasons")
+    )
+    assert reasons == {reason: rows for reason, rows in truth["unusable"].items() if rows}
+
+
+def test_products_show_their_latest_price(gold, sample: Sample) -> None:
+    """The last entry of the list counts, and a corrected one before the one that it corrects."""
+    current = sample.truth["price_list"]["current"]
+    found = gold.execute(
+        """
+        select distinct stock_code, category, unit_cost::text, list_price::text
+        from gold.dim_product
+        where stock_code = any(%s)
+        """,
+        [[entry["stock_code"] for entry in current]],
+    ).fetchall()
+    sold = {stock_code for stock_code, *_ in found}
+    meant = [entry for entry in current if entry["stock_code"] in sold]
+    assert meant
+    assert set(found) == {(e["stock_code"], e["category"], e["cost"], e["list_price"]) for e in meant}

@@ -1,0 +1,158 @@
+"""Read JSON Lines: one object a line, every value as the text that it is in the file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import Refusal
+from scripts.land.csv_fields import LONGEST_RECORD, for_copy
+from scripts.land.rows import Batch, Reject, legible
+from scripts.land.text_source import UTF_8, TextSource
+
+BLOCK = 1 << 17
+
+
+class JsonLinesReader:
+    """A file of JSON Lines, read twice: what columns there are is known at its end only.
+
+    Attributes:
+        format: `jsonl`.
+        name: nothing, as there is one table.
+        header: all keys, in the order in which they first occur.
+        delimiter: what stands between fields in the batches.
+        remarks: what is not plain about the file: its packing, its encoding.
+    """
+
+    format = "jsonl"
+    name = ""
+    delimiter = b","
+
+    def __init__(self, path: Path, *, encoding: str | None = None) -> None:
+        """Open a file and collect its keys.
+
+        Raises:
+            Refusal: no line of it is an object, or it is damaged.
+            OSError: the file cannot be read.
+        """
+        self._path, self._encoding = path, encoding
+        self.header = self._keys()
+        self._source = TextSource(path, encoding=encoding)
+        odd_encoding = "" if self._source.encoding == UTF_8 else self._source.encoding
+        self.remarks = tuple(filter(None, (self._source.packing, odd_encoding)))
+
+    def tables(self) -> "Iterator[JsonLinesReader]":
+        """Return the one table that the file is."""
+        yield self
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hexadecimal, of what was read."""
+        return self._source.digest()
+
+    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
+        """Read the rows.
+
+        Args:
+            file_id: the number to stamp on every row.
+            careful: of no meaning here, where every row is looked at.
+            fewest: of no meaning here, where a key that is not there is an empty field.
+
+        Raises:
+            Refusal: a line is too long to be one.
+        """
+        told = 0
+        for number, lines in _blocks(self._source):
+            good: list[bytes] = []
+            rejects: list[Reject] = []
+            for line, raw in enumerate(lines, number):
+                if not raw.strip():
+                    continue
+                try:
+                    row = fields(raw)
+                except ValueError as error:
+                    rejects.append(Reject(line, legible(raw), str(error)))
+                else:
+                    good.append(for_copy([row.get(key) for key in self.header], b",", file_id, line))
+            yield Batch(b"".join(good), len(good), rejects, self._source.position - told)
+            told = self._source.position
+
+    def _keys(self) -> list[str]:
+        keys: dict[str, None] = {}
+        first: ValueError | None = None
+        source = TextSource(self._path, encoding=self._encoding)
+        try:
+            for _, lines in _blocks(source):
+                for raw in filter(bytes.strip, lines):
+                    try:
+                        keys.update(dict.fromkeys(fields(raw)))
+                    except ValueError as error:
+                        first = first or error
+        finally:
+            source.close()
+        if not keys:
+            raise Refusal(f"no line is a JSON object with a value: {first}" if first else "the file is empty")
+        return list(keys)
+
+
+def fields(line: bytes) -> dict[str, bytes | None]:
+    """Return the values of an object as text, in UTF-8.
+
+    Numbers stay as they are written; lists and objects within it stay JSON.
+
+    Raises:
+        ValueError: it is no object, a key occurs twice, or a value is none that PostgreSQL can hold.
+    """
+    try:
+        found = json.loads(
+            line.decode("utf-8"), parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_once
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte 0x{line[error.start]:02x} is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise ValueError("not JSON: nested too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    if any(isinstance(value, (dict, list)) for value in found.values()):
+        # Numbers within are numbers again, not their text.
+        found = {**found, **{key: value for key, value in json.loads(line).items() if isinstance(value, (dict, list))}}
+    return {_sound(key).decode(): _text(value) for key, value in found.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _text(value: Any) -> bytes | None:  # noqa: ANN401
+    if value is None:
+        return None
+    return _sound(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _sound(text: str) -> bytes:
+    if "\0" in text:
+        raise ValueError("a NUL character, which text in PostgreSQL cannot hold")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair, which is no text") from None
+
+
+def _blocks(source: TextSource) -> Iterator[tuple[int, list[bytes]]]:
+    """Read some lines at a time, and the number of the first."""
+    kept, number = b"", 1
+    while block := source.read(BLOCK):
+        *lines, kept = (kept + block).split(b"\n")
+        if len(kept) > LONGEST_RECORD:
+            raise Refusal(f"line {number + len(lines)} is longer than {LONGEST_RECORD >> 20} MiB")
+        yield number, lines
+        number += len(lines)
+    yield number, [kept]

@@ -1,0 +1,167 @@
+"""Land rejected rows again, once whatever they were rejected for has been mended: the contract, or the loader.
+
+A row that can be read now goes where the rows of its file are, under the number of the file and the line that it
+always had; it leaves `rejected_rows` and moves in the ledger from rejected to loaded, all in one transaction a file.
+A row that still cannot be read stays, with the reason of today.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from scripts.errors import Refusal
+from scripts.land import copying, csv_fields, json_reader, ledger
+from scripts.land.contract import CONTRACT, Contract, read_contract
+from scripts.land.csv_reader import delimiter_of
+from scripts.land.header import Fit, fit
+from scripts.land.results import FileResult, LandingReport
+from scripts.land.rows import Batch, Reject, as_delivered
+from scripts.land.session import connect, readied
+
+
+@dataclass
+class Sorted:
+    """Rejected rows, read again.
+
+    Attributes:
+        good: those that can be read now, ready for COPY.
+        lines: the lines of these.
+        bad: those that cannot.
+    """
+
+    good: list[bytes] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    bad: list[Reject] = field(default_factory=list)
+
+
+def replay(
+    connection_url: str, *, contract: Path = CONTRACT, encoding: str | None = None, dry_run: bool = False
+) -> LandingReport:
+    """Land rejected rows again.
+
+    Args:
+        connection_url: the database, as a libpq URI.
+        contract: the sources file that says what may land.
+        encoding: how rows that were not UTF-8 are encoded, if somebody knows by now.
+        dry_run: whether to take everything back at the end: the report says what would happen.
+
+    Raises:
+        Refusal: the contract or the database is at fault.
+    """
+    began = time.perf_counter()
+    agreed = read_contract(contract)
+    try:
+        with connect(connection_url) as connection:
+            with readied(connection, agreed, dry_run=dry_run):
+                files = [_replay(connection, agreed, file, encoding) for file in ledger.incomplete(connection)]
+            if not dry_run and any(file.outcome == "landed" for file in files):
+                ledger.make_durable(connection)
+    except psycopg.Error as error:
+        raise Refusal(f"the database gave up: {' '.join(str(error).split())}.") from error
+    return LandingReport(files, 0, time.perf_counter() - began)
+
+
+def _replay(
+    connection: psycopg.Connection[TupleRow], contract: Contract, file: ledger.Incomplete, encoding: str | None
+) -> FileResult:
+    began = time.perf_counter()
+
+    def result(**more: object) -> FileResult:
+        return FileResult(name=file.name, bytes=file.bytes, seconds=time.perf_counter() - began, **more)  # type: ignore[arg-type]
+
+    try:
+        with connection.transaction():
+            rejects = ledger.rejects_of(connection, file.file_id)
+            found, fitting, delimiter = _read_again(file, rejects, contract, encoding)
+            if not found.lines:
+                why = f"line {rejects[0].line}: {found.bad[0].reason}" if rejects else "none left"
+                return result(outcome="skipped", detail=f"no rejected row can be read yet: {why}")
+            batch = Batch(b"".join(found.good), len(found.lines))
+            copying.load(connection, contract.schema, fitting, delimiter, [batch])
+            ledger.take_back(connection, file.file_id, found.lines, found.bad)
+    except Refusal as refusal:
+        return result(outcome="refused", detail=refusal.message)
+    except psycopg.DataError as error:
+        return result(outcome="refused", detail=f"the server does not take it: {' '.join(str(error).split())}")
+    return result(outcome="landed", file_id=file.file_id, rows_loaded=len(found.lines), rejects=found.bad)
+
+
+def _read_again(
+    file: ledger.Incomplete, rejects: Sequence[Reject], contract: Contract, encoding: str | None
+) -> tuple[Sorted, Fit, bytes]:
+    """Sort out which rows can be read now; return them with what their columns mean and what parts them."""
+    file_format = file.format.split()[0]
+    if file_format == "csv":
+        if file.header is None:
+            raise Refusal("landed before headers were kept, so its rows cannot be read again")
+        header: Sequence[str] = file.header
+        delimiter = delimiter_of(file.format)
+        fitting = _fit(header, file, contract)
+        found = _sort(rejects, encoding, lambda raw, line: _csv_row(raw, line, file, fitting, delimiter))
+    else:
+        header, delimiter = _keys(rejects), b","
+        fitting = _fit(header, file, contract)
+        found = _sort(rejects, encoding, lambda raw, line: _json_row(raw, line, file, header))
+    return found, fitting, delimiter
+
+
+def _sort(rejects: Sequence[Reject], encoding: str | None, read: Callable[[bytes, int], bytes]) -> Sorted:
+    found = Sorted()
+    for reject in rejects:
+        try:
+            found.good.append(read(_decoded(as_delivered(reject.raw), encoding), reject.line))
+            found.lines.append(reject.line)
+        except ValueError as error:
+            found.bad.append(Reject(reject.line, reject.raw, str(error)))
+    return found
+
+
+def _decoded(raw: bytes, encoding: str | None) -> bytes:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode(encoding).encode() if encoding else raw
+    return raw
+
+
+def _csv_row(raw: bytes, line: int, file: ledger.Incomplete, fitting: Fit, delimiter: bytes) -> bytes:
+    good, count, bad, _, _ = csv_fields.sift(
+        raw + b"\n",
+        width=len(fitting.columns),
+        fewest=fitting.fewest,
+        file_id=file.file_id,
+        line=line,
+        delimiter=delimiter,
+        final=True,
+    )
+    if bad or count != 1:
+        raise ValueError(bad[0].reason if bad else f"{count} rows instead of one")
+    return good
+
+
+def _json_row(raw: bytes, line: int, file: ledger.Incomplete, header: Sequence[str]) -> bytes:
+    values = json_reader.fields(raw)
+    return csv_fields.for_copy([values.get(key) for key in header], b",", file.file_id, line)
+
+
+def _keys(rejects: Sequence[Reject]) -> list[str]:
+    keys: dict[str, None] = {}
+    for reject in rejects:
+        try:
+            keys.update(dict.fromkeys(json_reader.fields(as_delivered(reject.raw))))
+        except ValueError:
+            continue
+    if not keys and rejects:
+        raise Refusal(f"no rejected row can be read yet: line {rejects[0].line}: {rejects[0].reason}")
+    return list(keys)
+
+
+def _fit(header: Sequence[str], file: ledger.Incomplete, contract: Contract) -> Fit:
+    fitting = fit(header, file.format.split()[0], contract)
+    if fitting.landing.table != file.source:
+        raise Refusal(f"its rows went to {file.source!r}, and by the contract of today go to {fitting.landing.table!r}")
+    return fitting

@@ -1,0 +1,98 @@
+"""The role that lands files: it can add to bronze, and do nothing else, whatever a file or a fault makes it try.
+
+Who connects makes the tables and this role, then steps down to it for all that has to do with files. The role cannot
+log in, owns nothing, and cannot even read the rows that it lands. A user who may neither use nor create the role lands
+files with the rights that the user has; a member of it may land files without any other right.
+"""
+
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row
+
+from scripts.land.contract import Contract
+
+ROLE = "retail_loader"
+
+STATE = """
+    select
+        exists (select from pg_roles where rolname = %(role)s) as exists,
+        coalesce((select pg_has_role(oid, 'set') from pg_roles where rolname = %(role)s), false) as usable,
+        (select rolsuper or rolcreaterole from pg_roles where rolname = current_user) as creatable,
+        (
+            select count(*)
+            from pg_class as c
+            inner join pg_roles as r on has_table_privilege(r.oid, c.oid, 'insert')
+            where r.rolname = %(role)s and c.relnamespace = to_regnamespace(%(schema)s) and c.relname = any(%(tables)s)
+        ) as tables
+"""
+LEDGER_RIGHTS = """
+    grant usage on schema bronze to retail_loader;
+    grant usage on sequence bronze.landed_files_file_id_seq to retail_loader;
+    grant select, insert, update (rows_loaded, rows_rejected) on bronze.landed_files to retail_loader;
+    grant select, insert, delete, update (reason) on bronze.rejected_rows to retail_loader;
+"""
+
+
+class State(NamedTuple):
+    """What there is of the role.
+
+    Attributes:
+        exists: whether it is there.
+        usable: whether the user may step down to it.
+        creatable: whether the user may create it.
+        tables: into how many of the tables it may write.
+    """
+
+    exists: bool
+    usable: bool
+    creatable: bool
+    tables: int
+
+
+def is_lacking(connection: psycopg.Connection[TupleRow], contract: Contract) -> bool:
+    """Tell whether there is anything to make of the role, for a user who may."""
+    state = _state(connection, contract)
+    complete = state.usable and state.tables == len(_tables(contract))
+    return not complete and (state.usable or state.creatable)
+
+
+def make(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
+    """Create the role, give it what it needs, and make the user a member; after the tables are made.
+
+    Args:
+        connection: in a transaction.
+        contract: the tables that take files.
+    """
+    if not _state(connection, contract).exists:
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(ROLE)))
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            # Roles belong to the server: somebody made it for another database at this moment.
+            pass
+    connection.execute(LEDGER_RIGHTS)
+    for landing in contract.landings:
+        table = sql.Identifier(contract.schema, landing.table)
+        connection.execute(sql.SQL("grant insert on {} to {}").format(table, sql.Identifier(ROLE)))
+    if not _state(connection, contract).usable:
+        connection.execute(
+            sql.SQL("grant {} to current_user with set true, inherit false").format(sql.Identifier(ROLE))
+        )
+
+
+def step_down(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
+    """Go on with the rights of the role, if it can be used."""
+    if _state(connection, contract).usable:
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(ROLE)))
+
+
+def _tables(contract: Contract) -> list[str]:
+    return ["landed_files", "rejected_rows", *(landing.table for landing in contract.landings)]
+
+
+def _state(connection: psycopg.Connection[TupleRow], contract: Contract) -> State:
+    parameters = {"role": ROLE, "schema": contract.schema, "tables": _tables(contract)}
+    (state,) = connection.cursor(row_factory=class_row(State)).execute(STATE, parameters).fetchall()
+    return state
