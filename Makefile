@@ -42,6 +42,7 @@ docs: deps ## serve the documentation of the built warehouse on http://localhost
 	@$(BIN)/dbt docs serve --port $(or $(DOCS_PORT),8080) --no-browser
 
 psql: $(INSTALLED) ## open psql on the warehouse
+	@$(START) >&2
 	@$(BIN)/python -m scripts.warehouse psql
 
 bench: deps $(BENCH_INSTALLED) ## measure side by side on a server of its own (LANDING=..., else generated files)
@@ -52,12 +53,14 @@ deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offlin
 
 clean: ## stop the embedded server; delete it, its data, the environment and all that was generated
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.warehouse destroy --yes; fi
-	@rm -rf .venv .warehouse target logs data dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf .venv .warehouse target logs data/sample dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rmdir data 2>/dev/null || true
+	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Pinned and hashed; the stamp is written last, so that an installation that was cut short is done again.
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Error: $$($(PYTHON) --version) is too old, 3.10 is needed: make PYTHON=/path/to/a/newer/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Installing into .venv (once, about a minute)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock

@@ -1,25 +1,21 @@
-"""`make build`: server, landing, dbt, and what came of it.
-
-    python -m scripts.build [LANDING] [--full-refresh]
-
-LANDING is a file or a folder of raw files; without it, sample files are made and landed.
-"""
+"""`make build`: server, landing, dbt, and what came of it."""
 
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import psycopg
 from psycopg import sql
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scripts import connection
+from scripts import connection, sample
 from scripts.errors import Refusal
 from scripts.land.loading import LandingReport, land, refusals
 from scripts.paths import PROJECT_ROOT
@@ -29,8 +25,8 @@ if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
     from dbt_common.events.base_types import EventMsg
 
-SAMPLE = PROJECT_ROOT / "data" / "sample"
-SAMPLE_ROWS, SAMPLE_SEED = 100_000, 1
+# Held by a build, whose steps would get in each other's way; any number that nothing else takes.
+BUILD_LOCK = 0x6275_696C_6400
 # What a model that sets rows aside is called: int_<what>_quarantined, silver.quarantined_<what>.
 QUARANTINE = "_quarantined"
 RELATIONS = ("model", "snapshot", "seed")
@@ -52,56 +48,86 @@ class Clock:
 
 
 @click.command()
-@click.argument("landing", required=False, type=click.Path(path_type=Path))
+@click.argument("landing", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
 def main(landing: Path | None, full_refresh: bool) -> None:
     """Land raw files and build the warehouse from them, with all its gates.
 
-    LANDING is a file or a folder of raw files; without it, sample files are made in data/sample and landed. The
-    warehouse is the one that DBT_TARGET names, by default the embedded server.
+    LANDING is a file or a folder of raw files. Without it, the build works from what has landed before; where nothing
+    has, sample files are made in data/sample and landed. The warehouse is the one that DBT_TARGET names, by default
+    the embedded server.
     """
     console, clock = Console(highlight=False), Clock()
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
-    else:
-        # Who cannot get in learns it before anything is made or read, and what to check.
-        connection.connect().close()
-    if landing is None:
-        with clock.step("make the sample"):
-            landing = _sample()
-    with clock.step("land"):
-        report = land([landing], connection.url())
-    _tell_landing(console, landing, report)
-    with clock.step("load dbt"):
-        from dbt.cli.main import dbtRunner  # noqa: F401, PLC0415  # three seconds, which no other step should bear
-    with clock.step("build and test"):
-        steps = _dbt_build(full_refresh)
-    _tell_build(console, steps)
+    if landing is not None and not landing.exists():
+        raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
+    with _alone(console) as session:
+        with clock.step("find what to land"):
+            landing = _to_land(console, session, landing)
+        if landing is not None:
+            with clock.step("land"):
+                report = land([landing], connection.url())
+            _tell_landing(console, landing, report)
+            _refuse(landing, report)
+        with clock.step("load dbt"):
+            from dbt.cli.main import dbtRunner  # noqa: F401, PLC0415  # three seconds, which no other step should bear
+        with clock.step("build and test"):
+            steps = _dbt_build(full_refresh)
+        _tell_build(console, steps)
     _tell_steps(console, clock)
-    _tell_next(console)
+    _tell_next(console, steps)
 
 
-def _sample() -> Path:
-    """Return the folder of sample files, made on the first build."""
-    if not SAMPLE.exists():
-        from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
+@contextmanager
+def _alone(console: Console) -> Iterator[psycopg.Connection]:
+    """Hold the warehouse for one build; another that comes meanwhile waits."""
+    with closing(connection.connect(autocommit=True)) as session:
+        if session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
+            console.print("Waiting     for another build of this warehouse")
+            session.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        yield session
 
-        SAMPLE.parent.mkdir(exist_ok=True)
-        click.echo("Making sample files, as no LANDING was given")
-        options = {"rows": SAMPLE_ROWS, "seed": SAMPLE_SEED, "out": SAMPLE}
-        generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
-    return SAMPLE.relative_to(Path.cwd()) if SAMPLE.is_relative_to(Path.cwd()) else SAMPLE
+
+def _to_land(console: Console, session: psycopg.Connection, given: Path | None) -> Path | None:
+    """Decide what to land: what was given, else the sample where nothing else has landed, else nothing."""
+    target = connection.target_name()
+    if given and target == "dev":
+        raise Refusal("target 'dev' builds from what `prod` has landed, and lands nothing: leave LANDING out.")
+    if given and (target != "local" or given.resolve() != sample.FOLDER):
+        if target == "local" and sample.is_held(session):
+            # Nothing is deleted for files that would be refused.
+            _refuse(given, land([given], connection.url(), dry_run=True))
+            sample.give_way(session)
+            console.print("Deleted     the made-up sample, which makes way for your files", soft_wrap=True)
+        return given
+    ledger = session.execute("select to_regclass('bronze.landed_files')").fetchone()
+    landed = ledger != (None,) and session.execute("select from bronze.landed_files limit 1").rowcount
+    if target == "local" and (not landed or sample.is_held(session)):
+        sample.mark(session, held=True)
+        return sample.make()
+    if not landed and target == "ci":
+        return sample.make()
+    if not landed:
+        raise Refusal(f"nothing has landed in target {target!r}: give LANDING=path/to/files.")
+    console.print("Landed      nothing, as no LANDING was given: building from what is here", soft_wrap=True)
+    return None
 
 
 def _tell_landing(console: Console, landing: Path, report: LandingReport) -> None:
-    landed, skipped, refused = report.of("landed"), report.of("skipped"), report.of("refused")
+    landed, skipped = report.of("landed"), report.of("skipped")
     rows, rejected = sum(file.rows_loaded for file in landed), sum(len(file.rejects) for file in landed)
     console.print(
         f"Landed      {len(landed):,} files with {rows:,} rows from {landing}, {rejected:,} rows rejected, "
         f"{len(skipped):,} files were here already",
         soft_wrap=True,
     )
+
+
+def _refuse(landing: Path, report: LandingReport) -> None:
+    """Refuse to go on without the files that were refused."""
+    refused = report.of("refused")
     if refused:
         for line in refusals(refused):
             click.echo(f"Error: {line}", err=True)
@@ -136,7 +162,7 @@ class Step:
         """Say in one line what is wrong and where to look."""
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
-            return f"gate {self.name} found {self.failures:,} rows: {look}"
+            return f"gate {self.name} found {self.failures:,} {'row' if self.failures == 1 else 'rows'}: {look}"
         return f"{self.kind} {self.name}: {self.message}"
 
 
@@ -162,7 +188,10 @@ def _dbt_build(full_refresh: bool) -> list[Step]:
 
         outcome = dbtRunner(callbacks=[follow]).invoke(arguments)
     if not isinstance(outcome.result, RunExecutionResult):
-        raise Refusal(f"dbt could not build: {' '.join(str(outcome.exception).split())}")
+        reason = " ".join(str(outcome.exception or "").split())
+        if not reason:
+            raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
+        raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")
     return [Step.of(result) for result in outcome.result.results]
 
 
@@ -208,9 +237,10 @@ def _tell_steps(console: Console, clock: Clock) -> None:
     console.print(table)
 
 
-def _tell_next(console: Console) -> None:
+def _tell_next(console: Console, steps: list[Step]) -> None:
+    daily_sales = next((step.relation for step in steps if step.name == "daily_sales" and step.relation), ("gold", "?"))
     console.print(
-        "Next        make psql           query the star schema, e.g. select * from gold.daily_sales limit 5\n"
+        f"Next        make psql           query the star schema, e.g. select * from {'.'.join(daily_sales)} limit 5\n"
         "            make docs           browse models, columns and lineage\n"
         "            make build LANDING=path/to/your/files",
         soft_wrap=True,

@@ -13,6 +13,8 @@ LOCAL_USER = "postgres"
 PORT = "5432"
 REMOTE_TARGETS = ("ci", "dev", "prod")
 REQUIRED_VARIABLES = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
+# `pg_input_is_valid`, on which the typing of lines rests, is of version 16.
+OLDEST_VERSION = 16
 
 
 def target_name() -> str:
@@ -43,7 +45,8 @@ def libpq_environment(target: str | None = None) -> dict[str, str]:
     if target not in REMOTE_TARGETS:
         known = ", ".join(("local", *REMOTE_TARGETS))
         raise Refusal(f"target {target!r} is not in profiles.yml: set DBT_TARGET to one of {known}.")
-    missing = [name for name in REQUIRED_VARIABLES if not os.environ.get(name)]
+    required = (*REQUIRED_VARIABLES, "DBT_SCHEMA") if target == "dev" else REQUIRED_VARIABLES
+    missing = [name for name in required if not os.environ.get(name)]
     if missing:
         raise Refusal(f"target {target!r} needs {', '.join(missing)}: export it, or leave DBT_TARGET unset for local.")
     given = {name: os.environ[name] for name in REQUIRED_VARIABLES}
@@ -72,12 +75,19 @@ def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.C
         autocommit: whether each statement is its own transaction.
 
     Raises:
-        Refusal: the server does not answer or does not let us in; the message says which and what to do.
+        Refusal: the server does not answer, does not let us in or is too old; the message says what to do.
     """
     name = target or target_name()
     try:
-        return psycopg.connect(url(name), autocommit=autocommit, connect_timeout=10)
+        session = psycopg.connect(url(name), autocommit=autocommit, connect_timeout=10)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         remedy = "start it with `python -m scripts.warehouse start`" if name == "local" else "check the PG* variables"
         raise Refusal(f"cannot connect to target {name!r}: {reason}; {remedy}.") from error
+    version = session.info.server_version
+    if version < OLDEST_VERSION * 10_000:
+        session.close()
+        raise Refusal(
+            f"target {name!r} is PostgreSQL {version // 10_000}: version {OLDEST_VERSION} or newer is needed."
+        )
+    return session

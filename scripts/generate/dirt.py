@@ -66,7 +66,8 @@ class Paper:
         rng = generator(self.seed, Stream.DIRT, day.index, part, 1)
         shuffled = chosen(rng, REORDERED_CHANCE, len(batch.number))[batch.invoice]
         key = np.where(shuffled, rng.random(len(shuffled)), batch.position)
-        return rows[np.lexsort((key, batch.invoice))]
+        reordered: pl.DataFrame = rows[np.lexsort((key, batch.invoice))]
+        return reordered
 
     def spoil(self, rows: pl.DataFrame, day: Day, part: int) -> tuple[pl.DataFrame, list[str]]:
         """Add unusable rows, each a spoilt copy behind a good row, and say why each cannot be used."""

@@ -386,7 +386,8 @@ def _minutes(rng: np.random.Generator, count: int, sunday: bool, shift: Shift) -
     """Draw the times of invoices, in order: the part of the day's trade that is done, read as a time."""
     done = np.sort(shift.opens + (shift.closes - shift.opens) * rng.random(count))
     hours, trade = (SUNDAY_HOURS, SUNDAY_TRADE_BY_HOUR) if sunday else (HOURS, TRADE_BY_HOUR)
-    return (np.interp(done, trade / trade[-1], hours) * 60).astype(np.int64)
+    minutes: Ints = (np.interp(done, trade / trade[-1], hours) * 60).astype(np.int64)
+    return minutes
 
 
 def _amounts(rng: np.random.Generator, size: int, median: float, sigma: float) -> Ints:

@@ -105,7 +105,7 @@ class PriceList:
     def write(self, folder: Path) -> None:
         """Write the files: first all products in the range, then what is new or has changed, if anything."""
         (folder / FOLDER).mkdir()
-        before = np.empty(0, dtype=np.int64)
+        before: Ints = np.empty(0, dtype=np.int64)
         for month in range(0, self.settings.months, MONTHS_A_FILE):
             rng = generator(self.settings.seed, Stream.PRICE_LIST, month)
             said = self._news(rng, month)

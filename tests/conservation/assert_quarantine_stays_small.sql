@@ -1,19 +1,53 @@
--- A few bad lines are dirt; many mean that a format changed, and gold without them would mislead.
+-- A few bad lines are dirt; many mean that a format changed, and gold without them would mislead. One bad day must not
+-- hide behind two good years, so each file counts for itself, too.
 with
 
-counted as (
+landed_files as (
+
+    select * from {{ source('retail', 'landed_files') }} where source = 'transactions'
+
+),
+
+quarantined as (
 
     select
-        (select count(*) from {{ source('retail', 'transactions') }}) as bronze_lines,
-        (select count(*) from {{ ref('int_lines_quarantined') }}) as quarantined_lines
+        file_id,
+        count(*) as quarantined_lines
+    from {{ ref('int_lines_quarantined') }}
+    group by file_id
+
+),
+
+files as (
+
+    select
+        landed_files.name,
+        landed_files.rows_loaded as delivered_lines,
+        coalesce(quarantined.quarantined_lines, 0) as quarantined_lines
+    from landed_files
+    left join quarantined on landed_files.file_id = quarantined.file_id
+
+),
+
+shares as (
+
+    select * from files where quarantined_lines >= {{ var('min_quarantined_lines') }}
+
+    union all
+
+    select
+        'all files' as name,
+        sum(delivered_lines) as delivered_lines,
+        sum(quarantined_lines) as quarantined_lines
+    from files
 
 ),
 
 final as (
 
     select *
-    from counted
-    where quarantined_lines > {{ var('max_quarantined_share') }} * bronze_lines
+    from shares
+    where quarantined_lines > {{ var('max_quarantined_share') }} * delivered_lines
 
 )
 

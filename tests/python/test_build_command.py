@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -13,6 +15,11 @@ import psycopg
 import pytest
 from dbt_project import Dbt, environment
 
+from scripts import connection
+from scripts import sample as made_up
+from scripts.build import BUILD_LOCK
+from scripts.errors import Refusal
+from scripts.land import land
 from scripts.paths import PROJECT_ROOT
 
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
@@ -150,7 +157,7 @@ def test_failing_gate_fails_the_build_and_says_where_to_look(story: Story) -> No
     assert story.third.code == 1
     lines = story.third.err.splitlines()
     assert lines[0] == (
-        "Error: gate assert_quarantine_stays_small found 1 rows: select * from audit.assert_quarantine_stays_small"
+        "Error: gate assert_quarantine_stays_small found 2 rows: select * from audit.assert_quarantine_stays_small"
     )
     assert re.fullmatch(r"Error: 1 of \d+ steps failed\. Mend the cause and run this again\.", lines[-1])
     assert len(lines) == 2
@@ -246,6 +253,69 @@ def test_good_file_beside_refused_ones_lands_whole(build: Callable[..., Answer],
     with psycopg.connect(database.url) as session:
         assert session.execute("select name, rows_loaded from bronze.landed_files").fetchall() == [("b.csv", 3)]
         assert session.execute("select count(*) from bronze.transactions").fetchone() == (3,)
+
+
+def test_no_sample_lands_among_real_sales(build: Callable[..., Answer], database) -> None:
+    """A scheduler that forgets LANDING must not put invented sales into the books."""
+    answer = build(**environment(database.name))
+    assert_refused(answer, "nothing has landed in target 'prod'", "LANDING=")
+    assert_nothing_landed(database.url)
+
+
+def test_developer_lands_nothing(build: Callable[..., Answer], database, sample) -> None:
+    """Bronze is shared: what a developer lands, production would count."""
+    variables = environment(database.name) | {"DBT_TARGET": "dev", "DBT_SCHEMA": "ann"}
+    assert_refused(build(sample.folder, **variables), "target 'dev' builds from what `prod` has landed")
+    assert_nothing_landed(database.url)
+
+
+def test_developer_without_a_prefix_is_told_so(build: Callable[..., Answer], database) -> None:
+    """Found out only by dbt, it would be after the landing, and in dbt's words."""
+    answer = build(**environment(database.name) | {"DBT_TARGET": "dev"})
+    assert_refused(answer, "target 'dev' needs DBT_SCHEMA")
+
+
+def test_a_second_build_waits_for_the_first(build: Callable[..., Answer], working, folder: Path) -> None:
+    """Two builds at once would rename each other's tables away."""
+    (folder / "sales.csv").write_text(HEADER)
+    with psycopg.connect(working.url, autocommit=True) as first:
+        first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        with ThreadPoolExecutor() as pool:
+            second = pool.submit(build, folder, **environment())
+            waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            deadline = time.monotonic() + 30
+            while first.execute(waiting).fetchone() == (0,):
+                assert not second.done(), second.result()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
+            answer = second.result()
+    assert answer.out.startswith("Waiting     for another build of this warehouse")
+    assert_refused(answer, "1 of 1 files refused", lines=2)
+
+
+def test_the_sample_makes_way_for_real_files(database, sample, tmp_path: Path) -> None:
+    """Nothing of what was made up may be left when real sales come, and nothing of what others made may be lost."""
+    land([sample.folder], database.url)
+    with psycopg.connect(database.url, autocommit=True) as session:
+        session.execute("create schema gold create table gold.fct_sales (sales_key bigint)")
+        session.execute("create schema notes create table notes.of_an_analyst (word text)")
+        made_up.mark(session, held=True)
+        assert made_up.is_held(session)
+        made_up.give_way(session)
+        assert not made_up.is_held(session)
+        left = session.execute(
+            "select to_regclass('gold.fct_sales'), to_regclass('notes.of_an_analyst')::text"
+        ).fetchone()
+    assert left == (None, "notes.of_an_analyst")
+    assert_nothing_landed(database.url)
+
+
+def test_too_old_a_server_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found out in the middle of the build, it would be a riddle about a function that does not exist."""
+    monkeypatch.setattr(connection, "OLDEST_VERSION", 99)
+    with pytest.raises(Refusal, match=r"is PostgreSQL \d+: version 99 or newer is needed"):
+        connection.connect()
 
 
 def test_unknown_target_is_refused(build: Callable[..., Answer], sample) -> None:

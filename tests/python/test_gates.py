@@ -125,9 +125,20 @@ FAULTS = [
     ),
     Fault(
         "assert_quarantine_stays_small",
-        "too many bad lines",
+        "too many bad lines of all files, and of one",
         "insert into silver.quarantined_lines (file_id, file_line)"
-        " select _file_id, -_line from bronze.transactions limit (select count(*) / 50 from bronze.transactions)",
+        " select _file_id, -_line from bronze.transactions"
+        " where _file_id = (select min(_file_id) from bronze.transactions)"
+        " order by _line limit (select count(*) / 50 from bronze.transactions)",
+        rows=2,
+    ),
+    Fault(
+        "assert_quarantine_stays_small",
+        "a day of which every line is bad",
+        "insert into silver.quarantined_lines (file_id, file_line)"
+        " select _file_id, -_line from bronze.transactions"
+        " where _file_id = (select max(_file_id) from bronze.transactions)"
+        " order by _line limit 20",
     ),
     Fault("quarantined_lines_hold_a_line_once", "line set aside twice", again("silver.quarantined_lines")),
     Fault("unique_int_invoices_supplied_invoice_number", "invoice of two files", again("silver.int_invoices_supplied")),
@@ -481,14 +492,21 @@ def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: 
     gate = here(runs.healthy["assert_quarantine_stays_small"].sql)
     share = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]["max_quarantined_share"]
     session.execute("truncate silver.quarantined_lines")
+    # Few enough of each file, so that only all of them together can be too many.
     session.execute(
-        "insert into silver.quarantined_lines (file_id, file_line)"
-        " select 1, generate_series(1, floor(%s::numeric * (select count(*) from bronze.transactions))::integer)",
+        """
+        insert into silver.quarantined_lines (file_id, file_line)
+        select _file_id, _line
+        from bronze.transactions
+        where _line <= 5
+        order by _line, _file_id
+        limit (select floor(%s::numeric * count(*)) from bronze.transactions)
+        """,
         [share],
     )
     assert session.execute(gate).fetchall() == []
     session.execute("insert into silver.quarantined_lines (file_id, file_line) values (1, 0)")
-    assert len(session.execute(gate).fetchall()) == 1
+    assert [name for name, *_ in session.execute(gate).fetchall()] == ["all files"]
 
 
 def test_failing_gate_keeps_gold_as_it_was(copy_of_built, dbt: Dbt) -> None:

@@ -1,0 +1,54 @@
+"""The made-up deliveries that the first build lands, so that there is something to look at, and their end.
+
+A warehouse of the embedded server that holds them says so in the comment on its database. They and real files never
+meet: invented sales in a total would be believed.
+"""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from scripts.paths import PROJECT_ROOT
+
+FOLDER = PROJECT_ROOT / "data" / "sample"
+ROWS, SEED = 100_000, 1
+MARK = "holds the made-up sample"
+SCHEMAS = ("bronze", "silver", "history", "gold", "audit")
+
+
+def make() -> Path:
+    """Return the folder of the sample, made on the first call."""
+    if not FOLDER.exists():
+        from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
+
+        FOLDER.parent.mkdir(exist_ok=True)
+        options = {"rows": ROWS, "seed": SEED, "out": FOLDER}
+        generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
+    return FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
+
+
+def is_held(session: psycopg.Connection) -> bool:
+    """Return whether the database holds the sample."""
+    comment = session.execute(
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
+    ).fetchone()
+    return comment == (MARK,)
+
+
+def mark(session: psycopg.Connection, held: bool) -> None:
+    """Note on the database whether it holds the sample."""
+    database, text = sql.Identifier(session.info.dbname), sql.Literal(MARK if held else None)
+    session.execute(sql.SQL("comment on database {} is {}").format(database, text))
+
+
+def give_way(session: psycopg.Connection) -> None:
+    """Delete the sample and all that was built from it, in one transaction; what others made stays.
+
+    Args:
+        session: a connection to a database that holds the sample.
+    """
+    with session.transaction():
+        for schema in SCHEMAS:
+            session.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        mark(session, held=False)
