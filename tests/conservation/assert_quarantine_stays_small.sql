@@ -4,7 +4,9 @@ with
 
 landed_files as (
 
-    select * from {{ source('retail', 'landed_files') }} where source = 'transactions'
+    select *
+    from {{ source('retail', 'landed_files') }}
+    where source = 'transactions'
 
 ),
 
@@ -21,7 +23,7 @@ quarantined as (
 files as (
 
     select
-        landed_files.name,
+        landed_files.name as file_name,
         landed_files.rows_loaded as delivered_lines,
         coalesce(quarantined.quarantined_lines, 0) as quarantined_lines
     from landed_files
@@ -31,12 +33,14 @@ files as (
 
 shares as (
 
-    select * from files where quarantined_lines >= {{ var('min_quarantined_lines') }}
+    select *
+    from files
+    where quarantined_lines >= {{ var('min_quarantined_lines') }}
 
     union all
 
     select
-        'all files' as name,
+        'all files' as file_name,
         sum(delivered_lines) as delivered_lines,
         sum(quarantined_lines) as quarantined_lines
     from files
