@@ -93,8 +93,8 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
 def _to_land(console: Console, session: psycopg.Connection, given: Path | None) -> Path | None:
     """Decide what to land: what was given, else the sample where nothing else has landed, else nothing."""
     target = connection.target_name()
-    if given and target == "dev":
-        raise Refusal("target 'dev' builds from what `prod` has landed, and lands nothing: leave LANDING out.")
+    if given:
+        connection.refuse_to_land_for_developers()
     if given and (target != "local" or given.resolve() != sample.FOLDER):
         if target == "local" and sample.is_held(session):
             # Nothing is deleted for files that would be refused.

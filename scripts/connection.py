@@ -67,6 +67,16 @@ def url(target: str | None = None) -> str:
     return f"postgresql://{login}@/{given['PGDATABASE']}?host={given['PGHOST']}&port={given['PGPORT']}"
 
 
+def refuse_to_land_for_developers() -> None:
+    """Keep developers' files out of bronze, which they share with production.
+
+    Raises:
+        Refusal: the target in use is `dev`.
+    """
+    if target_name() == "dev":
+        raise Refusal("target 'dev' builds from what `prod` has landed, and lands nothing: run `make build` alone.")
+
+
 def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.Connection:
     """Open a connection to a target.
 

@@ -1,19 +1,24 @@
 """`python -m scripts.land PATH...`: land raw files in the bronze schema."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from scripts import connection
+from scripts import connection, sample
+from scripts.errors import Refusal
 from scripts.land import ledger
 from scripts.land import replay as replaying
 from scripts.land.bar import Bar
+from scripts.land.discovery import Discovery
 from scripts.land.loading import MAX_REJECT_SHARE, land
 from scripts.land.results import FileResult, LandingReport, refusals
+from scripts.land.watch import stopped_by_signals, watch
 
 MEGABYTE = 1_000_000
 
@@ -31,6 +36,9 @@ MEGABYTE = 1_000_000
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
 @click.option("--replay", is_flag=True, help="Land rows again that were rejected, after the contract was mended.")
+@click.option(
+    "--watch", "watching", is_flag=True, help="Go on landing what is dropped into the folders, until stopped."
+)
 @click.option("--status", is_flag=True, help="Show what has landed so far, and land nothing.")
 def main(
     *,
@@ -40,6 +48,7 @@ def main(
     dry_run: bool,
     as_json: bool,
     replay: bool,
+    watching: bool,
     status: bool,
 ) -> None:
     """Land raw files in the bronze schema: as delivered, exactly once, a file at a time.
@@ -55,23 +64,56 @@ def main(
     if status:
         _show_status()
         return
+    if watching and (dry_run or not paths or not all(path.is_dir() for path in paths)):
+        raise click.UsageError("--watch needs folders to watch, and lands in earnest only.")
     if encoding is not None and not _is_encoding(encoding):
         raise click.BadParameter(f"{encoding!r} is no encoding that Python knows.", param_hint="--encoding")
+    _refuse_where_nothing_may_land()
     if replay:
         report = replaying.replay(connection.url(), encoding=encoding, dry_run=dry_run)
     else:
         with Bar(Console(stderr=True)) as bar:
-            report = land(
-                paths,
-                connection.url(),
+            landing = partial(
+                land,
+                connection_url=connection.url(),
                 max_reject_share=max_reject_share,
                 encoding=encoding,
-                dry_run=dry_run,
                 progress=bar,
             )
+            if watching:
+                _watch(paths, landing, as_json=as_json)
+                return
+            report = landing(paths, dry_run=dry_run)
     _report(report, as_json=as_json, dry_run=dry_run)
     if report.of("refused"):
         raise SystemExit(1)
+
+
+def _refuse_where_nothing_may_land() -> None:
+    """Keep files from where they would do harm, and say so before anything is read."""
+    connection.refuse_to_land_for_developers()
+    with connection.connect() as session:
+        if connection.target_name() == "local" and sample.is_held(session):
+            raise Refusal(
+                "this warehouse holds the made-up sample: `make build LANDING=...` puts your files in its place."
+            )
+
+
+def _watch(folders: Sequence[Path], landing: Callable[..., LandingReport], *, as_json: bool) -> None:
+    """Land what comes, and tell each time; as JSON, one line each time."""
+
+    def tell(news: LandingReport | Refusal) -> None:
+        if isinstance(news, Refusal):
+            click.echo(f"Error: {news.message} Trying again.", err=True)
+        elif as_json:
+            click.echo(_as_json(news, dry_run=False, indent=None))
+        else:
+            _report(news, as_json=False, dry_run=False)
+
+    with stopped_by_signals() as stop:
+        click.echo(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C", err=True)
+        watch(folders, lambda found: landing(Discovery(tuple(found)), stop=stop.is_set), tell, stop)
+    click.echo("stopped", err=True)
 
 
 def _report(report: LandingReport, *, as_json: bool, dry_run: bool) -> None:
@@ -109,10 +151,10 @@ def _tell(report: LandingReport, *, dry_run: bool) -> None:
     )
 
 
-def _as_json(report: LandingReport, *, dry_run: bool) -> str:
+def _as_json(report: LandingReport, *, dry_run: bool, indent: int | None = 2) -> str:
     files = [{**asdict(file), "rows_read": file.rows_read} for file in report.files]
     whole = {"dry_run": dry_run, "passed_over": report.passed_over, "seconds": report.seconds, "files": files}
-    return json.dumps(whole, ensure_ascii=False, indent=2)
+    return json.dumps(whole, ensure_ascii=False, indent=indent)
 
 
 def _remark(file: FileResult, *, dry_run: bool) -> str:

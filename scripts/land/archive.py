@@ -1,6 +1,5 @@
 """What is in a zip file: one file of a known format, or it is not for us."""
 
-import io
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -32,13 +31,13 @@ def only_member(file: BinaryIO) -> IO[bytes]:
         raise Refusal(f"not a readable zip file: {error}") from error
 
 
-def grown(content: bytes) -> int:
+def grown(file: BinaryIO) -> int:
     """Return how many bytes all members of a zip file say that they unpack to.
 
     Raises:
         Refusal: it is no zip file.
     """
-    return sum(member.file_size for member in _open(io.BytesIO(content)).infolist())
+    return sum(member.file_size for member in _open(file).infolist())
 
 
 def _open(file: BinaryIO) -> zipfile.ZipFile:

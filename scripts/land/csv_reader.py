@@ -1,5 +1,6 @@
 """Read a CSV file: its header, then batches of records stamped with the file and the line."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from scripts.land.text_source import UTF_8, TextSource, guess_encoding
 
 # About what a Unix socket buffers: the next block is stamped while the server works on this one.
 BLOCK = 1 << 17
+# What no header holds, but most files do that are no text at all.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 DELIMITERS = (b",", b";", b"\t", b"|")
 DELIMITER_NAMES = {b";": "semicolon", b"\t": "tab", b"|": "bar"}
 
@@ -143,6 +146,8 @@ class CsvReader:
                 if not self._careful:
                     raise NeedsCare from None
                 raise Refusal(f"the header is not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+            if odd := CONTROL.search("".join(names)):
+                raise Refusal(f"line 1 is no text: it holds the control character 0x{ord(odd[0]):02x}")
             if names == [""]:
                 raise Refusal("line 1 is blank where the header should be")
             return names, delimiter, buffer[record.next :]

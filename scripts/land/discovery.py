@@ -35,13 +35,20 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Discovery:
-    """The files to land in their order, and how many others were passed over."""
+    """What has been found.
+
+    Attributes:
+        deliveries: the files to land, in their order.
+        passed_over: how many others there are.
+        unreadable: folders that nobody could look into, and why.
+    """
 
     deliveries: tuple[Delivery, ...]
-    passed_over: int
+    passed_over: int = 0
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
-def discover(paths: Sequence[Path]) -> Discovery:
+def discover(paths: Sequence[Path], *, may_be_empty: bool = False) -> Discovery:
     """Find the files to land.
 
     The order is the order of the given paths, and within a folder that of the relative path as plain text, on
@@ -50,22 +57,25 @@ def discover(paths: Sequence[Path]) -> Discovery:
     Args:
         paths: files and folders; folders are searched to the bottom. Hidden files, files of other formats, and
             links that lead out of the folder are passed over.
+        may_be_empty: whether a folder may hold nothing to land.
 
     Raises:
         Refusal: a path does not exist, a folder holds nothing to land, or a given file is of no known format.
     """
     deliveries: list[Delivery] = []
+    unreadable: list[tuple[str, str]] = []
     passed_over = 0
     for path in paths:
         if path.is_dir():
-            found, others = _in_folder(path)
-            deliveries += found
-            passed_over += others
+            found = _in_folder(path, may_be_empty=may_be_empty)
+            deliveries += found.deliveries
+            unreadable += found.unreadable
+            passed_over += found.passed_over
         elif path.exists():
             deliveries.append(_given(path))
         else:
             raise Refusal(f"{path}: no such file or folder.")
-    return Discovery(tuple(deliveries), passed_over)
+    return Discovery(tuple(deliveries), passed_over, tuple(unreadable))
 
 
 def fingerprint(path: Path) -> str:
@@ -84,16 +94,18 @@ def _given(path: Path) -> Delivery:
     return Delivery(path, path.name, file_format)
 
 
-def _in_folder(folder: Path) -> tuple[list[Delivery], int]:
-    candidates = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
+def _in_folder(folder: Path, *, may_be_empty: bool) -> Discovery:
+    unreadable: list[OSError] = []
+    candidates = sorted(_walk(folder, unreadable), key=lambda path: path.relative_to(folder).as_posix())
     found = [
         Delivery(path, path.relative_to(folder).as_posix(), file_format)
         for path in candidates
         if (file_format := format_of(path.name)) and _is_inside(path, folder)
     ]
-    if not found:
+    if not found and not unreadable and not may_be_empty:
         raise Refusal(f"{folder}: nothing to land: no file of a known format ({KNOWN}) in this folder.")
-    return found, len(candidates) - len(found)
+    told = [(str(error.filename), f"the folder cannot be read: {error.strerror}") for error in unreadable]
+    return Discovery(tuple(found), len(candidates) - len(found), tuple(told))
 
 
 def format_of(name: str) -> str | None:
@@ -106,11 +118,8 @@ def format_of(name: str) -> str | None:
     return found if bare == name or found in TEXT else None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        raise Refusal(f"{error.filename}: cannot be read: {error.strerror}.") from error
-
-    for parent, folders, files in os.walk(folder, onerror=unreadable):
+def _walk(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in files if not name.startswith((".", "~$")))
 

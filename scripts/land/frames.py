@@ -9,6 +9,7 @@ from scripts.land.rows import Batch, Reject, legible
 if TYPE_CHECKING:
     import polars as pl
 
+# Of which at most three batches are in memory, one of them on its way to the server.
 ROWS = 50_000
 NUL_COMPLAINT = "a NUL byte, which text in PostgreSQL cannot hold"
 

@@ -111,5 +111,5 @@ def _missing(column: Column, header: Sequence[str], unknown: Sequence[str]) -> s
 
 
 def _found(header: Sequence[str], most: int = 20) -> str:
-    names = ", ".join(name[:40] or "(no name)" for name in header[:most])
+    names = ", ".join(" ".join(name[:40].split()) or "(no name)" for name in header[:most])
     return f"found {names}{', ...' if len(header) > most else ''}"

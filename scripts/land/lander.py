@@ -53,15 +53,11 @@ class Lander:
     # Most files of a folder have the same header.
     fits: dict[tuple[str, ...], Fit] = field(default_factory=dict)
 
-    def land(self, candidate: Candidate, *, careful: bool = False) -> FileResult:
+    def land(self, candidate: Candidate) -> FileResult:
         """Land one file, or say why not.
 
         Equal contents have equal sizes, so only a file of a size that is in the ledger is hashed before it is
         sent; the hash of any other is that of the bytes that were sent. It saves reading all new files twice.
-
-        Args:
-            candidate: the file.
-            careful: whether it is known already that the server does not take it as it is.
 
         Raises:
             psycopg.Error: the server has gone, or does not take any file.
@@ -72,7 +68,7 @@ class Lander:
                 if name is not None:
                     return candidate.result("skipped", f"already landed as {name}")
             try:
-                return self._attempt(candidate, careful=careful)
+                return self._attempt(candidate, careful=False)
             except (psycopg.DataError, NeedsCare):
                 # The server does not say which rows it would have taken, so go again and find out before it does.
                 return self._attempt(candidate, careful=True)
@@ -92,8 +88,8 @@ class Lander:
 
     def _attempt(self, candidate: Candidate, *, careful: bool) -> FileResult:
         with closing(open_reader(candidate.delivery, encoding=self.encoding, careful=careful)) as reader:
-            passed_over: list[str] = []
-            tables = self._fitting(reader, passed_over)
+            notes: list[str] = []
+            tables = self._fitting(reader, notes)
             first = next(tables)
             with self.connection.transaction():
                 file_id = ledger.claim(self.connection, candidate.size)
@@ -110,10 +106,10 @@ class Lander:
                 entry = enter(candidate, reader, first, file_id=file_id, loaded=loaded, rejects=rejects)
                 self._judge(candidate, loaded, rejects)
                 ledger.record(self.connection, entry)
-        return landed(candidate, entry, details(reader, first[1], passed_over))
+        return landed(candidate, entry, detail([*way_of_reading(reader), *notes]))
 
-    def _fitting(self, reader: Reader, passed_over: list[str]) -> Iterator[tuple[Table, Fit]]:
-        """Return the tables of a file that fit the contract, and note the others, unless none fits."""
+    def _fitting(self, reader: Reader, notes: list[str]) -> Iterator[tuple[Table, Fit]]:
+        """Return the tables of a file that fit the contract, and note what is not plain about any."""
         source: str | None = None
         for table in reader.tables():
             try:
@@ -121,14 +117,15 @@ class Lander:
             except Refusal as refusal:
                 if not table.name:
                     raise
-                passed_over.append(f"sheet {table.name!r} passed over: {refusal.message}")
+                notes.append(f"sheet {table.name!r} passed over: {refusal.message}")
                 continue
             if source not in (None, fitting.landing.table):
                 raise Refusal(f"its sheets belong to two tables, {source!r} and {fitting.landing.table!r}: part them")
             source = fitting.landing.table
+            notes += ways_of_fitting(fitting)
             yield table, fitting
         if source is None:
-            raise Refusal("; ".join(passed_over) or "the file is empty")
+            raise Refusal(detail(notes) or "the file is empty")
 
     def _counted(self, candidate: Candidate, batches: Iterable[Batch], rejects: list[Reject]) -> Iterator[Batch]:
         """Hand on batches, put their rejects with the others, and tell how far it is."""
@@ -177,9 +174,9 @@ def enter(
     )
 
 
-def details(reader: Reader, fitting: Fit, passed_over: Sequence[str] = ()) -> str:
-    """Return what is not plain about a file, for people."""
-    return "; ".join([*_details(reader, fitting), *passed_over])
+def detail(notes: Iterable[str]) -> str:
+    """Return what there is to tell of a file in one line, each thing once."""
+    return "; ".join(dict.fromkeys(notes))
 
 
 def landed(candidate: Candidate, entry: ledger.Entry, detail: str) -> FileResult:
@@ -197,10 +194,15 @@ def landed(candidate: Candidate, entry: ledger.Entry, detail: str) -> FileResult
     )
 
 
-def _details(reader: Reader, fitting: Fit) -> Iterable[str]:
+def way_of_reading(reader: Reader) -> Iterable[str]:
+    """Note what is not plain about how a file is written."""
     if reader.remarks:
         yield f"read as {' '.join(reader.remarks)}"
+
+
+def ways_of_fitting(fitting: Fit) -> Iterable[str]:
+    """Note what is not plain about the columns of a table."""
     if fitting.absent:
         yield f"without {', '.join(fitting.absent)}"
     if fitting.new:
-        yield f"new columns kept in {EXTRA}: {', '.join(fitting.new)}"
+        yield f"new columns kept in {EXTRA}: {', '.join(' '.join(name.split()) for name in fitting.new)}"

@@ -76,9 +76,11 @@ def _replay(
     try:
         with connection.transaction():
             rejects = ledger.rejects_of(connection, file.file_id)
+            if not rejects:
+                return result(outcome="skipped", detail="somebody else has replayed it meanwhile")
             found, fitting, delimiter = _read_again(file, rejects, contract, encoding)
             if not found.lines:
-                why = f"line {rejects[0].line}: {found.bad[0].reason}" if rejects else "none left"
+                why = f"line {found.bad[0].line}: {found.bad[0].reason}"
                 return result(outcome="skipped", detail=f"no rejected row can be read yet: {why}")
             batch = Batch(b"".join(found.good), len(found.lines))
             copying.load(connection, contract.schema, fitting, delimiter, [batch])
@@ -155,7 +157,7 @@ def _keys(rejects: Sequence[Reject]) -> list[str]:
             keys.update(dict.fromkeys(json_reader.fields(as_delivered(reject.raw))))
         except ValueError:
             continue
-    if not keys and rejects:
+    if not keys:
         raise Refusal(f"no rejected row can be read yet: line {rejects[0].line}: {rejects[0].reason}")
     return list(keys)
 

@@ -1,7 +1,8 @@
 """The role that lands files: it can add to bronze, and do nothing else, whatever a file or a fault makes it try.
 
 Who connects makes the tables and this role, then steps down to it for all that has to do with files. The role cannot
-log in, owns nothing, and cannot even read the rows that it lands. A user who may neither use nor create the role lands
+log in, owns nothing, and cannot even read the rows that it lands; files with new columns take a temporary table, which
+everybody may make unless that was revoked. A user who may neither use nor create the role lands
 files with the rights that the user has; a member of it may land files without any other right.
 """
 

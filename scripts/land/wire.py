@@ -85,4 +85,9 @@ class Wire:
 
     def _wait(self, for_what: int) -> int:
         self._socket.modify(self._server.socket, for_what)
-        return self._socket.select()[0][1]
+        try:
+            return self._socket.select()[0][1]
+        except BaseException:
+            # Interrupted: the transaction ends with the connection, as a rollback would have to wait for its turn.
+            self._connection.close()
+            raise

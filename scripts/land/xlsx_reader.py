@@ -1,9 +1,10 @@
 """Read a workbook as text: every sheet of it, batches stamped with the file and the row."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from scripts.errors import Refusal
 from scripts.land import archive, frames, unpack
@@ -20,7 +21,9 @@ COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 class XlsxReader:
-    """A workbook, by itself or alone in a zip file. One sheet at a time is in memory.
+    """A workbook, by itself or alone in a zip file.
+
+    One sheet at a time is in memory: about 500 MB for one of half a million rows, as the library reads it whole.
 
     Attributes:
         format: `xlsx`.
@@ -40,9 +43,8 @@ class XlsxReader:
 
         self._path = path
         self.remarks = ("zip",) if path.suffix.lower() == ".zip" else ()
-        content = _content(path)
         try:
-            self._book = fastexcel.read_excel(content)
+            self._book = fastexcel.read_excel(_content(path))
         except fastexcel.FastExcelError as error:
             raise Refusal(f"not a readable workbook: {_first_line(error)}") from error
 
@@ -55,39 +57,37 @@ class XlsxReader:
             Refusal: a sheet is damaged.
         """
         above = 0
-        sheets = len(self._book.sheet_names)
+        share = self._path.stat().st_size // max(len(self._book.sheet_names), 1)
         for name in self._book.sheet_names:
-            frame = _frame(self._book, name, above)
-            above += frame.height
-            rows = frame.filter(_is_not_blank(frame))
-            if rows.height:
-                *names, _ = rows.row(0)
-                filled = [c for c, title in zip(rows.columns, names, strict=False) if title or rows[c].count()]
-                header = [title or "" for c, title in zip(rows.columns, names, strict=False) if c in filled]
-                yield Sheet(name, header, rows[1:].select(*filled, LINE), self._path.stat().st_size // sheets)
+            sheet = _sheet(name, _frame(self._book, name, above), share)
+            above = max(above, sheet.last_line)
+            if sheet.header:
+                yield sheet
 
     def digest(self) -> str:
         """Return the SHA-256, in hexadecimal, of the file as it is now."""
         return fingerprint(self._path)
 
     def close(self) -> None:
-        """Do nothing: the file was read whole."""
+        """Do nothing: the library closes the file by itself."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sheet:
-    """A sheet.
+    """A sheet, whose rows can be read once.
 
     Attributes:
         name: what it is called in the workbook.
-        header: its first row that is not blank.
+        header: its first row that is not blank; empty if there is none.
         rows: those below, as text, and the line of each.
+        last_line: the line of its last row.
         bytes: its share of the file, for a progress bar.
     """
 
     name: str
     header: list[str]
     rows: "pl.DataFrame"
+    last_line: int
     bytes: int
     delimiter = b","
 
@@ -99,27 +99,46 @@ class Sheet:
             careful: whether to set aside rows that the server would not take.
             fewest: of no meaning here, where a cell that is not there is an empty one.
         """
-        for frame in self.rows.iter_slices(frames.ROWS):
-            consumed = self.bytes * frame.height // self.rows.height
+        # Let go of them on the way, as the next sheet needs the memory.
+        rows, self.rows = self.rows, self.rows.clear()
+        for frame in rows.iter_slices(frames.ROWS):
+            consumed = self.bytes * frame.height // rows.height
             yield frames.batch(frame, self.header, file_id, careful=careful, consumed=consumed)
 
 
-def _content(path: Path) -> bytes:
-    """Return a workbook, once it is sure that it can be read, and into how much it unpacks."""
+def _sheet(name: str, frame: "pl.DataFrame", size: int) -> Sheet:
+    last_line = int(frame[LINE][-1]) if frame.height else 0
+    filled_rows = frame.select(_is_not_blank(frame)).to_series()
+    # Most sheets have no blank rows, and need not be copied.
+    rows = frame if filled_rows.all() else frame.filter(filled_rows)
+    if not rows.height:
+        return Sheet(name, [], rows, last_line, size)
+    titles = dict(zip(rows.columns[:-1], rows.row(0), strict=False))
+    filled = [column for column, title in titles.items() if title or rows[column].count()]
+    return Sheet(name, [titles[column] or "" for column in filled], rows[1:].select(*filled, LINE), last_line, size)
+
+
+def _content(path: Path) -> bytes | str:
+    """Return a workbook or where it is, once it is sure that it can be read, and into how much it unpacks."""
     if path.suffix.lower() == ".zip":
         stream = unpack.unpacked(path)
         try:
             content = b"".join(iter(lambda: stream.read(unpack.CHUNK), b""))
         finally:
             stream.close()
-    else:
-        content = path.read_bytes()
-    if not content:
+        _check(io.BytesIO(content), len(content))
+        return content
+    with path.open("rb") as file:
+        _check(file, path.stat().st_size)
+    return str(path)
+
+
+def _check(file: BinaryIO, size: int) -> None:
+    if not size:
         raise Refusal("the file is empty")
-    if content.startswith(COMPOUND):
+    if file.read(len(COMPOUND)) == COMPOUND:
         raise Refusal("the workbook is protected by a password, or older than .xlsx: save it as .xlsx without one")
-    unpack.check_growth(archive.grown(content), len(content))
-    return content
+    unpack.check_growth(archive.grown(file), size)
 
 
 def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFrame":
