@@ -19,13 +19,14 @@ SCHEMAS = ("bronze", "silver", "history", "gold", "audit")
 
 def make() -> Path:
     """Return the folder of the sample, made on the first call."""
+    folder = FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
     if not FOLDER.exists():
         from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
 
         FOLDER.parent.mkdir(exist_ok=True)
-        options = {"rows": ROWS, "seed": SEED, "out": FOLDER}
+        options = {"rows": ROWS, "seed": SEED, "out": folder}
         generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
-    return FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
+    return folder
 
 
 def is_held(session: psycopg.Connection) -> bool:
