@@ -1,5 +1,6 @@
 """Which PostgreSQL to talk to: the same targets, and the same environment variables, as `profiles.yml`."""
 
+import logging
 import os
 from urllib.parse import quote
 
@@ -7,6 +8,9 @@ import psycopg
 
 from scripts.errors import Refusal
 from scripts.paths import socket_dir
+
+# What psycopg warns of when a server goes away, we say ourselves, in one line.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LOCAL_DATABASE = "retail"
 LOCAL_USER = "postgres"

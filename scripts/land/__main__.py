@@ -1,6 +1,7 @@
 """`python -m scripts.land PATH...`: land raw files in the bronze schema."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -21,6 +22,7 @@ from scripts.land.results import FileResult, LandingReport, refusals
 from scripts.land.watch import stopped_by_signals, watch
 
 MEGABYTE = 1_000_000
+UNFOLDED = 200
 
 
 @click.command()
@@ -183,7 +185,8 @@ def _show_status() -> None:
             f"{file.rows_rejected:,}",
             f"{file.landed_at:%Y-%m-%d %H:%M:%S %Z}",
         )
-    Console().print(table)
+    # In a file or a pipe there is no edge at which to fold.
+    Console(width=None if sys.stdout.isatty() else UNFOLDED).print(table)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,11 @@ def land(
                 files += [FileResult(name, "refused", reason) for name, reason in discovery.unreadable]
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason = " ".join(str(error).split())
+        raise Refusal(f"{reason}: grant the user `create` on the database, or let its owner land first.") from error
     except psycopg.Error as error:
-        raise Refusal(f"the database gave up: {' '.join(str(error).split())}.") from error
+        raise Refusal(f"the database gave up: {' '.join(str(error).split()).rstrip('.')}. Run it again.") from error
     return LandingReport(files, discovery.passed_over, time.perf_counter() - began)
 
 
