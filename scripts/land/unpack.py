@@ -55,14 +55,14 @@ def unpacked(path: Path) -> Bytes:
     """
     match path.suffix.lower():
         case ".gz":
-            return _Gzip(_Disk(path))
+            return _Gzip(_Disk(path.open("rb", buffering=0)))
         case ".zst":
-            return _Zstd(_Disk(path))
+            return _Zstd(_Disk(path.open("rb", buffering=0)))
         case ".zip":
             return _Zip(path)
         case _:
             # Read in blocks as it is: a buffer alone would cost as much as reading a small file.
-            return _Disk(path)
+            return _Disk(path.open("rb", buffering=0))
 
 
 def check_growth(grown: int, packed: int) -> None:
@@ -80,8 +80,8 @@ class _Disk(io.RawIOBase):
 
     packing = ""
 
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("rb", buffering=0)
+    def __init__(self, file: io.FileIO) -> None:
+        self.file = file
         self.sha256 = hashlib.sha256()
         self.position = 0
 
@@ -189,7 +189,7 @@ class _Zip(_Packed):
     packing = "zip"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(_Disk(path))
+        super().__init__(_Disk(path.open("rb", buffering=0)))
         self._path = path
         # The table of contents is at the end, so this is read out of order, and hashed apart.
         self._file = path.open("rb")
