@@ -65,7 +65,7 @@ def _probe(packages_file: Path) -> str | None:
     """Ask as `dbt deps` will: the same address, proxy settings and certificates."""
     try:
         import requests  # noqa: PLC0415  # only where the network is asked at all
-        from dbt.clients.registry import DEFAULT_REGISTRY_BASE_URL as hub  # noqa: PLC0415
+        from dbt.clients.registry import DEFAULT_REGISTRY_BASE_URL as hub  # noqa: PLC0415  # dbt is slow to import
 
         name = yaml.safe_load(packages_file.read_text())["packages"][0]["package"]
         entry = requests.get(f"{hub}api/v1/{name}.json", timeout=REQUEST_SECONDS)

@@ -164,9 +164,9 @@ def _parse(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is va
         return _parse_with_lines(path)
 
 
-def _parse_with_lines(path: Path) -> Any:  # noqa: ANN401
+def _parse_with_lines(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is validated
     from ruamel.yaml import YAML  # noqa: PLC0415  # needed only when something is wrong
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415  # needed only when something is wrong
 
     try:
         return YAML(typ="rt").load(path.read_text(encoding="utf-8"))

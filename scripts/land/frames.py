@@ -24,7 +24,7 @@ def batch(frame: "pl.DataFrame", header: list[str], file_id: int, *, careful: bo
         careful: whether to set aside rows that the server would not take.
         consumed: how many bytes of the file this took.
     """
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
     rejects: list[Reject] = []
     if careful:
@@ -34,7 +34,7 @@ def batch(frame: "pl.DataFrame", header: list[str], file_id: int, *, careful: bo
 
 
 def _sift(frame: "pl.DataFrame", header: list[str]) -> "tuple[pl.DataFrame, list[Reject]]":
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
     names = frame.columns[:-1]
     broken = pl.any_horizontal(pl.col(name).str.contains("\0", literal=True).fill_null(value=False) for name in names)

@@ -131,7 +131,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _text(value: Any) -> bytes | None:  # noqa: ANN401
+def _text(value: Any) -> bytes | None:  # noqa: ANN401 - JSON is anything
     if value is None:
         return None
     return _sound(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

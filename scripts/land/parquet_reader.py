@@ -39,7 +39,7 @@ class ParquetReader:
             OSError: the file cannot be read.
         """
         # Importing polars takes as long as landing a hundred small CSV files, which do not need it.
-        import polars as pl  # noqa: PLC0415
+        import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
         self._path = path
         if not path.stat().st_size:
@@ -89,7 +89,7 @@ class ParquetReader:
                 yield batch
 
     def _batch(self, row: int, file_id: int, *, careful: bool) -> Batch:
-        import polars as pl  # noqa: PLC0415
+        import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
         try:
             frame = self._text.slice(row, frames.ROWS).collect()
@@ -101,7 +101,7 @@ class ParquetReader:
 
 
 def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
     column = pl.col(name)
     if isinstance(kind, pl.Datetime):

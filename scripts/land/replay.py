@@ -71,7 +71,7 @@ def _replay(
     began = time.perf_counter()
 
     def result(**more: object) -> FileResult:
-        return FileResult(name=file.name, bytes=file.bytes, seconds=time.perf_counter() - began, **more)  # type: ignore[arg-type]
+        return FileResult(name=file.name, bytes=file.bytes, seconds=time.perf_counter() - began, **more)  # type: ignore[arg-type]  # what differs by outcome
 
     try:
         with connection.transaction():

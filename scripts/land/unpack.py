@@ -88,7 +88,7 @@ class _Disk(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # io takes any buffer, readers give these
         view = memoryview(buffer)
         count = self.file.readinto(view)
         self.sha256.update(view[:count])

@@ -143,8 +143,8 @@ def _check(file: BinaryIO, size: int) -> None:
 
 def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFrame":
     """Read a sheet as text, all rows from the top, and number them."""
-    import fastexcel  # noqa: PLC0415
-    import polars as pl  # noqa: PLC0415
+    import fastexcel  # noqa: PLC0415  # most files need it not
+    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
     try:
         sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
@@ -155,7 +155,7 @@ def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFram
 
 
 def _is_not_blank(frame: "pl.DataFrame") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
 
     names = [name for name in frame.columns if name != LINE]
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names) if names else pl.lit(value=False)

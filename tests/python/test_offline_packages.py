@@ -285,7 +285,7 @@ def write_project(root: Path, database: dict[str, Any], tests: list[tuple[str, s
 def invoke(command: str, root: Path) -> BaseException | None:
     """Run a dbt command in this process, where any warning is an error; return what stopped it."""
     # Imported here, because it takes three seconds that other tests of this file do not need.
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # seconds, for those who need it only
 
     options = ["--project-dir", str(root), "--profiles-dir", str(root), "--target-path", str(root / "target")]
     options += ["--log-path", str(root / "logs"), "--target", "given"]

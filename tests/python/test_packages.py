@@ -370,7 +370,7 @@ def test_unwritable(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
 
 def test_stand_ins_fit_what_they_stand_in_for() -> None:
     """A package of another name, or of another version line, would answer to the same calls in another way."""
-    from dbt_common.semver import versions_compatible  # noqa: PLC0415
+    from dbt_common.semver import versions_compatible  # noqa: PLC0415  # dbt is slow to import
 
     named = yaml.safe_load((PROJECT_ROOT / "packages.yml").read_text())["packages"]
     offline = PROJECT_ROOT / "offline_packages"
