@@ -16,7 +16,8 @@ final as (
 
         max(invoiced_at) as last_invoiced_at,
         bool_or(line_type = 'sale') as is_purchase,
-        coalesce(sum(net_amount) filter (where line_type in ('sale', 'return')), 0) as merchandise_amount
+        coalesce(sum(net_amount) filter (where line_type in ('sale', 'return')), 0) as merchandise_amount,
+        sum(net_amount) as net_amount
     from lines
     where customer_id is not null
     group by customer_id, invoice_number, invoiced_on, country_name

@@ -9,6 +9,12 @@ customer_invoices as (
 
 ),
 
+customer_months as (
+
+    select * from {{ ref('int_customer_months') }}
+
+),
+
 days as (
 
     -- the country of a day is the one on that day's last invoice
@@ -17,16 +23,82 @@ days as (
         invoiced_on,
         country_name
     from customer_invoices
-    order by customer_id asc, invoiced_on asc, last_invoiced_at desc, invoice_number desc, country_name asc
+    order by
+        customer_id asc,
+        invoiced_on asc,
+        last_invoiced_at desc,
+        invoice_number collate "C" desc,
+        country_name collate "C" asc
+
+),
+
+country_states as (
+
+    select
+        customer_id,
+        invoiced_on as valid_from,
+        country_name,
+        lag(country_name) over (partition by customer_id order by invoiced_on) as country_name_before
+    from days
+
+),
+
+segment_states as (
+
+    -- what is known at the end of a month holds from the day after
+    select
+        customer_id,
+        month_end + 1 as valid_from,
+        segment,
+        lag(segment, 1, {{ not_rated() }}) over (partition by customer_id order by month_end) as segment_before
+    from customer_months
+
+),
+
+events as (
+
+    select
+        customer_id,
+        valid_from,
+        country_name,
+        -- a customer's first day has no rating yet
+        case when country_name_before is null then {{ not_rated() }} end as segment
+    from country_states
+    where country_name is distinct from country_name_before
+
+    union all
+
+    select
+        customer_id,
+        valid_from,
+        null as country_name,
+        segment
+    from segment_states
+    where segment <> segment_before
 
 ),
 
 changes as (
 
     select
+        customer_id,
+        valid_from,
+        max(country_name) as country_name,
+        max(segment) as segment
+    from events
+    group by customer_id, valid_from
+
+),
+
+runs as (
+
+    -- a change of one attribute says nothing of the other, which stays as its last change left it
+    select
         *,
-        lag(country_name) over (partition by customer_id order by invoiced_on) as previous_country_name
-    from days
+        count(country_name) over so_far as country_run,
+        count(segment) over so_far as segment_run
+    from changes
+    window so_far as (partition by customer_id order by valid_from)
 
 ),
 
@@ -34,11 +106,11 @@ final as (
 
     select
         customer_id,
-        invoiced_on as valid_from,
+        valid_from,
 
-        country_name
-    from changes
-    where country_name is distinct from previous_country_name
+        max(country_name) over (partition by customer_id, country_run) as country_name,
+        max(segment) over (partition by customer_id, segment_run) as segment
+    from runs
 
 )
 

@@ -6,17 +6,15 @@ price_rows as (
 
 ),
 
-final as (
+entries as (
 
     -- the file landed last has the say; within one file, a rule on the data, not on the order of rows
     select distinct on (stock_code, effective_on)
         stock_code,
         effective_on,
-
-        category,
+        category_list,
         unit_cost,
         list_price,
-
         file_id,
         file_line
     from price_rows
@@ -27,8 +25,50 @@ final as (
         file_id desc,
         unit_cost desc,
         list_price desc nulls last,
-        category collate "C" asc,
+        category_list collate "C" asc,
         file_line asc
+
+),
+
+listed_categories as (
+
+    select
+        entries.stock_code,
+        entries.effective_on,
+        {{ clean_text('parts.part') }} as category,
+        min(parts.place) as place
+    from entries
+    cross join unnest(string_to_array(entries.category_list, ';')) with ordinality as parts (part, place)
+    where {{ clean_text('parts.part') }} is not null
+    group by entries.stock_code, entries.effective_on, {{ clean_text('parts.part') }}
+
+),
+
+tidied as (
+
+    select
+        stock_code,
+        effective_on,
+        string_agg(category, '; ' order by place) as categories
+    from listed_categories
+    group by stock_code, effective_on
+
+),
+
+final as (
+
+    select
+        entries.stock_code,
+        entries.effective_on,
+
+        tidied.categories,
+        entries.unit_cost,
+        entries.list_price,
+
+        entries.file_id,
+        entries.file_line
+    from entries
+    left join tidied on entries.stock_code = tidied.stock_code and entries.effective_on = tidied.effective_on
 
 )
 

@@ -164,6 +164,14 @@ FAULTS = [
     Fault("fct_sales_has_its_customers", "no such customer", one("gold.fct_sales", "customer_key = 1")),
     Fault("fct_sales_has_its_products", "no such product", one("gold.fct_sales", "product_key = 1")),
     Fault("fct_sales_has_its_countries", "no such country", one("gold.fct_sales", "country_key = 1")),
+    Fault("fct_sales_has_its_bands", "no such band", one("gold.fct_sales", "rfm_band_key = 666")),
+    Fault("dim_customer_has_its_bands", "no such band", one("gold.dim_customer", "current_rfm_band_key = 666")),
+    Fault(
+        "bridge_product_category_has_its_products",
+        "no such product",
+        one("gold.bridge_product_category", "product_key = 1"),
+    ),
+    Fault("dim_rfm_band_has_every_band", "band missing", without("gold.dim_rfm_band", "rfm_band_key = 111")),
     Fault("fct_invoices_has_its_dates", "no such day", one("gold.fct_invoices", "date_key = 19000101")),
     Fault("fct_invoices_has_its_customers", "no such customer", one("gold.fct_invoices", "customer_key = 1")),
     Fault("fct_invoices_has_its_countries", "no such country", one("gold.fct_invoices", "country_key = 1")),
@@ -196,7 +204,8 @@ FAULTS = [
     # History
     Fault("customer_invoices_are_of_their_grain", "row doubled", again("silver.int_customer_invoices")),
     Fault("customer_versions_start_once_a_day", "version doubled", again("silver.int_customer_versions")),
-    Fault("product_versions_start_once_a_month", "version doubled", again("silver.int_product_versions")),
+    Fault("customer_months_are_of_their_grain", "month doubled", again("silver.int_customer_months")),
+    Fault("product_versions_start_once_a_day", "version doubled", again("silver.int_product_versions")),
     Fault(
         "snp_customer_versions_knows_a_version_once",
         "known in two states",
@@ -209,16 +218,12 @@ FAULTS = [
     ),
     *(
         Fault(
-            f"{dimension}_history_has_neither_overlaps_nor_gaps",
+            f"{dimension}_history_has_no_gaps",
             what,
             one(f"gold.{dimension}", change, FOLLOWED),
         )
         for dimension in ("dim_customer", "dim_product")
-        for what, change in (
-            ("overlap of a day", "valid_to = valid_to + 1"),
-            ("gap of a day", "valid_to = valid_to - 1"),
-            ("version within another", "valid_to = '9999-12-31'"),
-        )
+        for what, change in (("gap of a day", "valid_to = valid_to - 1"),)
     ),
     *(
         Fault("assert_one_version_is_current", f"{what} of {dimension}", statement)
@@ -259,6 +264,7 @@ FAULTS = [
         fault
         for seed, column in (
             ("countries", "country_name"),
+            ("price_bands", "price_band"),
             ("product_classes", "stock_code"),
             ("uk_bank_holidays", "holiday_date"),
         )
@@ -266,6 +272,11 @@ FAULTS = [
             Fault(f"unique_{seed}_{column}", "row doubled", again(f"silver.{seed}")),
             Fault(f"not_null_{seed}_{column}", "key missing", blank(f"silver.{seed}", column)),
         )
+    ),
+    Fault("not_null_price_bands_lower_price", "price missing", one("silver.price_bands", "lower_price = null")),
+    *(
+        Fault("price_bands_have_neither_overlaps_nor_gaps", what, one("silver.price_bands", change, "lower_price = 1"))
+        for what, change in (("overlap", "upper_price = 3"), ("gap", "upper_price = 1.5"))
     ),
     Fault("rfm_segments_name_a_pair_of_scores_once", "pair doubled", again("silver.rfm_segments")),
     Fault("rfm_segments_name_all_pairs_of_scores", "pair too many", again("silver.rfm_segments")),
@@ -362,8 +373,15 @@ FAULTS += [
 
 # Changes to one row that break a `check` of a contract, by model and expression.
 CHECK_FAULTS = {
+    ("bridge_product_category", "weight > 0 and weight <= 1"): "weight = 1.0001",
     ("dim_customer", "valid_from < valid_to"): "valid_to = valid_from",
     ("dim_product", "valid_from < valid_to"): "valid_to = valid_from",
+}
+
+
+# Changes to one row that break the exclusion constraint of a contract, by model.
+EXCLUSION_FAULTS = {
+    dimension: ["valid_to = valid_to + 1", "valid_to = '9999-12-31'"] for dimension in ("dim_customer", "dim_product")
 }
 
 
@@ -533,6 +551,10 @@ def test_database_enforces_the_constraint(constraint: Constraint, session: psyco
     elif constraint.kind == "check":
         with pytest.raises(psycopg.errors.CheckViolation):
             session.execute(one(relation, CHECK_FAULTS[constraint.model, constraint.expression]))
+    elif constraint.kind == "custom":
+        for change in EXCLUSION_FAULTS[constraint.model]:
+            with pytest.raises(psycopg.errors.ExclusionViolation), session.transaction():
+                session.execute(one(relation, change, FOLLOWED))
     else:
         keys = {c.columns for c in CONSTRAINTS if c.model == constraint.model and c.kind == "primary_key"}
         new_key = {column: "-1000" for key in keys for column in key if constraint.kind == "unique"}

@@ -2,15 +2,19 @@ with
 
 known_versions as (
 
-    select *
-    from {{ ref('snp_customer_versions') }}
-    where dbt_valid_to is null
+    {{ known_versions(ref('snp_customer_versions'), 'customer_id', ['country_name', 'segment']) | indent }}
 
 ),
 
 customer_invoices as (
 
     select * from {{ ref('int_customer_invoices') }}
+
+),
+
+customer_months as (
+
+    select * from {{ ref('int_customer_months') }}
 
 ),
 
@@ -25,14 +29,53 @@ first_purchases as (
 
 ),
 
-versions as (
+latest_months as (
+
+    select distinct on (customer_id)
+        customer_id,
+        {{ rfm_band_key('recency_score', 'frequency_score', 'monetary_score') }} as rfm_band_key
+    from customer_months
+    order by customer_id asc, month_end desc
+
+),
+
+neighbours as (
 
     select
-        customer_id,
-        country_name,
-        valid_from,
-        lead(valid_from, 1, {{ end_of_time() }}) over (partition by customer_id order by valid_from) as valid_to
+        *,
+        lag(country_name) over in_order as country_name_before,
+        lag(segment) over in_order as segment_before,
+        first_value(country_name) over in_order as first_country_name,
+        last_value(country_name) over all_versions as current_country_name,
+        last_value(segment) over all_versions as current_segment
     from known_versions
+    window
+        in_order as (partition by customer_id order by valid_from),
+        all_versions as (in_order rows between unbounded preceding and unbounded following)
+
+),
+
+moves as (
+
+    select
+        *,
+        count(*) filter (where country_name <> country_name_before) over in_order as country_run,
+        count(*) filter (where segment <> segment_before) over in_order as segment_run
+    from neighbours
+    window in_order as (partition by customer_id order by valid_from)
+
+),
+
+versions as (
+
+    -- within a run of equal values, only its first version has another value before it
+    select
+        *,
+        max(country_name_before) filter (where country_name <> country_name_before)
+            over (partition by customer_id, country_run) as previous_country_name,
+        max(segment_before) filter (where segment <> segment_before)
+            over (partition by customer_id, segment_run) as previous_segment
+    from moves
 
 ),
 
@@ -40,9 +83,17 @@ unknown_member as (
 
     select
         -1 as customer_key,
+        -1 as customer_durable_key,
         null::integer as customer_id,
         'Unknown' as country_name,
+        'Unknown' as segment,
         null::date as first_purchase_date,
+        'Unknown' as first_country_name,
+        null::text as previous_country_name,
+        null::text as previous_segment,
+        'Unknown' as current_country_name,
+        'Unknown' as current_segment,
+        -1 as current_rfm_band_key,
         '0001-01-01'::date as valid_from,
         {{ end_of_time() }} as valid_to
 
@@ -52,13 +103,22 @@ members as (
 
     select
         {{ surrogate_key(['versions.customer_id', "to_char(versions.valid_from, 'YYYYMMDD')"]) }} as customer_key,
+        {{ surrogate_key(['versions.customer_id']) }} as customer_durable_key,
         versions.customer_id,
         versions.country_name,
+        versions.segment,
         first_purchases.first_purchase_date,
+        versions.first_country_name,
+        versions.previous_country_name,
+        versions.previous_segment,
+        versions.current_country_name,
+        versions.current_segment,
+        coalesce(latest_months.rfm_band_key, 0) as current_rfm_band_key,
         versions.valid_from,
         versions.valid_to
     from versions
     left join first_purchases on versions.customer_id = first_purchases.customer_id
+    left join latest_months on versions.customer_id = latest_months.customer_id
 
     union all
 
@@ -70,10 +130,19 @@ final as (
 
     select
         customer_key,
+        customer_durable_key,
         customer_id,
 
         country_name,
+        segment,
+
         first_purchase_date,
+        first_country_name,
+        previous_country_name,
+        previous_segment,
+        current_country_name,
+        current_segment,
+        current_rfm_band_key,
 
         valid_from,
         valid_to,

@@ -5,9 +5,9 @@ with
 
 known_versions as (
 
-    select *
-    from {{ ref('snp_product_versions') }}
-    where dbt_valid_to is null
+    {{ known_versions(
+        ref('snp_product_versions'), 'stock_code', ['description', 'product_class', 'categories', 'price_band']
+    ) | indent }}
 
 ),
 
@@ -21,7 +21,6 @@ latest_prices as (
 
     select distinct on (stock_code)
         stock_code,
-        category,
         unit_cost,
         list_price
     from product_prices
@@ -35,9 +34,24 @@ versions as (
         stock_code,
         coalesce(description, 'Not described') as description,
         product_class,
+        coalesce(split_part(categories, '; ', 1), 'Not categorised') as category,
+        coalesce(categories, 'Not categorised') as categories,
+        coalesce(price_band, 'Not priced') as price_band,
         valid_from,
-        lead(valid_from, 1, {{ end_of_time() }}) over (partition by stock_code order by valid_from) as valid_to
+        valid_to
     from known_versions
+
+),
+
+current_versions as (
+
+    select
+        stock_code,
+        {{ tidy_text('description') }} as current_description,
+        category as current_category,
+        price_band as current_price_band
+    from versions
+    where valid_to = {{ end_of_time() }}
 
 ),
 
@@ -45,10 +59,16 @@ unknown_member as (
 
     select
         -1 as product_key,
+        -1 as product_durable_key,
         null::text as stock_code,
         'Unknown' as description,
         'unknown' as product_class,
         'Unknown' as category,
+        'Unknown' as categories,
+        'Unknown' as price_band,
+        'Unknown' as current_description,
+        'Unknown' as current_category,
+        'Unknown' as current_price_band,
         null::numeric(12, 4) as unit_cost,
         null::numeric(12, 4) as list_price,
         '0001-01-01'::date as valid_from,
@@ -60,15 +80,22 @@ members as (
 
     select
         {{ surrogate_key(['versions.stock_code', "to_char(versions.valid_from, 'YYYYMMDD')"]) }} as product_key,
+        {{ surrogate_key(['versions.stock_code']) }} as product_durable_key,
         versions.stock_code,
         versions.description,
         versions.product_class,
-        coalesce(latest_prices.category, 'Not categorised') as category,
+        versions.category,
+        versions.categories,
+        versions.price_band,
+        current_versions.current_description,
+        current_versions.current_category,
+        current_versions.current_price_band,
         latest_prices.unit_cost,
         latest_prices.list_price,
         versions.valid_from,
         versions.valid_to
     from versions
+    inner join current_versions on versions.stock_code = current_versions.stock_code
     left join latest_prices on versions.stock_code = latest_prices.stock_code
 
     union all
@@ -81,11 +108,18 @@ final as (
 
     select
         product_key,
+        product_durable_key,
         stock_code,
 
         description,
         product_class,
         category,
+        categories,
+        price_band,
+
+        current_description,
+        current_category,
+        current_price_band,
 
         unit_cost,
         list_price,

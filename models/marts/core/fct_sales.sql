@@ -12,6 +12,12 @@ customers as (
 
 ),
 
+customer_months as (
+
+    select * from {{ ref('int_customer_months') }}
+
+),
+
 products as (
 
     select * from {{ ref('dim_product') }}
@@ -30,6 +36,17 @@ dates as (
 
 ),
 
+rated_months as (
+
+    -- what is known at the end of a month holds for the next one
+    select
+        customer_id,
+        (month_end + 1) as month_start,
+        {{ rfm_band_key('recency_score', 'frequency_score', 'monetary_score') }} as rfm_band_key
+    from customer_months
+
+),
+
 final as (
 
     select
@@ -38,8 +55,14 @@ final as (
         lines.line_number,
         coalesce(dates.date_key, -1) as date_key,
         coalesce(customers.customer_key, -1) as customer_key,
+        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
         coalesce(products.product_key, -1) as product_key,
+        coalesce(products.product_durable_key, -1) as product_durable_key,
         coalesce(countries.country_key, -1) as country_key,
+        case
+            when customers.customer_key is null then -1
+            else coalesce(rated_months.rfm_band_key, 0)
+        end as rfm_band_key,
 
         lines.invoiced_at,
         lines.line_type,
@@ -57,6 +80,10 @@ final as (
             lines.customer_id = customers.customer_id
             and lines.invoiced_on >= customers.valid_from
             and lines.invoiced_on < customers.valid_to
+    left join rated_months
+        on
+            lines.customer_id = rated_months.customer_id
+            and date_trunc('month', lines.invoiced_on)::date = rated_months.month_start
     left join products
         on
             lines.stock_code = products.stock_code

@@ -12,7 +12,7 @@ cleaned as (
         _file_id as file_id,
         _line as file_line,
         upper({{ clean_text('stock_code') }}) as stock_code,
-        {{ clean_text('category') }} as category,
+        {{ clean_text('category') }} as category_list,
         {{ clean_text('cost') }} as cost_text,
         {{ clean_text('list_price') }} as list_price_text,
         {{ clean_text('effective_date') }} as effective_date_text
@@ -51,7 +51,7 @@ final as (
 
         stock_code,
         effective_on,
-        category,
+        category_list,
 
         unit_cost,
         list_price,

@@ -1,0 +1,3 @@
+{% macro tidy_text(expression) -%}
+    rtrim(regexp_replace({{ expression }}, '\s+', ' ', 'g'), ' .,')
+{%- endmacro %}

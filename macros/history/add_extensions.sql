@@ -1,0 +1,3 @@
+{% macro add_extensions() -%}
+    create extension if not exists btree_gist
+{%- endmacro %}

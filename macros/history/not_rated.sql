@@ -1,0 +1,3 @@
+{% macro not_rated() -%}
+    'Not rated'
+{%- endmacro %}

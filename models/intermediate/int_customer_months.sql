@@ -1,0 +1,131 @@
+with
+
+customer_invoices as (
+
+    select * from {{ ref('int_customer_invoices') }}
+
+),
+
+rfm_segments as (
+
+    select * from {{ ref('rfm_segments') }}
+
+),
+
+last_day as (
+
+    select max(invoiced_on) as invoiced_on from {{ ref('int_lines_classified') }}
+
+),
+
+monthly_activity as (
+
+    select
+        customer_id,
+        date_trunc('month', invoiced_on) as month_start,
+        max(invoiced_on) filter (where is_purchase) as last_purchased_on,
+        count(distinct invoice_number) filter (where is_purchase) as orders,
+        sum(merchandise_amount) as merchandise_amount,
+        sum(net_amount) as net_amount
+    from customer_invoices
+    group by customer_id, date_trunc('month', invoiced_on)
+
+),
+
+first_months as (
+
+    select
+        customer_id,
+        min(month_start) as month_start
+    from monthly_activity
+    group by customer_id
+
+),
+
+customer_months as (
+
+    -- closed months only: a score as of a day that has not come yet would change with every delivery
+    select
+        first_months.customer_id,
+        months.month_start,
+        (months.month_start + interval '1 month - 1 day')::date as month_end
+    from first_months
+    cross join last_day
+    cross join
+        generate_series(
+            first_months.month_start,
+            date_trunc('month', last_day.invoiced_on + 1) - interval '1 month',
+            interval '1 month'
+        ) as months (month_start)
+
+),
+
+measured as (
+
+    select
+        customer_months.customer_id,
+        customer_months.month_end,
+        coalesce(monthly_activity.net_amount, 0) as net_amount,
+        coalesce(monthly_activity.orders, 0)::integer as orders,
+        sum(coalesce(monthly_activity.net_amount, 0)) over customer_so_far as balance_amount,
+        max(monthly_activity.last_purchased_on) over customer_so_far as last_purchased_on,
+        coalesce(sum(monthly_activity.orders) over customer_window, 0)::integer as frequency,
+        coalesce(sum(monthly_activity.merchandise_amount) over customer_window, 0) as monetary_amount
+    from customer_months
+    left join monthly_activity
+        on
+            customer_months.customer_id = monthly_activity.customer_id
+            and customer_months.month_start = monthly_activity.month_start
+    window
+        customer_so_far as (partition by customer_months.customer_id order by customer_months.month_start),
+        customer_window as (
+            partition by customer_months.customer_id
+            order by customer_months.month_start
+            rows between {{ var("rfm_window_months") - 1 }} preceding and current row
+        )
+
+),
+
+rated as (
+
+    -- percent_rank, not ntile: customers with the same value get the same score, whatever their order
+    select
+        customer_id,
+        month_end,
+        least(5, 1 + floor(5 * percent_rank() over (partition by month_end order by last_purchased_on)))::integer
+            as recency_score,
+        least(5, 1 + floor(5 * percent_rank() over (partition by month_end order by frequency)))::integer
+            as frequency_score,
+        least(5, 1 + floor(5 * percent_rank() over (partition by month_end order by monetary_amount)))::integer
+            as monetary_score
+    from measured
+    where last_purchased_on is not null
+
+),
+
+final as (
+
+    select
+        measured.customer_id,
+        measured.month_end,
+
+        measured.net_amount,
+        measured.balance_amount,
+        measured.orders,
+        measured.last_purchased_on,
+
+        measured.month_end - measured.last_purchased_on as recency_days,
+        measured.frequency,
+        measured.monetary_amount,
+        rated.recency_score,
+        rated.frequency_score,
+        rated.monetary_score,
+        case when rated.customer_id is null then {{ not_rated() }} else rfm_segments.segment end as segment
+    from measured
+    left join rated on measured.customer_id = rated.customer_id and measured.month_end = rated.month_end
+    left join rfm_segments
+        on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
+
+)
+
+select * from final

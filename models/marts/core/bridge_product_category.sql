@@ -1,0 +1,45 @@
+with
+
+products as (
+
+    select * from {{ ref('dim_product') }}
+
+),
+
+listed_categories as (
+
+    select
+        products.product_key,
+        listed.category,
+        listed.place,
+        count(*) over (partition by products.product_key) as categories
+    from products
+    cross join unnest(string_to_array(products.categories, '; ')) with ordinality as listed (category, place)
+
+),
+
+shares as (
+
+    select
+        product_key,
+        category,
+        place,
+        categories,
+        trunc(1.0 / categories, 4) as equal_share
+    from listed_categories
+
+),
+
+final as (
+
+    select
+        product_key,
+        category,
+
+        -- the first category takes what rounding leaves, so that a product's weights add up to one
+        case when place = 1 then 1 - (categories - 1) * equal_share else equal_share end as weight
+    from shares
+
+)
+
+select * from final
