@@ -19,6 +19,7 @@ class Stream(IntEnum):
     TRADE = 3
     DIRT = 4
     PRICE_LIST = 5
+    ASSORTMENT = 6
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from scripts.generate.assortment import UNSAID, Categories, canonical, make_assortment
 from scripts.generate.catalogue import UNITS, Catalogue
 from scripts.generate.chance import Ints, Stream, chosen, generator, pick_weighted
 from scripts.generate.dirt import CODE_WEAR, Fault, edit, set_to, with_spoilt, worn
@@ -17,25 +18,6 @@ from scripts.generate.truth import money
 FOLDER = "products"
 MONTHS_A_FILE = 3
 UNLISTED = 20  # one product in so many is never listed
-
-# What the things in descriptions are; the last ones are those of the odd products.
-CATEGORIES: dict[str, str] = {
-    "Bags": "LUNCH BAG|JUMBO BAG|PURSE|UMBRELLA|SHOULDER BAG",
-    "Candles": "T-LIGHT HOLDER|CANDLE IN JAR",
-    "Christmas": "BAUBLE|CHRISTMAS TREE STAR|ADVENT CALENDAR|STOCKING|PAPER CHAIN KIT|REINDEER|SNOWFLAKE",
-    "Garden": "DOORMAT|WATERING CAN|BIRD HOUSE",
-    "Home decor": 'PHOTO FRAME|WALL CLOCK|SIGN, SMALL|RECORD FRAME 7"|DRAWER KNOB|ASHTRAY',
-    "Jewellery": "JEWELLERY BOX|NECKLACE, BOXED|KEY RING",
-    "Kitchen": "CAKE STAND|MUG|COFFEE CUP & SAUCER|BREAD BIN|TRAY|BOWL",
-    "Party and wrapping": "BUNTING|GIFT WRAP|SET/6 PAPER CUPS|PACK OF 12 TISSUES|RIBBON REEL|BAG",
-    "Stationery": "NOTEBOOK|PENCILS TUBE|MAGNETS",
-    "Storage": "STORAGE TIN|SEWING BOX|SET OF 3 TINS",
-    "Textiles": "TEA TOWEL|CUSHION COVER|HOT WATER BOTTLE|APRON|MATCH ALL CUSHIONS",
-    "Toys": "PLAYING CARDS|CHALKBOARD|CHALKBOARD/EASEL",
-}
-CATEGORY_NAMES = pl.Series(list(CATEGORIES))
-CATEGORY_OF = {thing: place for place, things in enumerate(CATEGORIES.values()) for thing in things.split("|")}
-PRODUCTS_FOR_A_MOVE = 100  # one product in so many moves to another category, and never none
 
 # Cost is a share of the price, in thousandths, rounded down to pence, tenths or hundredths of a penny.
 SHARES = (350, 750)
@@ -72,7 +54,8 @@ class PriceList:
     The list price is the price of the catalogue in the month from which a row holds.
 
     Attributes:
-        category: place of each product's category in `CATEGORY_NAMES`.
+        range: place of each product's categories in the assortment.
+        form: how they are written.
         share: cost by price, in thousandths.
         cost: in units.
         price: in units.
@@ -85,16 +68,23 @@ class PriceList:
         listed = rng.choice(catalogue.products, size, replace=False)
         places = np.array(sorted(listed.tolist(), key=catalogue.codes.__getitem__))
         self.settings = settings
+        self.places = places
         self.codes = [catalogue.codes[place] for place in places.tolist()]
         self.worn_codes = worn(pl.Series(self.codes))
         self.enters = catalogue.enters[places]
         self.prices = catalogue.price[places]
-        self.category = np.array([_category(catalogue.texts[place]) for place in places.tolist()])
-        self.move_month, self.new_category = self._let_some_move(rng)
+        self.assortment = make_assortment(
+            settings.seed,
+            [catalogue.texts[place] for place in places.tolist()],
+            np.flatnonzero(self.enters == 0),
+            list(range(MONTHS_A_FILE, settings.months, MONTHS_A_FILE)),
+            settings.months,
+        )
         self.share = rng.integers(*SHARES, size, endpoint=True)
         self.rounding = ROUNDINGS[pick_weighted(rng, ROUNDING_WEIGHTS, size)]
-        self.cost, self.price, self.wear = (np.zeros(size, dtype=np.int64) for _ in range(3))
+        self.range, self.form, self.cost, self.price, self.wear = (np.zeros(size, dtype=np.int64) for _ in range(5))
         self.since = np.full(size, -1)
+        self.told: list[list[tuple[int, Categories]]] = [[] for _ in range(size)]  # months, what held from then on
 
         self.most_rows = catalogue.products
         self.files: dict[str, int] = {}
@@ -122,8 +112,12 @@ class PriceList:
             self.files[name] = len(rows)
             before = said
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the truth as it is written to `truth.json`."""
+    def as_dict(self, first_month: Ints) -> dict[str, Any]:
+        """Return the truth as it is written to `truth.json`.
+
+        Args:
+            first_month: the month of the first line of each code of the catalogue; never reached if it has none.
+        """
         return {
             "raw_rows": sum(self.files.values()),
             "files": len(self.files),
@@ -135,41 +129,58 @@ class PriceList:
             "current": [
                 {
                     "stock_code": self.codes[place],
-                    "category": CATEGORY_NAMES[int(self.category[place])],
+                    "category": canonical(categories[:1]) or None,
+                    "categories": canonical(categories) or None,
                     "cost": money(int(self.cost[place])),
                     "list_price": money(int(self.price[place])),
                     "effective_date": self._date(int(self.since[place])),
                 }
                 for place in np.flatnonzero(self.since >= 0)[:CODES_TOLD].tolist()
+                for categories in [self.told[place][-1][1] if self.told[place] else ()]
             ],
+            "category_versions": self._category_versions(first_month[self.places].tolist()),
         }
 
-    def _let_some_move(self, rng: np.random.Generator) -> tuple[Ints, Ints]:
-        """Return when each product moves to another category, a month never reached for most, and that category."""
-        moves, category = np.full(len(self.codes), self.settings.months), self.category.copy()
-        later_files = range(MONTHS_A_FILE, self.settings.months, MONTHS_A_FILE)
-        if later_files:
-            old = np.flatnonzero(self.enters == 0)
-            movers = rng.choice(old, max(1, len(old) // PRODUCTS_FOR_A_MOVE), replace=False)
-            moves[movers] = rng.choice(later_files, len(movers))
-            category[movers] = (category[movers] + rng.integers(1, len(CATEGORIES), len(movers))) % len(CATEGORIES)
-        return moves, category
+    def _category_versions(self, first_month: list[int]) -> dict[str, Any]:
+        """Tell the versions that products with a line have by their categories, and those of the first that change."""
+        versions = {
+            self.codes[place]: _versions(told, first_month[place])
+            for place, told in enumerate(self.told)
+            if told and first_month[place] < self.settings.months
+        }
+        changed = [code for code, of_code in versions.items() if len(of_code) > 1]
+        return {
+            "products": len(versions),
+            "versions": sum(map(len, versions.values())),
+            "in_several_categories": sum(
+                any(len(categories) > 1 for categories in of_code.values()) for of_code in versions.values()
+            ),
+            "changed": len(changed),
+            "of_changed": [
+                {"stock_code": code, "valid_from": self._date(month), "categories": canonical(categories)}
+                for code in changed[:CODES_TOLD]
+                for month, categories in versions[code].items()
+            ],
+        }
 
     def _news(self, rng: np.random.Generator, month: int) -> Ints:
         """Enter into the state what a file says that was not said before, and return of which products."""
         size, known = len(self.codes), self.since >= 0
         coming = ~known & (self.enters < month + MONTHS_A_FILE)
         since = np.where(coming, np.maximum(self.enters, month), month)
-        category = np.where(self.move_month <= month, self.new_category, self.category)
+        ranges = self.assortment.at(month)
         drift = np.where(chosen(rng, DRIFT_CHANCE, size), rng.integers(*DRIFT, size, endpoint=True), 0)
         self.share = np.clip(self.share + drift, *SHARES)
         price = self.prices[np.arange(size), since]
         cost = self._cost(price)
-        other = (category != self.category) | (cost != self.cost) | (price != self.price)
-        said = np.flatnonzero(coming | (known & other))
-        for state, new in ((self.category, category), (self.cost, cost), (self.price, price), (self.since, since)):
+        moved = known & (ranges != self.range)
+        said = np.flatnonzero(coming | moved | (known & ((cost != self.cost) | (price != self.price))))
+        for state, new in ((self.range, ranges), (self.cost, cost), (self.price, price), (self.since, since)):
             state[said] = new[said]
         self.wear[said] = pick_weighted(rng, CODE_WEAR, len(said))
+        self.form[said] = self.assortment.draw_forms(rng, ranges[said], must_say=moved[said])
+        for place in said[self.form[said] != UNSAID].tolist():
+            self.told[place].append((int(since[place]), self.assortment.ranges[ranges[place]]))
         return said
 
     def _again(self, rng: np.random.Generator, before: Ints) -> Ints:
@@ -192,7 +203,9 @@ class PriceList:
         return pl.DataFrame(
             {
                 "StockCode": self.worn_codes.gather(places + self.wear[places] * len(self.codes)),
-                "Category": CATEGORY_NAMES.gather(self.category[places]),
+                "Category": pl.Series(
+                    map(self.assortment.cell, self.range[places].tolist(), self.form[places].tolist()), dtype=pl.String
+                ),
                 "Cost": [_plain(units) for units in self.cost[places].tolist()],
                 "ListPrice": [_plain(units) for units in self.price[places].tolist()],
                 "EffectiveDate": [self._date(month) for month in self.since[places].tolist()],
@@ -217,9 +230,19 @@ class PriceList:
         return add_months(self.settings.start, month).isoformat()
 
 
-def _category(description: str) -> int:
-    """Products are called by two words, and what they are."""
-    return CATEGORY_OF[description.split(" ", 2)[-1]]
+def _versions(told: list[tuple[int, Categories]], first_month: int) -> dict[int, Categories]:
+    """Return the categories of a product by the month from which they hold, of neighbours that are equal the first.
+
+    The first version begins with the first line, whether the list spoke earlier (then its last word holds) or later.
+    """
+    said = {max(month, first_month): categories for month, categories in told}
+    months = list(said)
+    before = [None, *list(said.values())]
+    return {
+        first_month if month == months[0] else month: said[month]
+        for month, last in zip(months, before, strict=False)
+        if said[month] != last
+    }
 
 
 def _plain(units: int) -> str:

@@ -47,7 +47,7 @@ class Run:
         truth = self.tally.as_dict()
         if self.price_list:
             self.price_list.write(self.folder)
-            truth["price_list"] = self.price_list.as_dict()
+            truth["price_list"] = self.price_list.as_dict(self.tally.first_month)
         text = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
         (self.folder / TRUTH).write_text(text, encoding="utf-8")
         return truth

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from scripts.generate.catalogue import UNITS, Catalogue, LineType, months_of
 from scripts.generate.chance import Ints, Mask
@@ -13,6 +14,8 @@ from scripts.generate.dirt import REASONS
 from scripts.generate.invoices import Batch, Prefix
 from scripts.generate.plan import Day, Plan
 
+ROWS_TO_REMEMBER = 1_000_000
+MINUTES_A_DAY = 24 * 60
 TYPE_NAMES = [kind.name.lower() for kind in LineType]
 
 
@@ -47,10 +50,11 @@ class Tally:
         self.type_lines, self.type_quantity, self.type_units = (np.zeros(kinds, dtype=np.int64) for _ in range(3))
         self.country_lines, self.country_units = (np.zeros(countries, dtype=np.int64) for _ in range(2))
         self.month_lines, self.month_units = (np.zeros(months, dtype=np.int64) for _ in range(2))
-        self.code_seen = np.zeros(len(self.catalogue.codes), dtype=np.bool_)
+        self.first_month = np.full(len(self.catalogue.codes), months)  # of the first line of any type
         self.customer_seen = np.zeros(len(self.customers.ids), dtype=np.bool_)
         self.first_sale_month = np.full((2, self.catalogue.products), months)  # under the old and the new name
         self.known_country: dict[int, int] = {}
+        self.cancelled_goods = CancelledGoods(self.customers, self.plan.settings.rows)
 
     def count(self, batch: Batch, day: Day) -> None:
         """Count a shift's good lines."""
@@ -73,10 +77,11 @@ class Tally:
             self.overlap_invoices += len(batch.number)
             self.overlap_lines += len(units)
 
-        self.code_seen[batch.code] = True
+        self.first_month[batch.code] = np.minimum(self.first_month[batch.code], day.month)
         self.customer_seen[batch.customer[batch.customer >= 0]] = True
         self._follow_names(batch, day.month)
         self._follow_moves(batch, day.date)
+        self.cancelled_goods.count(batch, day)
 
     def reject(self, reasons: list[str]) -> None:
         """Count unusable rows."""
@@ -153,18 +158,23 @@ class Tally:
                 "net_amount_by_country": _by_name(NAMES, self.country_lines, self.country_units),
                 "net_amount_by_month": _by_name(months_of(settings), self.month_lines, self.month_units),
             },
+            "cancelled_goods": self.cancelled_goods.as_dict(),
             "customers": {"distinct": int(self.customer_seen.sum()), **self._moves()},
-            "products": {"distinct_stock_codes": int(self.code_seen.sum()), **self._renames()},
+            "products": {"distinct_stock_codes": int((self.first_month < settings.months).sum()), **self._renames()},
         }
 
     def _moves(self) -> dict[str, Any]:
         """A customer has moved who was seen in two countries: one version has begun for each."""
-        seen: dict[int, int] = {}
+        seen: dict[int, list[str]] = {}
         for version in self.versions:
-            seen[version["customer_id"]] = seen.get(version["customer_id"], 0) + 1
-        moved = [version for version in self.versions if seen[version["customer_id"]] > 1]
+            seen.setdefault(version["customer_id"], []).append(version["country"])
+        moved = [version for version in self.versions if len(seen[version["customer_id"]]) > 1]
         moved.sort(key=lambda version: (version["customer_id"], version["valid_from"]))
-        return {"moved": sum(count > 1 for count in seen.values()), "country_versions": moved}
+        return {
+            "moved": sum(len(countries) > 1 for countries in seen.values()),
+            "moved_back": sum(len(countries) > len(set(countries)) for countries in seen.values()),
+            "country_versions": moved,
+        }
 
     def _renames(self) -> dict[str, Any]:
         never = self.plan.settings.months
@@ -183,6 +193,56 @@ class Tally:
         ]
         rows.sort(key=lambda row: row["stock_code"])
         return {"renamed": len(rows), "renamed_products": rows}
+
+
+class CancelledGoods:
+    """How many lines of goods on cancellations undo a sale, as a whole or a part of it.
+
+    Such a line has a customer, and is of the type `return`. Its original is a line of the type `sale` of the same
+    customer and stock code, at an earlier minute: of just as many pieces, or else of more. Whoever bought the same
+    twice has two originals; this counts lines that have any.
+
+    All sales have to be remembered, so of long runs only some customers are followed: those whose number can be
+    divided by `divisor`.
+    """
+
+    def __init__(self, customers: Customers, rows: int) -> None:
+        self.ids = customers.ids
+        self.divisor = max(1, rows // ROWS_TO_REMEMBER)
+        self.sold: list[pl.DataFrame] = []
+        self.cancelled: list[pl.DataFrame] = []
+
+    def count(self, batch: Batch, day: Day) -> None:
+        """Note the sales and the cancelled goods of a shift."""
+        customer = batch.customer[batch.invoice]
+        followed = (customer >= 0) & (self.ids[customer] % self.divisor == 0)
+        cancelled = (batch.prefix == Prefix.C)[batch.invoice]
+        for lines, sign, kept in (
+            (batch.line_type == LineType.SALE, 1, self.sold),
+            ((batch.line_type == LineType.RETURN) & cancelled, -1, self.cancelled),
+        ):
+            line = np.flatnonzero(followed & lines)
+            moment = day.index * MINUTES_A_DAY + batch.minute[line]
+            columns = (customer[line], batch.code[line], sign * batch.quantity[line], moment)
+            names = ("customer", "code", "quantity", "moment")
+            kept.append(pl.DataFrame(dict(zip(names, columns, strict=True)), schema=dict.fromkeys(names, pl.Int32)))
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the truth as it is written to `truth.json`."""
+        cancelled = pl.concat(self.cancelled).with_row_index("line")
+        found = (
+            cancelled.join(pl.concat(self.sold), on=("customer", "code"), suffix="_sold")
+            .filter(pl.col("moment_sold") < pl.col("moment"), pl.col("quantity_sold") >= pl.col("quantity"))
+            .group_by("line")
+            .agg((pl.col("quantity_sold") == pl.col("quantity")).any().alias("is_whole"))
+        )
+        whole = int(found["is_whole"].sum())
+        return {
+            "customers_divisible_by": self.divisor,
+            "lines": len(cancelled),
+            "of_a_whole_sale": whole,
+            "of_a_part_of_a_sale": len(found) - whole,
+        }
 
 
 def _by_name(names: tuple[str, ...] | list[str], lines: Ints, units: Ints) -> dict[str, str]:

@@ -216,6 +216,11 @@ def price_fault_of(row: list) -> str | None:
     return found[0] if found else None
 
 
+def categories_of(cell: str) -> str | None:
+    """Clean a cell: categories once each, in their order; nothing is nothing."""
+    return "; ".join(dict.fromkeys(part.strip() for part in cell.split(";"))) or None
+
+
 def read_prices(folder: Path) -> PriceReading:
     reading = PriceReading()
     for path in sorted((folder / "products").iterdir()):
@@ -230,7 +235,7 @@ def read_prices(folder: Path) -> PriceReading:
                 reading.reasons[fault] += 1
             else:
                 code, category, cost, price, day = row
-                found[code.strip().upper(), day] = (category, Decimal(cost), Decimal(price))
+                found[code.strip().upper(), day] = (categories_of(category), Decimal(cost), Decimal(price))
         assert len(found) == sum(price_fault_of(row) is None for row in rows), "a file says nothing twice"
         reading.superseded += len(found.keys() & reading.entries.keys())
         reading.entries |= found
@@ -238,27 +243,70 @@ def read_prices(folder: Path) -> PriceReading:
     return reading
 
 
-def assert_prices_agree(reading: PriceReading, truth: dict[str, Any]) -> None:
+def category_versions_of(terms: list, first_line: str) -> list[tuple[str, str]]:
+    """Return from which day on a product is in which categories: what is said before its first month holds in that."""
+    first_month = f"{first_line[:7]}-01"
+    said = [(max(day, first_month), categories) for day, categories, *_ in terms if categories]
+    versions = [(first_month, said[0][1])] if said else []
+    for day, categories in said:
+        if day == first_month:
+            versions = [(day, categories)]
+        elif categories != versions[-1][1]:
+            versions.append((day, categories))
+    return versions
+
+
+def category_versions(sales: Reading, prices: PriceReading) -> dict[str, list[tuple[str, str]]]:
+    first_lines: dict[str, str] = {}
+    for line in sales.lines:
+        first_lines[line["code"]] = min(line["moment"], first_lines.get(line["code"], line["moment"]))
+    versions = {
+        code: category_versions_of(terms, first_lines[code])
+        for code, terms in prices.terms.items()
+        if code in first_lines
+    }
+    return {code: of_code for code, of_code in versions.items() if of_code}
+
+
+def assert_prices_agree(sales: Reading, prices: PriceReading, truth: dict[str, Any]) -> None:
     told = truth["price_list"]
-    rows = {name: len(rows) for name, rows in reading.rows.items()}
+    rows = {name: len(rows) for name, rows in prices.rows.items()}
     assert rows == told["rows_by_file"]
     assert (sum(rows.values()), len(rows)) == (told["raw_rows"], told["files"])
-    assert reading.reasons == {name: count for name, count in told["unusable"].items() if count}
-    assert (reading.superseded, len(reading.entries)) == (told["superseded_rows"], told["entries"])
+    assert prices.reasons == {name: count for name, count in told["unusable"].items() if count}
+    assert (prices.superseded, len(prices.entries)) == (told["superseded_rows"], told["entries"])
     assert told["raw_rows"] == told["entries"] + told["superseded_rows"] + sum(told["unusable"].values())
-    assert len(reading.terms) == told["products"]
+    assert len(prices.terms) == told["products"]
     assert max(rows.values()) <= 20 / 19 * told["products"] + 1, "one product in twenty is not listed"
-    current = [(code, *terms[-1]) for code, terms in reading.terms.items()]
-    assert told["current"] == [
-        {
-            "stock_code": code,
-            "category": category,
-            "cost": money([cost]),
-            "list_price": money([price]),
-            "effective_date": day,
-        }
-        for code, day, category, cost, price in current[:50]
-    ]
+    current = []
+    for code, terms in prices.terms.items():
+        day, _, cost, price = terms[-1]
+        categories = next((said for _, said, *_ in reversed(terms) if said), None)
+        current.append(
+            {
+                "stock_code": code,
+                "category": categories and categories.split("; ")[0],
+                "categories": categories,
+                "cost": money([cost]),
+                "list_price": money([price]),
+                "effective_date": day,
+            }
+        )
+    assert told["current"] == current[:50]
+
+    versions = category_versions(sales, prices)
+    changed = {code: of_code for code, of_code in versions.items() if len(of_code) > 1}
+    assert told["category_versions"] == {
+        "products": len(versions),
+        "versions": sum(map(len, versions.values())),
+        "in_several_categories": sum(any(";" in said for _, said in of_code) for of_code in versions.values()),
+        "changed": len(changed),
+        "of_changed": [
+            {"stock_code": code, "valid_from": day, "categories": categories}
+            for code in list(changed)[:50]
+            for day, categories in changed[code]
+        ],
+    }
 
 
 @dataclass
@@ -400,6 +448,9 @@ def test_customers_who_move(sample):
     ]
     assert sorted(found) == sorted(told)
     assert sample.truth["customers"]["moved"] == len({customer for customer, _, _ in found}) > 0
+    stays = Counter((customer, country) for customer, country, _ in found)
+    back = {customer for (customer, _), count in stays.items() if count > 1}
+    assert sample.truth["customers"]["moved_back"] == len(back) > 0
 
 
 def test_renamed_products(sample):
@@ -462,6 +513,25 @@ def test_most_returns_belong_to_an_order(sample):
     assert sum((line["customer"], line["code"]) in sold for line in back) > 0.7 * len(back)
 
 
+def test_cancellations_undo_a_sale_or_a_part_of_it(sample):
+    """Who joins a cancellation to what it undoes needs whole ones, partial ones, and some that undo nothing known."""
+    sold, found = defaultdict(list), Counter()
+    for line in sample.reading.lines:
+        if line["type"] == "sale":
+            sold[line["customer"], line["code"]].append((line["moment"], line["quantity"]))
+    for line in sample.reading.lines:
+        if line["type"] == "return" and line["invoice"][0] == "C" and line["customer"] is not None:
+            earlier = [pieces for at, pieces in sold[line["customer"], line["code"]] if at < line["moment"]]
+            found["lines"] += 1
+            if -line["quantity"] in earlier:
+                found["of_a_whole_sale"] += 1
+            elif any(pieces > -line["quantity"] for pieces in earlier):
+                found["of_a_part_of_a_sale"] += 1
+    assert sample.truth["cancelled_goods"] == {"customers_divisible_by": 1, **found}
+    assert found["of_a_whole_sale"] > found["of_a_part_of_a_sale"] > 0.2 * found["lines"]
+    assert 0 < found["lines"] - found["of_a_whole_sale"] - found["of_a_part_of_a_sale"] < 0.2 * found["lines"]
+
+
 def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
     """Calendar marts rely on the gaps of the real calendar."""
     for day in {line["moment"][:10] for line in sample.reading.lines}:
@@ -473,7 +543,7 @@ def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
 def test_price_list_holds_what_truth_says(sample, two_years):
     """A plain reader of the list, in the order of its files, comes to the numbers of the truth."""
     for run_of in (sample, two_years):
-        assert_prices_agree(run_of.prices, run_of.truth)
+        assert_prices_agree(run_of.reading, run_of.prices, run_of.truth)
 
 
 def test_price_list_leaves_the_sales_alone(tmp_path, sample):
@@ -516,7 +586,7 @@ def test_price_list_repeats_and_corrects_the_one_before(two_years):
 
 
 def test_price_list_has_its_oddities(sample, two_years):
-    """The easy part is that all products are listed, in one category, at round costs, in clean codes."""
+    """The easy part is that all products are listed, at round costs, in clean codes."""
     for prices, told in ((run_of.prices, run_of.truth["price_list"]) for run_of in (sample, two_years)):
         assert set(told["unusable"]) == set(prices.reasons)
         assert prices.reasons.total() < 0.01 * told["raw_rows"]
@@ -525,9 +595,39 @@ def test_price_list_has_its_oddities(sample, two_years):
         assert any(row[0].islower() for row in rows)
         assert {len(row[2].partition(".")[2]) for row in rows} == {2, 3, 4}
         assert all(0 < cost < price for _, cost, price in prices.entries.values())
-        assert len({category for category, *_ in prices.entries.values()}) == 12
-        moved = sum(len({category for _, category, *_ in terms}) > 1 for terms in prices.terms.values())
-        assert 0 < moved < 0.02 * told["products"]
+
+
+def test_categories_have_their_oddities(sample, two_years):
+    """The easy part is that a product is in one category for ever, and that everybody writes that down alike."""
+    for run_of in (sample, two_years):
+        cells = [row[1] for rows in run_of.prices.rows.values() for row in rows]
+        cleaned = [categories_of(cell) for cell in cells]
+        assert len({categories.split("; ")[0] for categories in cleaned if categories}) == 12
+        assert {categories.count(";") for categories in cleaned if categories} == {0, 1, 2}
+        for is_so in (
+            lambda cell: cell == "",
+            lambda cell: cell != cell.strip(),
+            lambda cell: re.search(r"\S;\S", cell),
+            lambda cell: re.search(r" ; ", cell),
+            lambda cell: len(set(cell.split("; "))) < len(cell.split("; ")),
+        ):
+            assert 0 < sum(bool(is_so(cell)) for cell in cells) < 0.1 * len(cells)
+        told = run_of.truth["price_list"]["category_versions"]
+        assert 0.1 < told["in_several_categories"] / told["products"] < 0.16
+
+
+def test_categories_change_in_every_way(two_years):
+    """A version is due for a new main category, for one more and for one less, and for what is as it was before."""
+    histories = [
+        [categories.split("; ") for _, categories in versions]
+        for versions in category_versions(two_years.reading, two_years.prices).values()
+    ]
+    steps = [step for history in histories for step in pairwise(history)]
+    assert 0 < len(steps) < 0.05 * len(histories)
+    assert any(before[0] != after[0] for before, after in steps), "moved"
+    assert any(after[: len(before)] == before for before, after in steps), "gained"
+    assert any(before[: len(after)] == after for before, after in steps), "lost"
+    assert any(history[0] == history[-1] for history in histories if len(history) > 1), "there and back"
 
 
 def test_share_of_unusable_rows_is_that_of_the_price_list_too(tmp_path):
@@ -543,9 +643,9 @@ def test_quarter_without_news_has_no_price_list(tmp_path, monkeypatch):
     monkeypatch.setattr(price_list, "DRIFT_CHANCE", 0.0)
     truth = make(tmp_path / "out", "--rows", 1, "--months", 60)
     assert 1 < truth["price_list"]["files"] < 20
-    reading = read_prices(tmp_path / "out")
-    assert all(reading.rows.values())
-    assert_prices_agree(reading, truth)
+    prices = read_prices(tmp_path / "out")
+    assert all(prices.rows.values())
+    assert_prices_agree(read(tmp_path / "out"), prices, truth)
 
 
 def test_price_list_prices_what_is_sold(two_years):
@@ -569,7 +669,7 @@ def test_any_small_run_is_exact(tmp_path, rows, seed, share):
     truth = make(out, "--rows", rows, "--seed", seed, "--unusable-share", share, "--overwrite")
     assert truth["raw"]["rows"] == rows
     assert_agree(read(out), truth)
-    assert_prices_agree(read_prices(out), truth)
+    assert_prices_agree(read(out), read_prices(out), truth)
 
 
 @pytest.mark.parametrize(
@@ -580,7 +680,7 @@ def test_any_span_is_exact(tmp_path, start, months):
     truth = make(tmp_path / "out", "--rows", 500, "--start", start, "--months", months)
     assert truth["raw"]["rows"] == 500
     assert_agree(read(tmp_path / "out"), truth)
-    assert_prices_agree(read_prices(tmp_path / "out"), truth)
+    assert_prices_agree(read(tmp_path / "out"), read_prices(tmp_path / "out"), truth)
 
 
 @pytest.mark.parametrize(
