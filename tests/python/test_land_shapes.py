@@ -104,6 +104,19 @@ def test_the_delimiter_is_told_from_the_header(database, tmp_path, name, delimit
     assert transactions(database) == [(*LANDED[0][:5], "2,55", *LANDED[0][6:])]
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_what_stands_in_cells_is_no_delimiter(database, tmp_path, delimiter, rows):
+    """Lists in cells hold more semicolons than a short file has commas."""
+    cells = ("85123A", "Bags; Garden;Toys;; Kitchen ; Toys;Candles;Storage", "1.25", "2010-12-01")
+    written = [f'"{cell}"' if delimiter in cell else cell for cell in cells]
+    lines = [delimiter.join(("StockCode", "Category", "Cost", "EffectiveDate")), *[delimiter.join(written)] * rows]
+    file = land_bytes(database, tmp_path, "a.csv", "\n".join(lines).encode())
+    assert (file.rows_loaded, file.rows_read) == (rows, rows)
+    landed = query(database, "select stock_code, category, cost, effective_date from bronze.products")
+    assert landed == [cells] * rows
+
+
 @pytest.mark.parametrize("end", ["", "\n"], ids=["plain", "with a blank line"])
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_rows_keep_their_delimiter(database, tmp_path, delimiter, end):
