@@ -231,10 +231,11 @@ class CancelledGoods:
         """Return the truth as it is written to `truth.json`."""
         cancelled = pl.concat(self.cancelled).with_row_index("line")
         found = (
-            cancelled.join(pl.concat(self.sold), on=("customer", "code"), suffix="_sold")
-            .filter(pl.col("moment_sold") < pl.col("moment"), pl.col("quantity_sold") >= pl.col("quantity"))
+            pl.concat(self.sold)
+            .join(cancelled, on=("customer", "code"), suffix="_back")
+            .filter(pl.col("moment") < pl.col("moment_back"), pl.col("quantity") >= pl.col("quantity_back"))
             .group_by("line")
-            .agg((pl.col("quantity_sold") == pl.col("quantity")).any().alias("is_whole"))
+            .agg((pl.col("quantity") == pl.col("quantity_back")).any().alias("is_whole"))
         )
         whole = int(found["is_whole"].sum())
         return {
