@@ -3,9 +3,9 @@
 -- depends_on: {{ ref('int_lines_quarantined') }}
 with
 
-lines as (
+product_months as (
 
-    select * from {{ ref('int_lines_classified') }}
+    select * from {{ ref('int_product_months') }}
 
 ),
 
@@ -21,98 +21,13 @@ product_classes as (
 
 ),
 
-price_bands as (
-
-    select * from {{ ref('price_bands') }}
-
-),
-
-monthly_lines as (
-
-    select
-        stock_code,
-        date_trunc('month', invoiced_on)::date as month_start,
-        description,
-        unit_price,
-        count(*) as lines,
-        count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation) as charged_lines,
-        count(*) filter (where line_type = 'sale') as sale_lines
-    from lines
-    group by stock_code, date_trunc('month', invoiced_on), description, unit_price
-
-),
-
 products as (
 
     select
         stock_code,
-        min(month_start) as valid_from,
-        sum(charged_lines) > 0 as is_ever_charged
-    from monthly_lines
+        min(month_start) as valid_from
+    from product_months
     group by stock_code
-
-),
-
-monthly_descriptions as (
-
-    select
-        stock_code,
-        month_start,
-        description,
-        sum(lines) as lines,
-        sum(charged_lines) as charged_lines
-    from monthly_lines
-    where description is not null
-    group by stock_code, month_start, description
-
-),
-
-candidates as (
-
-    -- a product that was never sold goes by all its lines
-    select monthly_descriptions.*
-    from monthly_descriptions
-    inner join products on monthly_descriptions.stock_code = products.stock_code
-    where
-        (monthly_descriptions.charged_lines > 0 or not products.is_ever_charged)
-        and not {{ is_stock_note('monthly_descriptions.description') }}
-
-),
-
-elected_descriptions as (
-
-    -- one description a product and month: that of most charged lines
-    select distinct on (stock_code, month_start)
-        stock_code,
-        month_start,
-        description
-    from candidates
-    order by stock_code asc, month_start asc, charged_lines desc, lines desc, description collate "C" asc
-
-),
-
-monthly_prices as (
-
-    select
-        stock_code,
-        month_start,
-        unit_price,
-        sum(sale_lines) as sale_lines
-    from monthly_lines
-    where sale_lines > 0
-    group by stock_code, month_start, unit_price
-
-),
-
-usual_prices as (
-
-    -- the price that most sale lines of the month were charged at, the lower of equals
-    select distinct on (stock_code, month_start)
-        stock_code,
-        month_start,
-        unit_price
-    from monthly_prices
-    order by stock_code asc, month_start asc, sale_lines desc, unit_price asc
 
 ),
 
@@ -137,21 +52,11 @@ events as (
 
     select
         stock_code,
-        valid_from,
-        null as description,
-        null as categories,
-        null as price_band
-    from products
-
-    union all
-
-    select
-        stock_code,
         month_start as valid_from,
         description,
         null as categories,
-        null as price_band
-    from elected_descriptions
+        price_band
+    from product_months
 
     union all
 
@@ -162,20 +67,6 @@ events as (
         categories,
         null as price_band
     from entered_categories
-
-    union all
-
-    select
-        usual_prices.stock_code,
-        usual_prices.month_start as valid_from,
-        null as description,
-        null as categories,
-        price_bands.price_band
-    from usual_prices
-    inner join price_bands
-        on
-            usual_prices.unit_price >= price_bands.lower_price
-            and usual_prices.unit_price < price_bands.upper_price
 
 ),
 

@@ -3,7 +3,7 @@ with
 
 lines as (
 
-    select * from {{ ref('stg_retail__transactions') }}
+    select * from {{ ref('int_lines_typed') }}
 
 ),
 

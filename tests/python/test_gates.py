@@ -205,6 +205,7 @@ FAULTS = [
     Fault("customer_invoices_are_of_their_grain", "row doubled", again("silver.int_customer_invoices")),
     Fault("customer_versions_start_once_a_day", "version doubled", again("silver.int_customer_versions")),
     Fault("customer_months_are_of_their_grain", "month doubled", again("silver.int_customer_months")),
+    Fault("product_months_are_of_their_grain", "month doubled", again("silver.int_product_months")),
     Fault("product_versions_start_once_a_day", "version doubled", again("silver.int_product_versions")),
     Fault(
         "snp_customer_versions_knows_a_version_once",
@@ -291,6 +292,14 @@ FAULTS = [
 
 # For each rule of each `row_rules` gate, changes to one row that break this rule and no other.
 RULE_FAULTS: dict[tuple[str, str], list[str]] = {
+    ("typed_lines_are_usable_or_say_why_not", "usable_line_has_its_values"): [
+        one("silver.int_lines_typed", f"{column} = null", "is_usable")
+        for column in ("invoice_number", "stock_code", "invoiced_at", "quantity", "unit_price")
+    ],
+    ("typed_lines_are_usable_or_say_why_not", "unusable_line_has_a_reason"): [
+        one("silver.int_lines_typed", "quarantine_reasons = ''", "not is_usable"),
+        one("silver.int_lines_typed", "quarantine_reasons = 'quantity_not_an_integer'", "is_usable"),
+    ],
     ("fct_sales_obeys_its_rules", "net_amount_is_quantity_times_price"): [
         one("gold.fct_sales", "net_amount = net_amount + 0.0001"),
     ],

@@ -55,6 +55,21 @@ ruled as (
 
 ),
 
+judged as (
+
+    select
+        *,
+        not is_invoice_number_missing
+        and not is_stock_code_missing
+        and not is_quantity_untypable
+        and not is_invoice_date_untypable
+        and not is_invoice_date_out_of_range
+        and not is_unit_price_untypable
+        and not is_customer_id_untypable as is_usable
+    from ruled
+
+),
+
 final as (
 
     select
@@ -71,24 +86,22 @@ final as (
         quantity,
         unit_price,
 
-        not is_invoice_number_missing
-        and not is_stock_code_missing
-        and not is_quantity_untypable
-        and not is_invoice_date_untypable
-        and not is_invoice_date_out_of_range
-        and not is_unit_price_untypable
-        and not is_customer_id_untypable as is_usable,
-        concat_ws(
-            ', ',
-            case when is_invoice_number_missing then 'invoice_number_missing' end,
-            case when is_stock_code_missing then 'stock_code_missing' end,
-            case when is_quantity_untypable then 'quantity_not_an_integer' end,
-            case when is_invoice_date_untypable then 'invoice_date_not_a_timestamp' end,
-            case when is_invoice_date_out_of_range then 'invoice_date_out_of_range' end,
-            case when is_unit_price_untypable then 'unit_price_not_a_number' end,
-            case when is_customer_id_untypable then 'customer_id_not_an_integer' end
-        ) as quarantine_reasons
-    from ruled
+        is_usable,
+        case
+            when is_usable then ''
+            else
+                concat_ws(
+                    ', ',
+                    case when is_invoice_number_missing then 'invoice_number_missing' end,
+                    case when is_stock_code_missing then 'stock_code_missing' end,
+                    case when is_quantity_untypable then 'quantity_not_an_integer' end,
+                    case when is_invoice_date_untypable then 'invoice_date_not_a_timestamp' end,
+                    case when is_invoice_date_out_of_range then 'invoice_date_out_of_range' end,
+                    case when is_unit_price_untypable then 'unit_price_not_a_number' end,
+                    case when is_customer_id_untypable then 'customer_id_not_an_integer' end
+                )
+        end as quarantine_reasons
+    from judged
 
 )
 

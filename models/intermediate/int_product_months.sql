@@ -1,0 +1,133 @@
+with
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+
+),
+
+price_bands as (
+
+    select * from {{ ref('price_bands') }}
+
+),
+
+monthly_lines as (
+
+    select
+        stock_code,
+        date_trunc('month', invoiced_on)::date as month_start,
+        description,
+        unit_price,
+        count(*) as lines,
+        count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation) as charged_lines,
+        count(*) filter (where line_type = 'sale') as sale_lines
+    from lines
+    group by stock_code, date_trunc('month', invoiced_on), description, unit_price
+
+),
+
+product_months as (
+
+    select
+        stock_code,
+        month_start,
+        sum(sum(charged_lines)) over (partition by stock_code) > 0 as is_ever_charged
+    from monthly_lines
+    group by stock_code, month_start
+
+),
+
+monthly_descriptions as (
+
+    select
+        stock_code,
+        month_start,
+        description,
+        sum(lines) as lines,
+        sum(charged_lines) as charged_lines
+    from monthly_lines
+    where description is not null
+    group by stock_code, month_start, description
+
+),
+
+candidates as (
+
+    -- a product that was never sold goes by all its lines
+    select monthly_descriptions.*
+    from monthly_descriptions
+    inner join product_months
+        on
+            monthly_descriptions.stock_code = product_months.stock_code
+            and monthly_descriptions.month_start = product_months.month_start
+    where
+        (monthly_descriptions.charged_lines > 0 or not product_months.is_ever_charged)
+        and not {{ is_stock_note('monthly_descriptions.description') }}
+
+),
+
+elected_descriptions as (
+
+    -- that of most charged lines
+    select distinct on (stock_code, month_start)
+        stock_code,
+        month_start,
+        description
+    from candidates
+    order by stock_code asc, month_start asc, charged_lines desc, lines desc, description collate "C" asc
+
+),
+
+monthly_prices as (
+
+    select
+        stock_code,
+        month_start,
+        unit_price,
+        sum(sale_lines) as sale_lines
+    from monthly_lines
+    where sale_lines > 0
+    group by stock_code, month_start, unit_price
+
+),
+
+usual_prices as (
+
+    -- the price that most sale lines were charged at, the lower of equals
+    select distinct on (stock_code, month_start)
+        stock_code,
+        month_start,
+        unit_price
+    from monthly_prices
+    order by stock_code asc, month_start asc, sale_lines desc, unit_price asc
+
+),
+
+final as (
+
+    select
+        product_months.stock_code,
+        product_months.month_start,
+
+        elected_descriptions.description,
+        price_bands.price_band,
+
+        usual_prices.unit_price as usual_unit_price
+    from product_months
+    left join elected_descriptions
+        on
+            product_months.stock_code = elected_descriptions.stock_code
+            and product_months.month_start = elected_descriptions.month_start
+    left join usual_prices
+        on
+            product_months.stock_code = usual_prices.stock_code
+            and product_months.month_start = usual_prices.month_start
+    left join price_bands
+        on
+            usual_prices.unit_price >= price_bands.lower_price
+            and usual_prices.unit_price < price_bands.upper_price
+
+)
+
+select * from final
