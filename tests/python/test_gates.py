@@ -111,6 +111,8 @@ FAULTS = [
     Fault("assert_every_price_is_somewhere", "bad row lost", without("silver.quarantined_products")),
     Fault("product_prices_hold_an_entry_once", "entry doubled", again("silver.int_product_prices")),
     Fault("quarantined_products_hold_a_row_once", "row set aside twice", again("silver.quarantined_products")),
+    Fault("typed_lines_are_all_delivered_lines", "line doubled", again("silver.int_lines_typed")),
+    Fault("typed_lines_are_all_delivered_lines", "line lost", without("silver.int_lines_typed")),
     Fault("assert_every_line_is_somewhere", "line lost", without("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "line doubled", again("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "bad line lost", without("silver.quarantined_lines")),
