@@ -1,6 +1,7 @@
 with
 
-sales as (
+-- read twice: materialized, it would be copied, and read by one core
+sales as not materialized (
 
     select * from {{ ref('fct_sales') }}
 
@@ -28,21 +29,34 @@ invoices as (
         coalesce(sum(net_amount) filter (where line_type = 'bad_debt'), 0) as bad_debt_amount,
         coalesce(sum(net_amount) filter (where line_type = 'stock_adjustment'), 0) as stock_adjustment_amount,
         coalesce(sum(net_amount) filter (where line_type = 'test'), 0) as test_amount,
-        sum(net_amount) as net_amount
+        sum(net_amount) as net_amount,
+        min(customer_key) as lowest_customer_key,
+        max(customer_key) as highest_customer_key,
+        min(country_key) as lowest_country_key,
+        max(country_key) as highest_country_key
     from sales
     group by invoice_number
 
 ),
 
+mixed_invoices as (
+
+    select invoice_number
+    from invoices
+    where lowest_customer_key <> highest_customer_key or lowest_country_key <> highest_country_key
+
+),
+
 last_lines as (
 
-    -- an invoice belongs to the customer and the country of its last line
-    select distinct on (invoice_number)
-        invoice_number,
-        customer_key,
-        country_key
+    -- an invoice belongs to the customer and the country of its last line, which only matters where its lines differ
+    select distinct on (sales.invoice_number)
+        sales.invoice_number,
+        sales.customer_key,
+        sales.country_key
     from sales
-    order by invoice_number asc, invoiced_at desc, line_number desc
+    inner join mixed_invoices on sales.invoice_number = mixed_invoices.invoice_number
+    order by sales.invoice_number asc, sales.invoiced_at desc, sales.line_number desc
 
 ),
 
@@ -52,8 +66,8 @@ final as (
         {{ surrogate_key(['invoices.invoice_number']) }} as invoice_key,
         invoices.invoice_number,
         invoices.date_key,
-        last_lines.customer_key,
-        last_lines.country_key,
+        coalesce(last_lines.customer_key, invoices.lowest_customer_key) as customer_key,
+        coalesce(last_lines.country_key, invoices.lowest_country_key) as country_key,
 
         invoices.first_invoiced_at,
         invoices.last_invoiced_at,
@@ -75,7 +89,7 @@ final as (
         invoices.test_amount,
         invoices.net_amount
     from invoices
-    inner join last_lines on invoices.invoice_number = last_lines.invoice_number
+    left join last_lines on invoices.invoice_number = last_lines.invoice_number
 
 )
 

@@ -12,6 +12,12 @@ customers as (
 
 ),
 
+customer_invoices as (
+
+    select * from {{ ref('int_customer_invoices') }}
+
+),
+
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
@@ -36,14 +42,44 @@ dates as (
 
 ),
 
+days as (
+
+    select distinct
+        customer_id,
+        invoiced_on
+    from customer_invoices
+
+),
+
 rated_months as (
 
-    -- what is known at the end of a month holds for the next one
     select
         customer_id,
-        (month_end + 1) as month_start,
+        month_end,
         {{ rfm_band_key('recency_score', 'frequency_score', 'monetary_score') }} as rfm_band_key
     from customer_months
+
+),
+
+customers_by_day as (
+
+    -- versions and bands are found for customers' days, not for their lines: 40,000 of them, not a million
+    select
+        days.customer_id,
+        days.invoiced_on,
+        customers.customer_key,
+        customers.customer_durable_key,
+        coalesce(rated_months.rfm_band_key, 0) as rfm_band_key
+    from days
+    inner join customers
+        on
+            days.customer_id = customers.customer_id
+            and days.invoiced_on >= customers.valid_from
+            and days.invoiced_on < customers.valid_to
+    left join rated_months
+        on
+            days.customer_id = rated_months.customer_id
+            and date_trunc('month', days.invoiced_on)::date - 1 = rated_months.month_end
 
 ),
 
@@ -54,15 +90,12 @@ final as (
         lines.invoice_number,
         lines.line_number,
         coalesce(dates.date_key, -1) as date_key,
-        coalesce(customers.customer_key, -1) as customer_key,
-        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
+        coalesce(customers_by_day.customer_key, -1) as customer_key,
+        coalesce(customers_by_day.customer_durable_key, -1) as customer_durable_key,
         coalesce(products.product_key, -1) as product_key,
         coalesce(products.product_durable_key, -1) as product_durable_key,
         coalesce(countries.country_key, -1) as country_key,
-        case
-            when customers.customer_key is null then -1
-            else coalesce(rated_months.rfm_band_key, 0)
-        end as rfm_band_key,
+        coalesce(customers_by_day.rfm_band_key, -1) as rfm_band_key,
 
         lines.invoiced_at,
         lines.line_type,
@@ -75,15 +108,8 @@ final as (
         lines.file_id,
         lines.file_line
     from lines
-    left join customers
-        on
-            lines.customer_id = customers.customer_id
-            and lines.invoiced_on >= customers.valid_from
-            and lines.invoiced_on < customers.valid_to
-    left join rated_months
-        on
-            lines.customer_id = rated_months.customer_id
-            and date_trunc('month', lines.invoiced_on)::date = rated_months.month_start
+    left join customers_by_day
+        on lines.customer_id = customers_by_day.customer_id and lines.invoiced_on = customers_by_day.invoiced_on
     left join products
         on
             lines.stock_code = products.stock_code
