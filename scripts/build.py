@@ -3,10 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 import psycopg
@@ -23,6 +24,7 @@ from scripts.warehouse import server
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
+    from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
 # Held by a build, whose steps would get in each other's way; any number that nothing else takes.
@@ -30,6 +32,8 @@ BUILD_LOCK = 0x6275_696C_6400
 # What a model that sets rows aside is called: int_<what>_quarantined, silver.quarantined_<what>.
 QUARANTINE = "_quarantined"
 RELATIONS = ("model", "snapshot", "seed")
+# What dbt is told whatever it does.
+DBT_OPTIONS = ["--log-level", "none", "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
 FAILURES_TOLD = 10
 
 
@@ -58,11 +62,13 @@ def main(landing: Path | None, full_refresh: bool) -> None:
     the embedded server.
     """
     console, clock = Console(highlight=False), Clock()
+    if landing is not None and not landing.exists():
+        raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
+    # While the server starts and takes the files in, this process has time for dbt, whose import takes two seconds.
+    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
-    if landing is not None and not landing.exists():
-        raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
     with _alone(console) as session:
         with clock.step("find what to land"):
             landing = _to_land(console, session, landing)
@@ -71,10 +77,10 @@ def main(landing: Path | None, full_refresh: bool) -> None:
                 report = land([landing], connection.url())
             _tell_landing(console, landing, report)
             _refuse(landing, report)
-        with clock.step("load dbt"):
-            from dbt.cli.main import dbtRunner  # noqa: F401, PLC0415  # three seconds, which no other step should bear
+        with clock.step("wait for dbt to load"):
+            manifest.exception()
         with clock.step("build and test"):
-            steps = _dbt_build(full_refresh)
+            steps = _dbt_build(manifest, full_refresh)
         _tell_build(console, steps)
     _tell_steps(console, clock)
     _tell_next(console, steps)
@@ -166,14 +172,22 @@ class Step:
         return f"{self.kind} {self.name}: {self.message}"
 
 
-def _dbt_build(full_refresh: bool) -> list[Step]:
+def _load_dbt() -> "Manifest | None":
+    """Import dbt and parse the project; return nothing where that fails: the build will fail as well, and say why."""
+    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415  # here, or `_dbt_build` waits for it
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # seconds
+
+    result = dbtRunner().invoke(["parse", *DBT_OPTIONS]).result
+    return cast("Manifest | None", result)
+
+
+def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> list[Step]:
     """Run `dbt build` in this process; return what became of each node, or refuse when dbt cannot even begin."""
-    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415  # seconds, counted under "load dbt"
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # seconds, for those who need it only
+    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415  # imported by `_load_dbt`
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # imported by `_load_dbt`
 
     # Unit tests prove the models, not the data: they belong to `make test`.
-    arguments = ["--log-level", "none", "build", "--exclude-resource-type", "unit_test"]
-    arguments += ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    arguments = ["build", *DBT_OPTIONS, "--exclude-resource-type", "unit_test"]
     arguments += ["--full-refresh"] if full_refresh else []
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -186,7 +200,7 @@ def _dbt_build(full_refresh: bool) -> list[Step]:
             elif event.info.name == "NodeFinished":
                 progress.advance(task)
 
-        outcome = dbtRunner(callbacks=[follow]).invoke(arguments)
+        outcome = dbtRunner(manifest=manifest.result(), callbacks=[follow]).invoke(arguments)
     if not isinstance(outcome.result, RunExecutionResult):
         reason = " ".join(str(outcome.exception or "").split())
         if not reason:

@@ -133,7 +133,7 @@ def test_build_says_that_all_gates_passed(story: Story) -> None:
 def test_build_says_what_was_built_how_long_it_took_and_what_next(story: Story) -> None:
     """The first minute with the project decides; nobody should have to guess the next command."""
     assert re.search(r"^Built +\d+ relations \(\d+ models, \d+ snapshots, \d+ seeds\)$", story.first.out, re.MULTILINE)
-    for step in ("land", "load dbt", "build and test", "all"):
+    for step in ("land", "wait for dbt to load", "build and test", "all"):
         assert re.search(rf"^ +{step} +\d+\.\d s", story.first.out, re.MULTILINE), step
     assert "make psql" in story.first.out
 
