@@ -1,0 +1,72 @@
+-- What leaves silver must arrive in every fact and mart: the lines, the money to the fourth decimal, and who it was.
+with
+
+silver as (
+
+    select
+        count(*) as lines,
+        sum(net_amount) as net_amount,
+        count(*) filter (where customer_id is null) as lines_without_customer
+    from {{ ref('int_lines_classified') }}
+
+),
+
+sales as (
+
+    select
+        count(*) as lines,
+        sum(net_amount) as net_amount,
+        count(*) filter (where customer_key = -1) as lines_without_customer,
+        count(*) filter (where product_key = -1) as lines_without_product
+    from {{ ref('fct_sales') }}
+
+),
+
+invoices as (
+
+    select
+        sum(lines) as lines,
+        sum(net_amount) as net_amount
+    from {{ ref('fct_invoices') }}
+
+),
+
+days as (
+
+    select sum(net_amount) as net_amount from {{ ref('daily_sales') }}
+
+),
+
+measures as (
+
+    select
+        measures.measure,
+        measures.expected,
+        measures.found
+    from silver
+    cross join sales
+    cross join invoices
+    cross join days
+    cross join lateral (
+        values
+        ('lines of fct_sales', silver.lines, sales.lines),
+        ('lines of fct_invoices', silver.lines, invoices.lines),
+        ('net_amount of fct_sales', silver.net_amount, sales.net_amount),
+        ('net_amount of fct_invoices', silver.net_amount, invoices.net_amount),
+        ('net_amount of daily_sales', silver.net_amount, days.net_amount),
+        ('lines without customer', silver.lines_without_customer, sales.lines_without_customer),
+        -- every line names a product
+        ('lines without product', 0, sales.lines_without_product)
+    ) as measures (measure, expected, found)
+
+),
+
+final as (
+
+    select *
+    from measures
+    where expected is distinct from found
+
+)
+
+select * from final
