@@ -7,32 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database, Sample
+from warehouse_state import BOOKKEEPING, rows
 
 from scripts.land import land
-
-# What depends on the order of landing by its nature.
-BOOKKEEPING = frozenset({"file_id", "file_line"})
-
-
-def gold(url: str, without: frozenset[str] = frozenset()) -> dict[str, list[tuple]]:
-    """Return every row of every relation in gold, without some columns."""
-    with psycopg.connect(url) as session:
-        relations = session.execute(
-            """
-            select table_name, array_agg(column_name::text order by ordinal_position)
-            from information_schema.columns
-            where table_schema = 'gold'
-            group by table_name
-            """
-        ).fetchall()
-        assert len(relations) >= 8
-        return {
-            name: session.execute(
-                f"select {', '.join(column for column in columns if column not in without)} "
-                f"from gold.{name} order by 1, 2, 3".encode()
-            ).fetchall()
-            for name, columns in relations
-        }
 
 
 def build(dbt) -> None:
@@ -64,18 +41,14 @@ def test_gold_is_the_same_in_whatever_order_files_arrive(
     for folder in thirds:
         land([folder], working.url)
         build(dbt)
-    assert gold(working.url, without=BOOKKEEPING) == gold(built.url, without=BOOKKEEPING)
+    assert rows(working.url, without=BOOKKEEPING) == rows(built.url, without=BOOKKEEPING)
 
 
 def test_a_second_build_changes_nothing(copy_of_built: Database, dbt, sample: Sample) -> None:
     """Schedulers run twice; neither gold nor what we knew may move when nothing new came."""
-    history = "select * from history.{} order by dbt_scd_id"
-    snapshots = ("snp_customer_versions", "snp_product_versions")
 
     def state() -> list:
-        with psycopg.connect(copy_of_built.url) as session:
-            known = [session.execute(history.format(snapshot).encode()).fetchall() for snapshot in snapshots]
-        return [gold(copy_of_built.url), *known]
+        return [rows(copy_of_built.url, schema) for schema in ("gold", "history")]
 
     before = state()
     assert not land([sample.folder], copy_of_built.url).of("landed")

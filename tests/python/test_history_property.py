@@ -1,0 +1,205 @@
+"""History is true whatever the order of arrival: made-up deliveries, landed and built in any way, and the reference.
+
+Each example is a warehouse of its own, built up to four times, so a handful is all that a run of all tests can bear.
+Whoever changes a model of history looks longer; an example takes about eight seconds:
+
+    HISTORY_EXAMPLES=300 .venv/bin/python -m pytest tests/python/test_history_property.py
+
+A failure is shrunk to the fewest files and lines that still show it, which takes up to five minutes more.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import count, groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psycopg
+from history_reference import PRODUCT_CLASSES, CustomerVersion, File, History, ProductVersion, tell
+from history_stories import Story, stories, write
+from hypothesis import HealthCheck, given, settings
+from warehouse_state import BOOKKEEPING, rows, take_back
+
+from scripts.land import land
+
+EXAMPLES = int(os.environ.get("HISTORY_EXAMPLES", "10"))
+END = date(9999, 12, 31)
+
+CUSTOMERS = """
+    select
+        customer_id, valid_from, valid_to, country_name, segment, previous_country_name, previous_segment,
+        first_country_name, current_country_name, current_segment
+    from gold.dim_customer
+    where customer_key <> -1
+    order by customer_id, valid_from
+"""
+RATINGS = """
+    select
+        customer_id, month_end, recency_days, frequency, monetary_amount,
+        recency_score, frequency_score, monetary_score, segment
+    from gold.customer_rfm
+    order by customer_id, month_end
+"""
+PRODUCTS = """
+    select
+        stock_code, valid_from, valid_to, description, product_class, category, categories, price_band,
+        current_description, current_category, current_price_band
+    from gold.dim_product
+    where product_key <> -1
+    order by stock_code collate "C", valid_from
+"""
+KNOWN_CUSTOMERS = """
+    select customer_id, valid_from, country_name, segment
+    from history.snp_customer_versions
+    where dbt_valid_from <= %(at)s and (dbt_valid_to > %(at)s or dbt_valid_to is null)
+    order by customer_id, valid_from
+"""
+KNOWN_PRODUCTS = """
+    select stock_code, valid_from, description, categories, price_band
+    from history.snp_product_versions
+    where dbt_valid_from <= %(at)s and (dbt_valid_to > %(at)s or dbt_valid_to is null)
+    order by stock_code collate "C", valid_from
+"""
+KNOWN_IN_TWO_STATES = """
+    select one.*, other.*
+    from history.{snapshot} as one
+    inner join history.{snapshot} as other on one.{key} = other.{key} and one.valid_from = other.valid_from
+    where
+        one.dbt_scd_id < other.dbt_scd_id
+        and tsrange(one.dbt_valid_from, one.dbt_valid_to) && tsrange(other.dbt_valid_from, other.dbt_valid_to)
+"""
+
+
+class Build(NamedTuple):
+    """A build that is over: when that was, and all that the files said which had landed by then."""
+
+    at: datetime
+    said: History
+
+
+def build(dbt) -> None:
+    # The gates have tests of their own, and every other bad line would trip them here.
+    results = dbt("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test", "--no-write-json")
+    assert {result.status for result in results.values()} <= {"success", "no-op"}
+
+
+def deliver(files: Iterable[File], url: str, folder: Path, numbers: Iterator[int]) -> list[str]:
+    """Write files and land them one after another; return their names."""
+    paths = [folder / f"{next(numbers):02}.csv" for _ in files]
+    for file, path in zip(files, paths, strict=True):
+        write(file, path)
+    return [result.name for result in land(paths, url).files if result.outcome == "landed"]
+
+
+def live_through(story: Story, url: str, dbt) -> Iterator[Build]:
+    """Land what arrives and build, as often as the story says; stop after each build to look at it."""
+    numbers, arrived = count(1), list[File]()
+    with TemporaryDirectory() as folder:
+        for number, batch in enumerate(story.batches):
+            deliver(batch, url, Path(folder), numbers)
+            mistakes = [story.mistake] if story.mistake and number == 0 < len(story.batches) - 1 else []
+            landed = deliver(mistakes, url, Path(folder), numbers)
+            build(dbt)
+            arrived += batch
+            yield Build(now(url), tell([*arrived, *mistakes]))
+            for name in landed:
+                take_back(url, name)
+
+
+def now(url: str) -> datetime:
+    with psycopg.connect(url) as session:
+        return session.execute("select clock_timestamp() at time zone 'utc'").fetchone()[0]
+
+
+def found(url: str, query: str, **parameters: Any) -> list[tuple]:
+    with psycopg.connect(url) as session:
+        return session.execute(query, parameters).fetchall()
+
+
+def value_before(values: list[Any]) -> list[Any]:
+    """Return, for each of some values in their order, the last one that was another."""
+    before, result = None, []
+    for place, value in enumerate(values):
+        if place and values[place - 1] != value:
+            before = values[place - 1]
+        result.append(before)
+    return result
+
+
+def customers(versions: list[CustomerVersion]) -> Iterator[tuple]:
+    """Return what `dim_customer` must say."""
+    for customer_id, group in groupby(versions, lambda version: version.customer_id):
+        _, starts, countries, segments = map(list, zip(*group, strict=True))
+        yield from zip(
+            [customer_id] * len(starts),
+            starts,
+            [*starts[1:], END],
+            countries,
+            segments,
+            value_before(countries),
+            value_before(segments),
+            [countries[0]] * len(starts),
+            [countries[-1]] * len(starts),
+            [segments[-1]] * len(starts),
+            strict=True,
+        )
+
+
+def products(versions: list[ProductVersion]) -> Iterator[tuple]:
+    """Return what `dim_product` must say."""
+    for stock_code, group in groupby(versions, lambda version: version.stock_code):
+        its_versions = list(group)
+        shown = [
+            (
+                version.description or "Not described",
+                (version.categories or "Not categorised").split("; ")[0],
+                version.categories or "Not categorised",
+                version.price_band or "Not priced",
+            )
+            for version in its_versions
+        ]
+        description, category, _, price_band = shown[-1]
+        for place, (version, (text, first, all_of_them, band)) in enumerate(zip(its_versions, shown, strict=True)):
+            yield (
+                stock_code,
+                version.valid_from,
+                its_versions[place + 1].valid_from if place + 1 < len(its_versions) else END,
+                text,
+                PRODUCT_CLASSES.get("GIFT" if stock_code.startswith("GIFT_0001_") else stock_code, "merchandise"),
+                first,
+                all_of_them,
+                band,
+                description,
+                category,
+                price_band,
+            )
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(story=stories())
+def test_history_is_true_whatever_the_order_of_arrival(work_on, dbt, story: Story) -> None:
+    """Late files, corrections and mistakes are everyday life; no version and no number in gold may depend on them.
+
+    After each build, gold tells what the files tell that are there. After the last one, the snapshots still tell what
+    each build knew, no version was ever known in two states at once, and gold is what a single build of the same files
+    in their proper order makes of nothing.
+    """
+    with work_on() as warehouse:
+        builds = []
+        for finished in live_through(story, warehouse.url, dbt):
+            builds.append(finished)
+            assert found(warehouse.url, CUSTOMERS) == list(customers(finished.said.customers))
+            assert found(warehouse.url, RATINGS) == finished.said.ratings
+            assert found(warehouse.url, PRODUCTS) == list(products(finished.said.products))
+        for at, said in builds:
+            assert found(warehouse.url, KNOWN_CUSTOMERS, at=at) == said.customers
+            assert found(warehouse.url, KNOWN_PRODUCTS, at=at) == said.products
+        for snapshot, key in (("snp_customer_versions", "customer_id"), ("snp_product_versions", "stock_code")):
+            assert not found(warehouse.url, KNOWN_IN_TWO_STATES.format(snapshot=snapshot, key=key))
+        gold = rows(warehouse.url, without=BOOKKEEPING)
+    with work_on() as afresh, TemporaryDirectory() as folder:
+        deliver(story.files, afresh.url, Path(folder), count(1))
+        build(dbt)
+        assert rows(afresh.url, without=BOOKKEEPING) == gold
