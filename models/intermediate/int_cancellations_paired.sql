@@ -1,0 +1,111 @@
+with
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+
+),
+
+cancelled_products as (
+
+    select distinct
+        customer_id,
+        stock_code
+    from {{ ref('int_lines_classified') }}
+    where line_type = 'return' and is_cancellation and customer_id is not null
+
+),
+
+movements as (
+
+    -- of most products a customer never cancels anything: left out before anything is sorted
+    select
+        lines.customer_id,
+        lines.stock_code,
+        lines.invoice_number,
+        lines.line_number,
+        lines.invoiced_at,
+        lines.is_cancellation,
+        case when lines.is_cancellation then -lines.quantity else lines.quantity end as units,
+        case when lines.is_cancellation then -lines.net_amount else lines.net_amount end as amount
+    from lines
+    inner join cancelled_products
+        on lines.customer_id = cancelled_products.customer_id and lines.stock_code = cancelled_products.stock_code
+    where lines.line_type = 'sale' or (lines.line_type = 'return' and lines.is_cancellation)
+
+),
+
+balances as (
+
+    -- a sale opens a bracket, and a cancellation of as many units closes the last one that is open
+    select
+        *,
+        row_number() over in_time as place,
+        sum(case when is_cancellation then -1 else 1 end) over in_time as balance
+    from movements
+    window
+        in_time as (
+            partition by customer_id, stock_code, units
+            order by invoiced_at, is_cancellation, invoice_number collate "C", line_number
+            rows unbounded preceding
+        )
+
+),
+
+grounds as (
+
+    -- a cancellation with nothing to close lowers the ground, from which height is counted
+    select
+        *,
+        least(0, min(balance) over (partition by customer_id, stock_code, units order by place)) as ground
+    from balances
+
+),
+
+heights as (
+
+    select
+        *,
+        case when is_cancellation then balance + 1 else balance end - ground as height
+    from grounds
+
+),
+
+neighbours as (
+
+    -- brackets at one height take turns: the one before a closing one is that which it closes, if there is any
+    select
+        *,
+        lag(place) over at_height as place_before,
+        lag(invoice_number) over at_height as invoice_number_before,
+        lag(line_number) over at_height as line_number_before,
+        lag(invoiced_at) over at_height as invoiced_at_before,
+        lead(place) over at_height as place_after
+    from heights
+    window at_height as (partition by customer_id, stock_code, units, ground, height order by place)
+
+),
+
+final as (
+
+    select
+        invoice_number,
+        line_number,
+
+        invoiced_at,
+        customer_id,
+        stock_code,
+        is_cancellation,
+        coalesce(case when is_cancellation then place_before else place_after end, 0) > 0 as is_paired,
+
+        units,
+        amount,
+
+        case when is_cancellation then invoice_number_before end as sale_invoice_number,
+        case when is_cancellation then line_number_before end as sale_line_number,
+        case when is_cancellation then invoiced_at_before end as sold_at
+    from neighbours
+
+)
+
+select * from final
