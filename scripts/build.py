@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 BUILD_LOCK = 0x6275_696C_6400
 # What a model that sets rows aside is called: int_<what>_quarantined, silver.quarantined_<what>.
 QUARANTINE = "_quarantined"
+# The model that finds the sale of each cancelled line.
+CANCELLATIONS = "int_cancellations_matched"
 RELATIONS = ("model", "snapshot", "seed")
 # What dbt is told whatever it does.
 DBT_OPTIONS = ["--log-level", "none", "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
@@ -214,6 +217,8 @@ def _tell_build(console: Console, steps: list[Step]) -> None:
     for step in steps:
         if step.name.endswith(QUARANTINE) and step.kind == "model" and step.status == "success" and step.relation:
             _tell_quarantine(console, step.relation)
+        if step.name == CANCELLATIONS and step.status == "success" and step.relation:
+            _tell_cancellations(console, step.relation)
     counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
     gates = Counter(step.status for step in steps if step.kind == "test")
@@ -238,6 +243,29 @@ def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
     detail = f", see {'.'.join(relation)}: {each}"
     what = relation[1].removeprefix("quarantined_")
     console.print(f"Quarantined {total:,} {what}{detail if total else ''}", soft_wrap=True)
+
+
+def _tell_cancellations(console: Console, relation: tuple[str, str]) -> None:
+    query = sql.SQL(
+        """
+        select
+            count(*) filter (where match_type <> 'none'),
+            count(*),
+            coalesce(sum(amount) filter (where match_type <> 'none'), 0),
+            coalesce(sum(amount), 0)
+        from {}
+        """
+    )
+    with connection.connect() as session:
+        found: tuple[int, int, Decimal, Decimal] | None = session.execute(
+            query.format(sql.Identifier(*relation))
+        ).fetchone()
+    if found and found[1] and found[3]:
+        matched, lines, matched_amount, amount = found
+        shares = f"{100 * matched / lines:.1f} %, {100 * matched_amount / amount:.1f} % of the money"
+        console.print(
+            f"Cancelled   {matched:,} of {lines:,} lines matched to the sale they cancel ({shares})", soft_wrap=True
+        )
 
 
 def _tell_steps(console: Console, clock: Clock) -> None:

@@ -123,6 +123,20 @@ def test_build_says_how_much_is_in_quarantine_and_why(story: Story, sample) -> N
     assert reasons == {reason: lines for reason, lines in truth["by_reason"].items() if lines}
 
 
+def test_build_says_how_many_cancellations_found_their_sale(story: Story) -> None:
+    """What is cancelled without a sale is in no lifecycle, so the reader has to know how much that is."""
+    told = re.search(
+        r"^Cancelled +(\S+) of (\S+) lines matched to the sale they cancel \((\S+) %, (\S+) % of the money\)$",
+        story.first.out,
+        re.MULTILINE,
+    )
+    assert told, story.first.out
+    matched, lines = (int(number.replace(",", "")) for number in told.groups()[:2])
+    assert 0 < matched < lines
+    assert told[3] == f"{100 * matched / lines:.1f}"
+    assert 0 < float(told[4]) < 100
+
+
 def test_build_says_that_all_gates_passed(story: Story) -> None:
     """It is not enough to be done: that the gates were asked, and how many, is what makes the numbers good."""
     told = re.search(r"^Gates +(\d+) of (\d+) passed$", story.first.out, re.MULTILINE)

@@ -17,7 +17,7 @@ from scripts.paths import PROJECT_ROOT
 PROJECT = "retail_warehouse"
 
 # Gates that say what they have to say without failing the build.
-WARNINGS = {"dim_country_is_resolved"}
+WARNINGS = {"assert_cancellations_find_their_sales", "dim_country_is_resolved"}
 
 
 class Fault(NamedTuple):
@@ -80,6 +80,19 @@ MOVED = """
 """
 CUSTOMER_MOVED = MOVED.format(dimension="dim_customer", key="customer_key", durable="customer_id")
 PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable="stock_code")
+OFFER_MOVED = """
+    update gold.fct_product_offered_day as offers set product_key = current_products.product_key
+    from gold.dim_product as current_products
+    where (offers.product_durable_key, offers.date_key) = (
+            select product_durable_key, date_key
+            from gold.fct_product_offered_day
+            inner join gold.dim_product using (product_key, product_durable_key)
+            where not is_current
+            order by product_durable_key, date_key
+            limit 1
+        )
+        and offers.product_durable_key = current_products.product_durable_key and current_products.is_current
+"""
 
 # The first fault of each gate is also made together with the first of all others: they must not make up for each other.
 FAULTS = [
@@ -227,6 +240,117 @@ FAULTS = [
         "ends before it begins",
         one("gold.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
     ),
+    # Facts that are derived from others
+    Fault("paired_cancellations_hold_a_line_once", "line doubled", again("silver.int_cancellations_paired")),
+    Fault("matched_cancellations_hold_a_line_once", "line doubled", again("silver.int_cancellations_matched")),
+    Fault("assert_every_cancellation_is_somewhere", "line lost", without("silver.int_cancellations_matched")),
+    Fault("assert_every_cancellation_is_somewhere", "line doubled", again("silver.int_cancellations_matched")),
+    Fault(
+        "assert_every_cancellation_is_somewhere",
+        "a hundredth of a penny lost",
+        one("silver.int_cancellations_matched", "amount = amount - 0.0001"),
+    ),
+    Fault(
+        "assert_cancellations_reach_their_invoices",
+        "a hundredth of a penny lost",
+        one("gold.fct_invoice_lifecycle", "cancelled_amount = cancelled_amount - 0.0001", "status = 'cancelled'"),
+    ),
+    Fault(
+        "assert_cancellations_reach_their_invoices",
+        "unit lost",
+        one("gold.fct_invoice_lifecycle", "units_cancelled = units_cancelled - 1", "status = 'cancelled'"),
+    ),
+    Fault(
+        "assert_cancellations_reach_their_invoices",
+        "invoice lost",
+        without("gold.fct_invoice_lifecycle", "status = 'cancelled'"),
+    ),
+    Fault(
+        "assert_no_line_is_cancelled_beyond_its_units",
+        "units taken back that were not sold",
+        one("silver.int_cancellations_matched", "units = units + 1", "match_type = 'whole'"),
+    ),
+    *(
+        Fault(
+            "assert_no_line_is_cancelled_beyond_its_units",
+            what,
+            one("silver.int_cancellations_matched", change, "match_type = 'whole'"),
+        )
+        for what, change in (
+            ("no such line", "sale_line_number = -1"),
+            ("other customer", "customer_id = 1"),
+            ("other product", "stock_code = '-'"),
+        )
+    ),
+    Fault(
+        "assert_cancellations_find_their_sales",
+        "sales missing",
+        "insert into silver.int_cancellations_matched (invoice_number, line_number, units, amount, match_type)"
+        " select 'C' || number, 1, 1, 1, 'none' from generate_series(1, 5000) as numbers (number)",
+    ),
+    *(
+        Fault(
+            f"fct_invoice_lifecycle_has_its_{what}",
+            "none like it",
+            one("gold.fct_invoice_lifecycle", change),
+        )
+        for what, change in (
+            ("customers", "customer_key = 1"),
+            ("days_of_invoice", "invoiced_date_key = 19000101"),
+            ("days_of_first_cancellation", "first_cancelled_date_key = 19000101"),
+            ("days_of_full_cancellation", "fully_cancelled_date_key = 19000101"),
+        )
+    ),
+    *(
+        Fault(
+            "assert_months_hold_all_money_of_customers",
+            f"a hundredth of a penny {word} in {relation}",
+            one(relation, f"net_amount = net_amount {sign} 0.0001", where),
+        )
+        for relation, where in (
+            ("gold.fct_customer_month", "true"),
+            # of a month that is closed for sure
+            ("gold.fct_sales", f"{KNOWN} and invoiced_at < '2010-01-01'"),
+        )
+        for word, sign in (("too much", "+"), ("too little", "-"))
+    ),
+    Fault("assert_months_hold_all_money_of_customers", "month lost", without("gold.fct_customer_month", "orders > 0")),
+    Fault(
+        "assert_balances_are_sums_of_months",
+        "a hundredth of a penny too much",
+        one("gold.fct_customer_month", "balance_amount = balance_amount + 0.0001"),
+    ),
+    Fault("fct_customer_month_has_its_dates", "no such day", one("gold.fct_customer_month", "date_key = 19000101")),
+    Fault(
+        "fct_customer_month_has_its_customers", "no such customer", one("gold.fct_customer_month", "customer_key = 1")
+    ),
+    Fault("fct_customer_month_has_its_bands", "no such band", one("gold.fct_customer_month", "rfm_band_key = 666")),
+    Fault(
+        "fct_product_offered_day_has_its_products",
+        "no such product",
+        one("gold.fct_product_offered_day", "product_key = 1"),
+    ),
+    Fault(
+        "fct_product_offered_day_has_its_dates",
+        "no such day",
+        one("gold.fct_product_offered_day", "date_key = 19000101"),
+    ),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "sale not shown",
+        one("gold.fct_product_offered_day", "is_sold = false", "is_sold"),
+    ),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "sale made up",
+        one("gold.fct_product_offered_day", "is_sold = true", "not is_sold"),
+    ),
+    Fault("assert_offers_show_what_was_sold", "sale lost", without("gold.fct_product_offered_day", "is_sold")),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "no trading day",
+        one("gold.fct_product_offered_day", "date_key = 20090103", "not is_sold"),
+    ),
     # History
     Fault("customer_invoices_are_of_their_grain", "row doubled", again("silver.int_customer_invoices")),
     Fault("customer_versions_start_once_a_day", "version doubled", again("silver.int_customer_versions")),
@@ -266,6 +390,12 @@ FAULTS = [
         "assert_facts_join_the_version_of_their_date",
         "line from before its customer",
         one("gold.fct_sales", "invoiced_at = '2009-01-01'", KNOWN),
+    ),
+    Fault("assert_offers_show_the_version_of_their_day", "product as of today", OFFER_MOVED),
+    Fault(
+        "assert_offers_show_the_version_of_their_day",
+        "version of another product",
+        one("gold.fct_product_offered_day", "product_durable_key = 1"),
     ),
     # Reference data
     *(
@@ -361,6 +491,94 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         for value in (0, 6)
     ],
     ("customer_rfm_obeys_its_rules", "month_end_is_one"): [one("gold.customer_rfm", "month_end = month_end - 1")],
+    ("int_cancellations_matched_obeys_its_rules", "match_is_of_a_known_kind"): [
+        one("silver.int_cancellations_matched", "match_type = 'half'", "match_type = 'part'"),
+    ],
+    ("int_cancellations_matched_obeys_its_rules", "match_has_a_sale"): [
+        one("silver.int_cancellations_matched", "match_type = 'none'", "match_type = 'part'"),
+        one("silver.int_cancellations_matched", "match_type = 'part'", "match_type = 'none'"),
+        *(
+            one("silver.int_cancellations_matched", f"{column} = null", "match_type = 'whole'")
+            for column in ("sale_invoice_number", "sale_line_number", "sold_at")
+        ),
+    ],
+    ("int_cancellations_matched_obeys_its_rules", "sale_comes_first"): [
+        one("silver.int_cancellations_matched", "sold_at = cancelled_at + interval '1 minute'", "match_type = 'part'"),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "no_more_is_cancelled_than_sold"): [
+        one("gold.fct_invoice_lifecycle", "units_cancelled = units_sold + 1", "status = 'cancelled'"),
+        one("gold.fct_invoice_lifecycle", "units_cancelled = -1", "status = 'partly cancelled'"),
+        one("gold.fct_invoice_lifecycle", "lines_cancelled = lines_sold + 1"),
+        one("gold.fct_invoice_lifecycle", "lines_cancelled = -1"),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "has_sale_lines"): [
+        one("gold.fct_invoice_lifecycle", "lines_sold = 0", "lines_cancelled = 0"),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "status_is_of_the_units"): [
+        one("gold.fct_invoice_lifecycle", "units_cancelled = 1", "status = 'open'"),
+        one("gold.fct_invoice_lifecycle", "units_cancelled = units_sold", "status = 'partly cancelled'"),
+        one("gold.fct_invoice_lifecycle", "units_cancelled = 0", "status = 'cancelled'"),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "status_is_of_the_milestones"): [
+        one(
+            "gold.fct_invoice_lifecycle",
+            "fully_cancelled_on = null, days_to_full_cancellation = null, fully_cancelled_date_key = -1",
+            "status = 'cancelled'",
+        ),
+        one(
+            "gold.fct_invoice_lifecycle",
+            "first_cancelled_on = null, days_to_first_cancellation = null, first_cancelled_date_key = -1",
+            "status = 'partly cancelled'",
+        ),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "days_are_between_the_milestones"): [
+        one("gold.fct_invoice_lifecycle", "days_to_first_cancellation = 0", "status = 'open'"),
+        one("gold.fct_invoice_lifecycle", "days_to_full_cancellation = 0", "status = 'partly cancelled'"),
+        one("gold.fct_invoice_lifecycle", "days_to_full_cancellation = null", "status = 'cancelled'"),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "milestones_come_in_order"): [
+        one(
+            "gold.fct_invoice_lifecycle",
+            "first_cancelled_on = invoiced_on - 1, days_to_first_cancellation = -1,"
+            " first_cancelled_date_key = to_char(invoiced_on - 1, 'YYYYMMDD')::integer",
+            "status = 'partly cancelled'",
+        ),
+        one(
+            "gold.fct_invoice_lifecycle",
+            "fully_cancelled_on = invoiced_on, days_to_full_cancellation = 0,"
+            " fully_cancelled_date_key = invoiced_date_key",
+            "status = 'cancelled' and first_cancelled_on > invoiced_on",
+        ),
+    ],
+    ("fct_invoice_lifecycle_obeys_its_rules", "keys_are_of_the_days"): [
+        one("gold.fct_invoice_lifecycle", "invoiced_date_key = -1"),
+        one("gold.fct_invoice_lifecycle", "first_cancelled_date_key = invoiced_date_key", "status = 'open'"),
+        one("gold.fct_invoice_lifecycle", "fully_cancelled_date_key = -1", "status = 'cancelled'"),
+    ],
+    ("fct_customer_month_obeys_its_rules", "customer_is_known"): [
+        one("gold.fct_customer_month", "customer_key = -1"),
+        one("gold.fct_customer_month", "customer_durable_key = -1"),
+    ],
+    ("fct_customer_month_obeys_its_rules", "date_is_a_month_end"): [
+        one("gold.fct_customer_month", "date_key = date_key - 1"),
+    ],
+    ("fct_customer_month_obeys_its_rules", "orders_are_counted"): [one("gold.fct_customer_month", "orders = -1")],
+    ("fct_customer_month_obeys_its_rules", "recency_is_past"): [
+        one("gold.fct_customer_month", "recency_days = -1", "recency_days is not null"),
+    ],
+    ("fct_customer_month_obeys_its_rules", "rated_since_the_first_purchase"): [
+        one("gold.fct_customer_month", "recency_days = null", "recency_days is not null"),
+        one("gold.fct_customer_month", "rfm_band_key = 0", "recency_days is not null"),
+        one("gold.fct_customer_month", "segment = 'Not rated'", "recency_days is not null"),
+    ],
+    ("fct_product_offered_day_obeys_its_rules", "sold_today_is_no_day_ago"): [
+        one("gold.fct_product_offered_day", "is_sold = false", "is_sold"),
+        one("gold.fct_product_offered_day", "is_sold = true", "not is_sold"),
+    ],
+    ("fct_product_offered_day_obeys_its_rules", "sold_within_the_window"): [
+        one("gold.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
+        one("gold.fct_product_offered_day", "days_since_sold = 20", "not is_sold"),
+    ],
     ("dim_date_counts_right", "month_within_year"): [
         one("gold.dim_date", "month_number = 0", "date_key <> -1"),
         one("gold.dim_date", "month_number = 13", "date_key <> -1"),

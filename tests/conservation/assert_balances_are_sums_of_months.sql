@@ -1,0 +1,24 @@
+-- A balance is carried from month to month; where it is not the sum of what they brought, one of the two misleads.
+with
+
+months as (
+
+    select
+        customer_durable_key,
+        date_key,
+        net_amount,
+        balance_amount,
+        sum(net_amount) over (partition by customer_durable_key order by date_key) as net_amount_so_far
+    from {{ ref('fct_customer_month') }}
+
+),
+
+final as (
+
+    select *
+    from months
+    where balance_amount <> net_amount_so_far
+
+)
+
+select * from final

@@ -1,0 +1,43 @@
+-- Whoever compares months does not go back to the lines: to the fourth decimal, both hold the same.
+with
+
+sales as (
+
+    select * from {{ ref('fct_sales') }}
+
+),
+
+last_day as (
+
+    select max(invoiced_at)::date as invoiced_on from {{ ref('fct_sales') }}
+
+),
+
+closed_sales as (
+
+    -- a month is closed once its last day is there
+    select coalesce(sum(sales.net_amount), 0) as sales_amount
+    from sales
+    cross join last_day
+    where sales.customer_key <> -1 and sales.invoiced_at < date_trunc('month', last_day.invoiced_on + 1)::date
+
+),
+
+months as (
+
+    select coalesce(sum(net_amount), 0) as months_amount from {{ ref('fct_customer_month') }}
+
+),
+
+final as (
+
+    select
+        closed_sales.sales_amount,
+        months.months_amount
+    from closed_sales
+    cross join months
+    where closed_sales.sales_amount <> months.months_amount
+
+)
+
+select * from final

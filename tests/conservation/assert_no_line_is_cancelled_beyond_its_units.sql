@@ -1,0 +1,41 @@
+-- Units cannot be taken back twice: of a line no more than it sold, of the same product, by the same customer.
+with
+
+cancelled as (
+
+    select
+        sale_invoice_number,
+        sale_line_number,
+        customer_id,
+        stock_code,
+        sum(units) as units_cancelled
+    from {{ ref('int_cancellations_matched') }}
+    where match_type <> 'none'
+    group by sale_invoice_number, sale_line_number, customer_id, stock_code
+
+),
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+    where line_type = 'sale'
+
+),
+
+final as (
+
+    select
+        cancelled.*,
+        lines.quantity as units_sold
+    from cancelled
+    left join lines
+        on cancelled.sale_invoice_number = lines.invoice_number and cancelled.sale_line_number = lines.line_number
+    where
+        lines.invoice_number is null
+        or cancelled.units_cancelled > lines.quantity
+        or cancelled.customer_id <> lines.customer_id
+        or cancelled.stock_code <> lines.stock_code
+
+)
+
+select * from final
