@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 import yaml
-from conftest import Database
+from conftest import Database, Sample
 from psycopg.rows import TupleRow, class_row
 
 from scripts.paths import PROJECT_ROOT
@@ -108,6 +108,13 @@ def test_cancellations_find_the_sales_that_a_clerk_finds(gold: Gold) -> None:
     by_hand = matched_by_hand(lines_in_time(gold))
     assert {kind for kind, _ in by_hand.values()} == {"whole", "part", "none"}
     assert found == by_hand
+
+
+def test_every_cancelled_line_that_was_meant_is_looked_at(gold: Gold, sample: Sample) -> None:
+    """What is left out is neither matched nor reported as not matched."""
+    truth = sample.truth["cancelled_goods"]
+    assert truth["customers_divisible_by"] == 1
+    assert gold.execute("select count(*) from silver.int_cancellations_matched").fetchone() == (truth["lines"],)
 
 
 # Products on offer
