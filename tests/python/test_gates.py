@@ -588,7 +588,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("fct_product_offered_day_obeys_its_rules", "sold_within_the_window"): [
         one("gold.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
-        one("gold.fct_product_offered_day", "days_since_sold = 20", "not is_sold"),
+        one("gold.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
     ],
     ("dim_date_counts_right", "month_within_year"): [
         one("gold.dim_date", "month_number = 0", "date_key <> -1"),
