@@ -24,7 +24,7 @@ from warehouse_state import BOOKKEEPING, rows, take_back
 
 from scripts.land import land
 
-EXAMPLES = int(os.environ.get("HISTORY_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("HISTORY_EXAMPLES", "8"))
 END = date(9999, 12, 31)
 
 CUSTOMERS = """
