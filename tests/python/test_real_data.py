@@ -135,6 +135,20 @@ FACTS = {
         """,
         0,
     ),
+    "cancelled lines that find all of a sale": (
+        "select count(*) from silver.int_cancellations_matched where match_type = 'whole'",
+        6_256,
+    ),
+    "cancelled lines that find a part of a sale": (
+        "select count(*) from silver.int_cancellations_matched where match_type = 'part'",
+        9_552,
+    ),
+    "cancelled lines without a sale": (
+        "select count(*) from silver.int_cancellations_matched where match_type = 'none'",
+        1_834,
+    ),
+    "products sold by day": ("select count(*) from gold.fct_product_offered_day where is_sold", 529_877),
+    "products on offer by day": ("select count(*) from gold.fct_product_offered_day", 1_531_788),
 }
 
 
