@@ -18,16 +18,27 @@ last_day as (
 
 ),
 
+purchases as (
+
+    select
+        *,
+        -- an invoice that was entered over the end of a month is one order, of the month in which it began
+        is_purchase and invoiced_on = min(invoiced_on) filter (where is_purchase)
+            over (partition by customer_id, invoice_number) as is_first_purchase
+    from customer_invoices
+
+),
+
 monthly_activity as (
 
     select
         customer_id,
         date_trunc('month', invoiced_on) as month_start,
         max(invoiced_on) filter (where is_purchase) as last_purchased_on,
-        count(distinct invoice_number) filter (where is_purchase) as orders,
+        count(distinct invoice_number) filter (where is_first_purchase) as orders,
         sum(merchandise_amount) as merchandise_amount,
         sum(net_amount) as net_amount
-    from customer_invoices
+    from purchases
     group by customer_id, date_trunc('month', invoiced_on)
 
 ),
