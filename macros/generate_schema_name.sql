@@ -1,5 +1,5 @@
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- set relations = ["model", "seed", "snapshot"] -%}
+    {%- set relations = ["model", "seed", "snapshot", "function"] -%}
     {%- if custom_schema_name is none and node.resource_type in relations -%}
         {{ exceptions.raise_compiler_error(
             node.resource_type ~ " '" ~ node.name ~ "' (" ~ node.original_file_path ~ ") has no layer: put it into a"

@@ -91,7 +91,7 @@ def test_parsing_has_nothing_to_say(parsing) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("kind", ["nodes", "sources", "exposures", "macros", "unit_tests"])
+@pytest.mark.parametrize("kind", ["nodes", "sources", "exposures", "macros", "functions", "unit_tests"])
 def test_everything_is_described(manifest, kind: str) -> None:
     """What nobody has described is understood by one person, for a while."""
     found = list(ours(manifest[kind]))
@@ -135,6 +135,16 @@ def test_macros_describe_the_arguments_that_they_take(manifest) -> None:
     assert not wrong
 
 
+def test_functions_describe_what_they_take_and_return(manifest) -> None:
+    """Who calls one in SQL sees types at most."""
+    undescribed = [
+        function["name"]
+        for function in ours(manifest["functions"])
+        if not all((part["description"] or "").strip() for part in [*function["arguments"], function["returns"]])
+    ]
+    assert not undescribed
+
+
 def test_tests_have_names_of_their_own(manifest) -> None:
     """The name is what stands in the report of a failed build; a generated one tells the rule, not what is wrong."""
     generated = [
@@ -147,11 +157,11 @@ def test_tests_have_names_of_their_own(manifest) -> None:
     assert not generated
 
 
-def test_models_and_snapshots_have_a_yaml_of_their_own(manifest) -> None:
+def test_models_snapshots_and_functions_have_a_yaml_of_their_own(manifest) -> None:
     """What a model promises stands beside it, under its name."""
     misplaced = [
         node["name"]
-        for node in nodes(manifest, "model", "snapshot")
+        for node in [*nodes(manifest, "model", "snapshot"), *ours(manifest["functions"])]
         if Path((node["patch_path"] or "").partition("://")[2] or node["original_file_path"])
         != Path(node["original_file_path"]).with_suffix(".yml")
         or Path(node["original_file_path"]).stem != node["name"]
