@@ -83,7 +83,9 @@ def main(landing: Path | None, full_refresh: bool) -> None:
         with clock.step("wait for dbt to load"):
             manifest.exception()
         with clock.step("build and test"):
-            steps = _dbt_build(manifest, full_refresh)
+            steps, warnings = _dbt_build(manifest, full_refresh)
+        for warning in warnings:
+            console.print(f"Warning     {warning}", soft_wrap=True)
         _tell_build(console, steps)
     _tell_steps(console, clock)
     _tell_next(console, steps)
@@ -184,8 +186,12 @@ def _load_dbt() -> "Manifest | None":
     return cast("Manifest | None", result)
 
 
-def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> list[Step]:
-    """Run `dbt build` in this process; return what became of each node, or refuse when dbt cannot even begin."""
+def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> tuple[list[Step], list[str]]:
+    """Run `dbt build` in this process; refuse when dbt cannot even begin.
+
+    Returns:
+        What became of each node, and what the project's own macros warn of.
+    """
     from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415  # imported by `_load_dbt`
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # imported by `_load_dbt`
 
@@ -193,6 +199,7 @@ def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> list[
     arguments = ["build", *DBT_OPTIONS, "--exclude-resource-type", "unit_test"]
     arguments += ["--full-refresh"] if full_refresh else []
     console = Console(stderr=True)
+    warnings: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("build and test", total=None)
@@ -202,6 +209,8 @@ def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> list[
                 progress.update(task, total=event.data.total, description=event.data.description[:60])
             elif event.info.name == "NodeFinished":
                 progress.advance(task)
+            elif event.info.name == "JinjaLogWarning":
+                warnings.append(event.data.msg)
 
         outcome = dbtRunner(manifest=manifest.result(), callbacks=[follow]).invoke(arguments)
     if not isinstance(outcome.result, RunExecutionResult):
@@ -209,7 +218,7 @@ def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> list[
         if not reason:
             raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
         raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")
-    return [Step.of(result) for result in outcome.result.results]
+    return [Step.of(result) for result in outcome.result.results], warnings
 
 
 def _tell_build(console: Console, steps: list[Step]) -> None:

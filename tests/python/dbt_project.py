@@ -1,5 +1,6 @@
 """dbt, run in this process as a scheduler would run it, but against the working database of the tests."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,12 +42,23 @@ def environment(database: str = WORKING_DATABASE) -> dict[str, str]:
     }
 
 
+def copy_of_project(folder: Path) -> Path:
+    """Copy all of the project that dbt reads into a new folder, to try a change; return the folder."""
+    apart = shutil.ignore_patterns(".*", "target", "logs", "data", "docs", "scripts", "python")
+    return Path(shutil.copytree(PROJECT_ROOT, folder, ignore=apart))
+
+
 class Dbt:
-    """dbt with a target folder and a log of its own, which leaves those of the project alone."""
+    """dbt with a target folder and a log of its own, which leaves those of the project alone.
+
+    Attributes:
+        warnings: what the project's own macros warned of, in the last command.
+    """
 
     def __init__(self, work: Path):
         self.target_path = work / "target"
         self.log_path = work / "logs"
+        self.warnings: list[str] = []
 
     def __call__(self, *arguments: str, project: Path = PROJECT_ROOT) -> dict[str, Outcome]:
         """Run a command of dbt; return what became of each node by its name, which is empty of `parse` and the like.
@@ -64,10 +76,16 @@ class Dbt:
         own = self.target_path if project == PROJECT_ROOT else project / "target"
         folders = {"project-dir": project, "profiles-dir": project, "target-path": own, "log-path": self.log_path}
         options = [f"--{name}={folder}" for name, folder in folders.items()]
+        self.warnings = []
+
+        def listen(event) -> None:
+            if event.info.name == "JinjaLogWarning":
+                self.warnings.append(event.data.msg)
+
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment().items():
                 patch.setenv(name, value)
-            outcome = dbtRunner().invoke(["--log-level=none", *arguments, *options])
+            outcome = dbtRunner(callbacks=[listen]).invoke(["--log-level=none", *arguments, *options])
         assert outcome.exception is None, f"dbt {' '.join(arguments)}: {outcome.exception}"
         results = getattr(outcome.result, "results", [])
         return {result.node.name: _outcome(result) for result in results if result.node.resource_type != "operation"}

@@ -194,6 +194,42 @@ def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) ->
     assert f"{of_that_kind:,} quantity_not_an_integer" in story.third.out
 
 
+# Warnings
+
+
+@pytest.fixture(scope="module")
+def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
+    """Build with a snapshot that somebody has dropped, from an invoice that two customers share."""
+    with work_on(built) as warehouse, TemporaryDirectory(prefix="retail-") as folder:
+        with psycopg.connect(warehouse.url) as session:
+            session.execute("drop table history.snp_customer_versions")
+        Path(folder, "shared.csv").write_text(HEADER + GOOD_LINE + GOOD_LINE.replace("17850", "17851"))
+        return build(folder, **environment())
+
+
+def test_build_goes_on_with_what_it_warns_of(warned: Answer) -> None:
+    """One slip in one invoice is no reason to serve nobody."""
+    assert (warned.code, warned.err) == (0, "")
+
+
+def test_lost_snapshot_is_told(warned: Answer) -> None:
+    """Gold looks as ever: who built it must learn here that what was believed before is gone."""
+    told = re.findall(r"^Warning +(.*)$", warned.out, re.MULTILINE)
+    assert len(told) == 1, warned.out
+    assert told[0].startswith("history.snp_customer_versions is missing although gold.dim_customer was built from it")
+
+
+def test_gate_that_warns_is_told_with_where_to_look(warned: Answer) -> None:
+    """It fails nothing, so if it is not read here it is not read at all."""
+    gate = "assert_invoices_name_one_customer"
+    assert f"warning: gate {gate} found 1 row: select * from audit.{gate}" in warned.out
+
+
+def test_first_build_warns_of_nothing(story: Story) -> None:
+    """Nothing can have been lost yet."""
+    assert "warning" not in story.first.out.lower()
+
+
 # Refusals
 
 
