@@ -1,0 +1,24 @@
+-- Nobody is in two places: where a customer's invoices of one second name two countries, a rule decides (the greater
+-- invoice number, then the smaller name), and somebody should look which is true.
+with
+
+customer_invoices as (
+
+    select * from {{ ref('int_customer_invoices') }}
+
+),
+
+final as (
+
+    select
+        customer_id,
+        last_invoiced_at,
+        min(country_name) as country_name,
+        max(country_name) as other_country_name
+    from customer_invoices
+    group by customer_id, last_invoiced_at
+    having min(country_name) <> max(country_name)
+
+)
+
+select * from final

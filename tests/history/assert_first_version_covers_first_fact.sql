@@ -1,0 +1,87 @@
+-- A history that begins after the first line has nothing to say of it: the line would go to the unknown member.
+with
+
+customer_invoices as (
+
+    select * from {{ ref('int_customer_invoices') }}
+
+),
+
+product_months as (
+
+    select * from {{ ref('int_product_months') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customer') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_product') }}
+
+),
+
+first_facts as (
+
+    select
+        'customer' as dimension,
+        customer_id::text as durable_key,
+        min(invoiced_on) as first_seen_on
+    from customer_invoices
+    group by customer_id
+
+    union all
+
+    select
+        'product' as dimension,
+        stock_code as durable_key,
+        -- a version holds from the first of a month
+        min(month_start) as first_seen_on
+    from product_months
+    group by stock_code
+
+),
+
+first_versions as (
+
+    select
+        'customer' as dimension,
+        customer_id::text as durable_key,
+        min(valid_from) as valid_from
+    from customers
+    group by customer_id
+
+    union all
+
+    select
+        'product' as dimension,
+        stock_code as durable_key,
+        min(valid_from) as valid_from
+    from products
+    group by stock_code
+
+),
+
+final as (
+
+    select
+        first_facts.dimension,
+        first_facts.durable_key,
+        first_facts.first_seen_on,
+        first_versions.valid_from
+    from first_facts
+    left join first_versions
+        on
+            first_facts.dimension = first_versions.dimension
+            and first_facts.durable_key = first_versions.durable_key
+    where
+        first_versions.valid_from is null
+        or first_versions.valid_from > first_facts.first_seen_on
+
+)
+
+select * from final

@@ -1,0 +1,29 @@
+-- A year that is a typing error closes all the months before it, and rates every customer as of then.
+with
+
+invoices as (
+
+    select * from {{ ref('fct_invoices') }}
+
+),
+
+last_landing as (
+
+    -- a day more, as the shop's clock may be ahead of the server's
+    select max(landed_at)::date + 1 as landed_on
+    from {{ source('retail', 'landed_files') }}
+
+),
+
+final as (
+
+    select
+        invoices.invoice_number,
+        invoices.last_invoiced_at,
+        last_landing.landed_on
+    from invoices
+    inner join last_landing on invoices.last_invoiced_at::date > last_landing.landed_on
+
+)
+
+select * from final
