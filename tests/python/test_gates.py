@@ -214,10 +214,14 @@ FAULTS = [
     Fault("fct_sales_has_its_countries", "no such country", one("gold.fct_sales", "country_key = 1")),
     Fault("fct_sales_has_its_bands", "no such band", one("gold.fct_sales", "rfm_band_key = 666")),
     Fault("dim_customer_has_its_bands", "no such band", one("gold.dim_customer", "current_rfm_band_key = 666")),
-    Fault(
-        "bridge_product_category_has_its_products",
-        "no such product",
-        one("gold.bridge_product_category", "product_key = 1"),
+    *(
+        Fault("assert_category_weights_add_up", what, statement, rows)
+        for what, statement, rows in (
+            ("a ten-thousandth too little", one("gold.bridge_product_category", "weight = weight - 0.0001"), 1),
+            ("a product without category", without("gold.bridge_product_category", "weight = 1"), 1),
+            ("no such product", one("gold.bridge_product_category", "product_key = 1"), 2),
+            ("a category too many", again("gold.bridge_product_category", category="'Elsewhere'"), 1),
+        )
     ),
     Fault("dim_rfm_band_has_every_band", "band missing", without("gold.dim_rfm_band", "rfm_band_key = 111")),
     Fault("fct_invoices_has_its_dates", "no such day", one("gold.fct_invoices", "date_key = 19000101")),

@@ -1,0 +1,32 @@
+-- Money that is shared out among categories must come out whole: a report by category has the total of the lines.
+with
+
+products as (
+
+    select * from {{ ref('dim_product') }}
+
+),
+
+weights as (
+
+    select
+        product_key,
+        sum(weight) as weight
+    from {{ ref('bridge_product_category') }}
+    group by product_key
+
+),
+
+final as (
+
+    select
+        coalesce(products.product_key, weights.product_key) as product_key,
+        products.categories,
+        weights.weight
+    from products
+    full outer join weights on products.product_key = weights.product_key
+    where products.product_key is null or weights.weight is distinct from 1
+
+)
+
+select * from final
