@@ -61,7 +61,7 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         "min_wal_size": "256MB",
         # Planner. The data is on an SSD or in the cache: a random page costs about what the next one does.
         "random_page_cost": "1.1",
-        # A table is created from rows that workers hand over, which is cheaper than the planner thinks: the million lines
+        # A table is created from rows that workers hand over, which is cheaper than the planner thinks: a million lines
         # took 1.4 s instead of 2.6 s to type, and 1.2 s instead of 1.9 s to join to their dimensions, on two cores.
         "parallel_tuple_cost": "0.01",
         # Compiling costs more than it saves in statements of a second or less.
