@@ -26,12 +26,15 @@ movements as (
         lines.line_number,
         lines.invoiced_at,
         lines.is_cancellation,
-        case when lines.is_cancellation then -lines.quantity else lines.quantity end as units,
+        -- the least integer has no opposite
+        case when lines.is_cancellation then -lines.quantity::bigint else lines.quantity end as units,
         case when lines.is_cancellation then -lines.net_amount else lines.net_amount end as amount
     from lines
     inner join cancelled_products
         on lines.customer_id = cancelled_products.customer_id and lines.stock_code = cancelled_products.stock_code
-    where lines.line_type = 'sale' or (lines.line_type = 'return' and lines.is_cancellation)
+    where
+        (lines.line_type = 'sale' and lines.quantity > 0)
+        or (lines.line_type = 'return' and lines.is_cancellation)
 
 ),
 

@@ -15,6 +15,7 @@ final as (
         country_name,
 
         max(invoiced_at) as last_invoiced_at,
+        count(*)::integer as lines,
         bool_or(line_type = 'sale') as is_purchase,
         coalesce(sum(net_amount) filter (where line_type in ('sale', 'return')), 0) as merchandise_amount,
         sum(net_amount) as net_amount

@@ -33,13 +33,13 @@ monthly_activity as (
 
     select
         customer_id,
-        date_trunc('month', invoiced_on) as month_start,
+        {{ month_start('invoiced_on') }} as month_start,
         max(invoiced_on) filter (where is_purchase) as last_purchased_on,
         count(distinct invoice_number) filter (where is_first_purchase) as orders,
         sum(merchandise_amount) as merchandise_amount,
         sum(net_amount) as net_amount
     from purchases
-    group by customer_id, date_trunc('month', invoiced_on)
+    group by customer_id, {{ month_start('invoiced_on') }}
 
 ),
 
@@ -58,14 +58,14 @@ customer_months as (
     -- closed months only: a score as of a day that has not come yet would change with every delivery
     select
         first_months.customer_id,
-        months.month_start,
+        months.month_start::date as month_start,
         (months.month_start + interval '1 month - 1 day')::date as month_end
     from first_months
     cross join last_day
     cross join
         generate_series(
-            first_months.month_start,
-            date_trunc('month', last_day.invoiced_on + 1) - interval '1 month',
+            first_months.month_start::timestamp,
+            {{ month_start('last_day.invoiced_on + 1') }} - interval '1 month',
             interval '1 month'
         ) as months (month_start)
 

@@ -15,14 +15,25 @@ customer_months as (
 
 ),
 
+first_days as (
+
+    select
+        customer_id,
+        min(invoiced_on) as valid_from
+    from customer_invoices
+    group by customer_id
+
+),
+
 days as (
 
-    -- the country of a day is the one on that day's last invoice
+    -- the country of a day is the one on that day's last invoice that names one
     select distinct on (customer_id, invoiced_on)
         customer_id,
         invoiced_on,
         country_name
     from customer_invoices
+    where country_name <> 'Unknown'
     order by
         customer_id asc,
         invoiced_on asc,
@@ -57,14 +68,25 @@ segment_states as (
 
 events as (
 
+    -- a customer's first day has no rating yet, and the first country that is named counts from there
+    select
+        first_days.customer_id,
+        first_days.valid_from,
+        coalesce(country_states.country_name, 'Unknown') as country_name,
+        {{ not_rated() }} as segment
+    from first_days
+    left join country_states
+        on first_days.customer_id = country_states.customer_id and country_states.country_name_before is null
+
+    union all
+
     select
         customer_id,
         valid_from,
         country_name,
-        -- a customer's first day has no rating yet
-        case when country_name_before is null then {{ not_rated() }} end as segment
+        null as segment
     from country_states
-    where country_name is distinct from country_name_before
+    where country_name <> country_name_before
 
     union all
 

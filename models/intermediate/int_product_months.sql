@@ -16,25 +16,23 @@ monthly_lines as (
 
     select
         stock_code,
-        date_trunc('month', invoiced_on)::date as month_start,
+        {{ month_start('invoiced_on') }} as month_start,
         description,
         unit_price,
         count(*) as lines,
         count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation) as charged_lines,
         count(*) filter (where line_type = 'sale') as sale_lines
     from lines
-    group by stock_code, date_trunc('month', invoiced_on), description, unit_price
+    group by stock_code, {{ month_start('invoiced_on') }}, description, unit_price
 
 ),
 
 product_months as (
 
-    select
+    select distinct
         stock_code,
-        month_start,
-        sum(sum(charged_lines)) over (partition by stock_code) > 0 as is_ever_charged
+        month_start
     from monthly_lines
-    group by stock_code, month_start
 
 ),
 
@@ -54,27 +52,23 @@ monthly_descriptions as (
 
 candidates as (
 
-    -- a product that was never sold goes by all its lines
-    select monthly_descriptions.*
+    select
+        *,
+        sum(charged_lines) over (partition by stock_code) > 0 as is_named_on_charged_lines
     from monthly_descriptions
-    inner join product_months
-        on
-            monthly_descriptions.stock_code = product_months.stock_code
-            and monthly_descriptions.month_start = product_months.month_start
-    where
-        (monthly_descriptions.charged_lines > 0 or not product_months.is_ever_charged)
-        and not {{ is_stock_note('monthly_descriptions.description') }}
+    where not {{ is_stock_note('description') }}
 
 ),
 
 elected_descriptions as (
 
-    -- that of most charged lines
+    -- that of most charged lines; a product that none of them names goes by all its lines
     select distinct on (stock_code, month_start)
         stock_code,
         month_start,
         description
     from candidates
+    where charged_lines > 0 or not is_named_on_charged_lines
     order by stock_code asc, month_start asc, charged_lines desc, lines desc, description collate "C" asc
 
 ),

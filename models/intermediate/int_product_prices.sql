@@ -6,6 +6,12 @@ price_rows as (
 
 ),
 
+last_day as (
+
+    select max(invoiced_on) as invoiced_on from {{ ref('int_lines_classified') }}
+
+),
+
 entries as (
 
     -- the file landed last has the say; within one file, a rule on the data, not on the order of rows
@@ -64,10 +70,12 @@ final as (
         tidied.categories,
         entries.unit_cost,
         entries.list_price,
+        coalesce(entries.effective_on <= last_day.invoiced_on, false) as is_in_effect,
 
         entries.file_id,
         entries.file_line
     from entries
+    cross join last_day
     left join tidied on entries.stock_code = tidied.stock_code and entries.effective_on = tidied.effective_on
 
 )

@@ -40,7 +40,7 @@ entered_categories as (
         product_prices.categories
     from product_prices
     inner join products on product_prices.stock_code = products.stock_code
-    where product_prices.categories is not null
+    where product_prices.is_in_effect and product_prices.categories is not null
     order by
         product_prices.stock_code asc,
         greatest(product_prices.effective_on, products.valid_from) asc,

@@ -5,7 +5,7 @@ silver as (
 
     select
         count(*) as lines,
-        sum(net_amount) as net_amount,
+        coalesce(sum(net_amount), 0) as net_amount,
         count(*) filter (where customer_id is null) as lines_without_customer
     from {{ ref('int_lines_classified') }}
 
@@ -15,7 +15,7 @@ sales as (
 
     select
         count(*) as lines,
-        sum(net_amount) as net_amount,
+        coalesce(sum(net_amount), 0) as net_amount,
         count(*) filter (where customer_key = -1) as lines_without_customer,
         count(*) filter (where product_key = -1) as lines_without_product
     from {{ ref('fct_sales') }}
@@ -25,15 +25,15 @@ sales as (
 invoices as (
 
     select
-        sum(lines) as lines,
-        sum(net_amount) as net_amount
+        coalesce(sum(lines), 0) as lines,
+        coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('fct_invoices') }}
 
 ),
 
 days as (
 
-    select sum(net_amount) as net_amount from {{ ref('daily_sales') }}
+    select coalesce(sum(net_amount), 0) as net_amount from {{ ref('daily_sales') }}
 
 ),
 

@@ -33,9 +33,7 @@ files as (
 
 shares as (
 
-    select *
-    from files
-    where quarantined_lines >= {{ var('min_quarantined_lines') }}
+    select * from files
 
     union all
 
@@ -51,7 +49,9 @@ final as (
 
     select *
     from shares
-    where quarantined_lines > {{ var('max_quarantined_share') }} * delivered_lines
+    where
+        quarantined_lines >= {{ var('min_quarantined_lines') }}
+        and quarantined_lines > {{ var('max_quarantined_share') }} * delivered_lines
 
 )
 

@@ -1,22 +1,39 @@
--- An invoice is billed to one customer: two on it are a slip of the pen, which the shop has to mend. Until then each
--- line counts for the customer that it names, and fct_invoices goes by the last line.
+-- An invoice is billed to one customer: two on it, or lines that name none beside lines that do, are a slip of the pen,
+-- which the shop has to mend. Until then each line counts for whom it names, and fct_invoices decides by a rule.
+{{ config(severity='warn') }}
 with
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
+    select
+        invoice_number,
+        min(customer_id) as customer_id,
+        nullif(max(customer_id), min(customer_id)) as other_customer_id,
+        sum(lines) as lines_with_customer
+    from {{ ref('int_customer_invoices') }}
+    group by invoice_number
+
+),
+
+invoices as (
+
+    select
+        invoice_number,
+        lines
+    from {{ ref('fct_invoices') }}
 
 ),
 
 final as (
 
     select
-        invoice_number,
-        min(customer_id) as customer_id,
-        max(customer_id) as other_customer_id
+        customer_invoices.*,
+        invoices.lines
     from customer_invoices
-    group by invoice_number
-    having min(customer_id) <> max(customer_id)
+    inner join invoices on customer_invoices.invoice_number = invoices.invoice_number
+    where
+        customer_invoices.other_customer_id is not null
+        or customer_invoices.lines_with_customer <> invoices.lines
 
 )
 

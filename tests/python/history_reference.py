@@ -126,10 +126,15 @@ def current_lines(files: Iterable[File]) -> list[Line]:
     return [line for lines in supplied.values() for line in lines]
 
 
-def current_entries(files: Iterable[File]) -> list[Entry]:
-    """Return the entries of the price list that count: of each product and day, the one that came last."""
+def current_entries(files: Sequence[File]) -> list[Entry]:
+    """Return the entries of the price list that count: of each product and day, the one that came last.
+
+    What holds only after the last day of the data is news of the future.
+    """
+    last_day = max((line.invoiced_on for line in current_lines(files)), default=date.min)
     said = {(row.stock_code, row.effective_on): row for file in files for row in file if isinstance(row, Entry)}
-    return sorted(said.values(), key=lambda entry: (entry.stock_code, entry.effective_on))
+    in_effect = [entry for entry in said.values() if entry.effective_on <= last_day]
+    return sorted(in_effect, key=lambda entry: (entry.stock_code, entry.effective_on))
 
 
 # Customers
@@ -314,12 +319,14 @@ def tell_product(stock_code: str, beginning: date, news: Iterable[News]) -> list
 
 def news_of_sales(lines: Sequence[Line]) -> Iterator[News]:
     """Return what a product's lines say of it, from the first of their month on."""
-    is_ever_charged = any(line.is_charged for line in lines)
+    is_named_on_charged_lines = any(
+        line.is_charged and line.description and line.description not in NOTES for line in lines
+    )
     for month, its_lines in grouped(lines, lambda line: line.invoiced_on.replace(day=1)).items():
         written = [(line.description, line.is_charged) for line in its_lines if line.description]
         lines_of = Counter(text for text, _ in written if text not in NOTES)
         charged_lines_of = Counter(text for text, is_charged in written if is_charged)
-        texts = [text for text in lines_of if charged_lines_of[text] or not is_ever_charged]
+        texts = [text for text in lines_of if charged_lines_of[text] or not is_named_on_charged_lines]
         if texts:
             said_most = min(texts, key=lambda text: (-charged_lines_of[text], -lines_of[text], text))
             yield News(month, "description", said_most)

@@ -443,6 +443,11 @@ FAULTS = [
         again("silver.int_customer_invoices", customer_id="1"),
     ),
     Fault(
+        "assert_invoices_name_one_customer",
+        "line without customer",
+        one("silver.int_customer_invoices", "lines = lines - 1"),
+    ),
+    Fault(
         "assert_customers_are_in_one_country_at_a_time",
         "in two countries",
         again("silver.int_customer_invoices", country_name="'Elsewhere'"),

@@ -24,6 +24,7 @@ latest_prices as (
         unit_cost,
         list_price
     from product_prices
+    where is_in_effect
     order by stock_code asc, effective_on desc
 
 ),

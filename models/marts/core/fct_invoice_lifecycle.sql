@@ -43,7 +43,7 @@ cancelled as (
         min(cancelled_at)::date as first_cancelled_on,
         max(cancelled_at)::date as last_cancelled_on,
         count(distinct sale_line_number)::integer as lines_cancelled,
-        sum(units) as units_cancelled,
+        sum(units)::bigint as units_cancelled,
         sum(amount) as cancelled_amount
     from matched_cancellations
     group by sale_invoice_number

@@ -17,7 +17,7 @@ invoices as (
         bool_or(is_cancellation) as is_cancellation,
         count(*)::integer as lines,
         coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units_sold,
-        coalesce(sum(-quantity) filter (where line_type = 'return'), 0) as units_returned,
+        coalesce(-sum(quantity) filter (where line_type = 'return'), 0) as units_returned,
         coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as sale_amount,
         coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as return_amount,
         coalesce(sum(net_amount) filter (where line_type = 'postage'), 0) as postage_amount,
@@ -49,14 +49,20 @@ mixed_invoices as (
 
 last_lines as (
 
-    -- an invoice belongs to the customer and the country of its last line, which only matters where its lines differ
+    -- an invoice belongs to the customer and the country of the last line of its first day that names a customer, which
+    -- only matters where its lines differ
     select distinct on (sales.invoice_number)
         sales.invoice_number,
         sales.customer_key,
         sales.country_key
     from sales
     inner join mixed_invoices on sales.invoice_number = mixed_invoices.invoice_number
-    order by sales.invoice_number asc, sales.invoiced_at desc, sales.line_number desc
+    order by
+        sales.invoice_number asc,
+        sales.date_key asc,
+        sales.customer_key = -1 asc,
+        sales.invoiced_at desc,
+        sales.line_number desc
 
 ),
 

@@ -79,7 +79,7 @@ customers_by_day as (
     left join rated_months
         on
             days.customer_id = rated_months.customer_id
-            and date_trunc('month', days.invoiced_on)::date - 1 = rated_months.month_end
+            and {{ month_start('days.invoiced_on') }} - 1 = rated_months.month_end
 
 ),
 

@@ -38,7 +38,9 @@ ruled as (
         stock_code is null as is_stock_code_missing,
         unit_cost is null as is_cost_untypable,
         list_price is null and list_price_text is not null as is_list_price_untypable,
-        effective_on is null as is_effective_date_untypable
+        effective_on is null as is_effective_date_untypable,
+        -- one from before the calendar holds from its first day on
+        coalesce(effective_on > '{{ var("calendar_end") }}'::date, false) as is_effective_date_out_of_range
     from typed
 
 ),
@@ -59,13 +61,15 @@ final as (
         not is_stock_code_missing
         and not is_cost_untypable
         and not is_list_price_untypable
-        and not is_effective_date_untypable as is_usable,
+        and not is_effective_date_untypable
+        and not is_effective_date_out_of_range as is_usable,
         concat_ws(
             ', ',
             case when is_stock_code_missing then 'stock_code_missing' end,
             case when is_cost_untypable then 'cost_not_a_number' end,
             case when is_list_price_untypable then 'list_price_not_a_number' end,
-            case when is_effective_date_untypable then 'effective_date_not_a_date' end
+            case when is_effective_date_untypable then 'effective_date_not_a_date' end,
+            case when is_effective_date_out_of_range then 'effective_date_out_of_range' end
         ) as quarantine_reasons
     from ruled
 
