@@ -165,7 +165,8 @@ def test_the_usual_price_decides_the_band_and_the_lower_of_equals() -> None:
 def test_what_is_first_heard_has_always_been_so() -> None:
     """The first name, price or category reaches back to the product's first line."""
     written_off = replace(ONE, description=None, unit_price=Decimal(0), invoiced_at=datetime(2009, 12, 2))
-    assert products([written_off, ONE], [entry("Garden", date(2010, 1, 20))]) == [
+    later = replace(ONE, invoice="536366", invoiced_at=datetime(2010, 1, 20))
+    assert products([written_off, ONE, later], [entry("Garden", date(2010, 1, 20))]) == [
         ("2009-12-01", "LANTERN", "Garden", "1 to below 2")
     ]
 
@@ -178,8 +179,11 @@ def test_categories_change_on_their_day() -> None:
         entry(None, date(2010, 1, 10)),
         entry("Garden; Home", date(2010, 1, 12)),
         entry("Home", date(2010, 1, 20)),
+        # announced, and not yet true when the data end
+        entry("Kitchen", date(2010, 1, 31)),
     ]
-    assert [(str(v.valid_from), v.categories) for v in tell([(ONE,), tuple(listed)]).products] == [
+    later = replace(ONE, invoice="536366", invoiced_at=datetime(2010, 1, 30))
+    assert [(str(v.valid_from), v.categories) for v in tell([(ONE, later), tuple(listed)]).products] == [
         ("2010-01-01", "Garden; Home"),
         ("2010-01-20", "Home"),
     ]
