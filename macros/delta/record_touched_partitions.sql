@@ -1,0 +1,2 @@
+{% macro record_touched_partitions(relation, partitions, is_full) -%}
+{%- endmacro %}
