@@ -10,18 +10,7 @@
 
     create {% if temporary %}temporary{% elif config.get("unlogged", false) %}unlogged{% endif %} table {{ relation }}
     as (
-        {%- if is_contracted %}
-        select
-            {%- for column in model["columns"].values() %}
-            {%- set name = adapter.quote(column["name"]) if column["quote"] else column["name"] %}
-            {{ name }}::{{ column["data_type"] }} as {{ name }}{% if not loop.last %},{% endif %}
-            {%- endfor %}
-        from (
-            {{ sql }}
-        ) as contracted
-        {%- else %}
-        {{ sql }}
-        {%- endif %}
+        {{ contracted_query(sql) if is_contracted else sql }}
     );
 
     {%- set clauses = constraint_clauses(model) if is_contracted else [] -%}

@@ -1,22 +1,43 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoice_number', 'line_number'],
+    touched_key=['customer_id', 'stock_code'],
+    touched="select customer_id, stock_code from {{ changes_of('int_cancellations_paired') }}",
+    changes=['sale_invoice_number'],
+    indexes=[{'columns': ['customer_id', 'stock_code']}, {'columns': ['sale_invoice_number']}],
+) }}
+
 with
+
+movements as not materialized (
+
+    select movements.*
+    from {{ ref('int_cancellations_paired') }} as movements
+    {% if is_delta() -%}
+    inner join {{ touched_keys() }} as touched_products
+        on movements.customer_id = touched_products.customer_id and movements.stock_code = touched_products.stock_code
+    {%- endif %}
+
+),
 
 paired_cancellations as (
 
-    select * from {{ ref('int_cancellations_paired') }}
+    select * from movements
     where is_cancellation and is_paired
 
 ),
 
 open_cancellations as (
 
-    select * from {{ ref('int_cancellations_paired') }}
+    select * from movements
     where is_cancellation and not is_paired
 
 ),
 
 open_sales as (
 
-    select * from {{ ref('int_cancellations_paired') }}
+    select * from movements
     where not is_cancellation and not is_paired
 
 ),

@@ -1,17 +1,63 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoice_number', 'line_number'],
+    touched_key=['customer_id', 'stock_code'],
+    touched="
+        select
+            customer_id,
+            stock_code
+        from {{ changes_of('int_lines_classified') }}
+        where customer_id is not null
+    ",
+    changes=['customer_id', 'stock_code'],
+    indexes=[{'columns': ['customer_id', 'stock_code']}],
+) }}
+
+-- depends_on: {{ ref('int_customer_invoices') }}
+
 with
 
+{% if is_delta() -%}
+touched_products as (
+
+    select * from {{ touched_keys() }}
+
+),
+
+-- by their invoices, which have an index
+touched_invoices as (
+
+    select distinct invoice_number
+    from {{ ref('int_customer_invoices') }}
+    where customer_id in (select customer_id from touched_products)
+
+),
+
 lines as (
+
+    select lines.*
+    from {{ ref('int_lines_classified') }} as lines
+    inner join touched_invoices on lines.invoice_number = touched_invoices.invoice_number
+    inner join touched_products
+        on lines.customer_id = touched_products.customer_id and lines.stock_code = touched_products.stock_code
+
+),
+{%- else -%}
+-- read twice: materialized, it would be copied, and read by one core
+lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
 
 ),
+{%- endif %}
 
 cancelled_products as (
 
     select distinct
         customer_id,
         stock_code
-    from {{ ref('int_lines_classified') }}
+    from lines
     where line_type = 'return' and is_cancellation and customer_id is not null
 
 ),

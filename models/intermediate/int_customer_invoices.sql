@@ -1,3 +1,13 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['customer_id', 'invoice_number', 'invoiced_on', 'country_name'],
+    touched_key='invoice_number',
+    touched="select invoice_number from {{ changes_of('int_lines_classified') }}",
+    changes=['customer_id'],
+    indexes=[{'columns': ['customer_id']}, {'columns': ['invoice_number']}],
+) }}
+
 with
 
 lines as (
@@ -20,7 +30,11 @@ final as (
         coalesce(sum(net_amount) filter (where line_type in ('sale', 'return')), 0) as merchandise_amount,
         sum(net_amount) as net_amount
     from lines
-    where customer_id is not null
+    where
+        customer_id is not null
+        {% if is_delta() -%}
+        and invoice_number in (select invoice_number from {{ touched_keys() }})
+        {%- endif %}
     group by customer_id, invoice_number, invoiced_on, country_name
 
 )

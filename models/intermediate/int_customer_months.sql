@@ -1,3 +1,39 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['customer_id', 'month_end'],
+    touched_key='month_end',
+    touched="
+        {#- Ratings compare customers, and balances go on: a line that changed moves its month and all months after it. -#}
+        with changed_lines as (
+            select
+                min({{ month_start('invoiced_on') }}) as first_month_start
+            from {{ changes_of('int_lines_classified') }}
+        ),
+        known_months as (
+            select max(month_end) as last_month_end from {{ this }}
+        ),
+        closed_months as (
+            select {{ month_start('max(invoiced_on) + 1') }} - 1 as last_month_end from {{ ref('int_trading_days') }}
+        )
+        select (months.month_start + interval '1 month - 1 day')::date as month_end
+        from changed_lines
+        cross join known_months
+        cross join closed_months
+        cross join generate_series(
+            least(changed_lines.first_month_start, known_months.last_month_end + 1)::timestamp,
+            closed_months.last_month_end::timestamp,
+            interval '1 month'
+        ) as months (month_start)
+        union all
+        select rated_months.month_end
+        from changed_lines
+        inner join {{ this }} as rated_months on rated_months.month_end >= changed_lines.first_month_start
+    ",
+    changes=['customer_id', 'month_end'],
+    indexes=[{'columns': ['customer_id', 'month_end'], 'unique': true}, {'columns': ['month_end']}],
+) }}
+
 with
 
 customer_invoices as (
@@ -14,7 +50,7 @@ rfm_segments as (
 
 last_day as (
 
-    select max(invoiced_on) as invoiced_on from {{ ref('int_lines_classified') }}
+    select max(invoiced_on) as invoiced_on from {{ ref('int_trading_days') }}
 
 ),
 
@@ -136,6 +172,9 @@ final as (
     left join rated on measured.customer_id = rated.customer_id and measured.month_end = rated.month_end
     left join rfm_segments
         on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
+    {% if is_delta() -%}
+    where measured.month_end in (select month_end from {{ touched_keys() }})
+    {%- endif %}
 
 )
 

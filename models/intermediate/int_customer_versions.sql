@@ -1,3 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['customer_id', 'valid_from'],
+    touched_key='customer_id',
+    touched="
+        select customer_id from {{ changes_of('int_customer_invoices') }}
+        union all
+        select customer_id from {{ changes_of('int_customer_months') }}
+    ",
+    changes=['customer_id', 'valid_from'],
+    indexes=[{'columns': ['customer_id', 'valid_from'], 'unique': true}],
+) }}
+
 {#- The gates on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
     wait for a gate only if it comes after all that the gate looks at. History is written from here on, so it waits. -#}
 -- depends_on: {{ ref('int_lines_quarantined') }}
@@ -6,12 +20,18 @@ with
 customer_invoices as (
 
     select * from {{ ref('int_customer_invoices') }}
+    {% if is_delta() -%}
+    where customer_id in (select customer_id from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
+    {% if is_delta() -%}
+    where customer_id in (select customer_id from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 

@@ -1,10 +1,79 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='invoice_number',
+    touched="
+        select invoice_number from {{ changes_of('stg_retail__transactions') }}
+        where invoice_number is not null
+    ",
+    indexes=[{'columns': ['invoice_number'], 'unique': true}],
+) }}
+
 with
 
 lines as (
 
-    select * from {{ ref('int_lines_typed') }}
+    select * from {{ ref('stg_retail__transactions') }}
+    where invoice_number is not null
 
 ),
+
+{% if is_delta() -%}
+touched_files as (
+
+    select distinct file_id from {{ changes_of('stg_retail__landed_files') }}
+
+),
+
+suppliers_before as (
+
+    select
+        supplied.invoice_number,
+        supplied.file_id,
+        touched_files.file_id is not null as is_touched
+    from {{ this }} as supplied
+    inner join {{ touched_keys() }} as touched_invoices on supplied.invoice_number = touched_invoices.invoice_number
+    left join touched_files on supplied.file_id = touched_files.file_id
+
+),
+
+deliveries as (
+
+    select
+        invoice_number,
+        file_id
+    from lines
+    where file_id = any(array(select file_id from touched_files))
+
+    union all
+
+    select
+        invoice_number,
+        file_id
+    from suppliers_before
+    where not is_touched
+
+    union all
+
+    -- a file that was taken back or replayed: any other that carries the invoice may supply it now
+    select
+        lines.invoice_number,
+        lines.file_id
+    from lines
+    inner join suppliers_before on lines.invoice_number = suppliers_before.invoice_number
+    where suppliers_before.is_touched
+
+),
+{%- else -%}
+deliveries as (
+
+    select
+        invoice_number,
+        file_id
+    from lines
+
+),
+{%- endif %}
 
 final as (
 
@@ -12,10 +81,8 @@ final as (
         invoice_number,
 
         -- file ids are given out in the order of landing: the highest is the latest delivery
-        max(file_id) as file_id,
-        count(distinct file_id)::integer as deliveries
-    from lines
-    where invoice_number is not null
+        max(file_id) as file_id
+    from deliveries
     group by invoice_number
 
 )

@@ -1,14 +1,33 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoice_number', 'line_number'],
+    touched_key='invoice_number',
+    touched="
+        select invoice_number from {{ changes_of('stg_retail__transactions') }}
+        where invoice_number is not null
+    ",
+    changes=['invoice_number', 'invoiced_on', 'customer_id', 'stock_code', 'country_name'],
+    indexes=[
+        {'columns': ['invoice_number']},
+        {'columns': ['invoiced_on'], 'type': 'brin', 'with': 'pages_per_range = 32, autosummarize = on'},
+    ],
+) }}
+
 with
 
 lines as (
 
-    select * from {{ ref('int_lines_typed') }}
+    select * from {{ ref('stg_retail__transactions') }}
 
 ),
 
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
+    {% if is_delta() -%}
+    where invoice_number in (select invoice_number from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -30,7 +49,11 @@ current_lines as (
     from lines
     inner join supplied
         on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
-    where lines.is_usable
+    where
+        lines.is_usable
+        {% if is_delta() -%}
+        and lines.file_id = any(array(select file_id from supplied))
+        {%- endif %}
 
 ),
 

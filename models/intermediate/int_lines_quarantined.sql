@@ -1,10 +1,34 @@
-{{ config(alias='quarantined_lines') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    alias='quarantined_lines',
+    unique_key=['file_id', 'file_line'],
+    touched="
+        select
+            lines.file_id,
+            lines.file_line
+        from {{ ref('stg_retail__transactions') }} as lines
+        where
+            not lines.is_usable
+            and (
+                lines.file_id in (select file_id from {{ changes_of('stg_retail__landed_files') }})
+                or lines.invoice_number in (select invoice_number from {{ changes_of('stg_retail__transactions') }})
+            )
+        union all
+        select
+            set_aside.file_id,
+            set_aside.file_line
+        from {{ this }} as set_aside
+        inner join {{ changes_of('stg_retail__landed_files') }} as files on set_aside.file_id = files.file_id
+    ",
+    changes=['file_id'],
+) }}
 
 with
 
 lines as (
 
-    select * from {{ ref('int_lines_typed') }}
+    select * from {{ ref('stg_retail__transactions') }}
 
 ),
 
@@ -17,6 +41,9 @@ supplied as (
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
+    {% if is_delta() -%}
+    where _file_id = any(array(select file_id from {{ touched_keys() }}))
+    {%- endif %}
 
 ),
 
@@ -33,6 +60,10 @@ unusable as (
         lines.file_line,
         lines.quarantine_reasons
     from lines
+    {% if is_delta() -%}
+    inner join {{ touched_keys() }} as touched_lines
+        on lines.file_id = touched_lines.file_id and lines.file_line = touched_lines.file_line
+    {%- endif %}
     left join supplied on lines.invoice_number = supplied.invoice_number
     where
         not lines.is_usable

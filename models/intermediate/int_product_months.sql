@@ -1,8 +1,38 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['stock_code', 'month_start'],
+    touched="
+        select
+            stock_code,
+            {{ month_start('invoiced_on') }} as month_start
+        from {{ changes_of('int_lines_classified') }}
+    ",
+    changes=['stock_code', 'month_start'],
+    indexes=[{'columns': ['stock_code', 'month_start'], 'unique': true}],
+) }}
+
 with
 
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
+    {% if is_delta() -%}
+    where
+        invoiced_on = any(
+            array(
+                select days.day::date
+                from (select distinct month_start from {{ touched_keys() }}) as months
+                cross join
+                    generate_series(
+                        months.month_start::timestamp,
+                        months.month_start + interval '1 month - 1 day',
+                        interval '1 day'
+                    ) as days (day)
+            )
+        )
+        and stock_code in (select stock_code from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -52,24 +82,32 @@ monthly_descriptions as (
 
 candidates as (
 
-    select
-        *,
-        sum(charged_lines) over (partition by stock_code) > 0 as is_named_on_charged_lines
+    select *
     from monthly_descriptions
     where not {{ is_stock_note('description') }}
 
 ),
 
-elected_descriptions as (
+charged_descriptions as (
 
-    -- that of most charged lines; a product that none of them names goes by all its lines
     select distinct on (stock_code, month_start)
         stock_code,
         month_start,
         description
     from candidates
-    where charged_lines > 0 or not is_named_on_charged_lines
+    where charged_lines > 0
     order by stock_code asc, month_start asc, charged_lines desc, lines desc, description collate "C" asc
+
+),
+
+noted_descriptions as (
+
+    select distinct on (stock_code, month_start)
+        stock_code,
+        month_start,
+        description
+    from candidates
+    order by stock_code asc, month_start asc, lines desc, description collate "C" asc
 
 ),
 
@@ -104,15 +142,20 @@ final as (
         product_months.stock_code,
         product_months.month_start,
 
-        elected_descriptions.description,
+        charged_descriptions.description as charged_description,
+        noted_descriptions.description as noted_description,
         price_bands.price_band,
 
         usual_prices.unit_price as usual_unit_price
     from product_months
-    left join elected_descriptions
+    left join charged_descriptions
         on
-            product_months.stock_code = elected_descriptions.stock_code
-            and product_months.month_start = elected_descriptions.month_start
+            product_months.stock_code = charged_descriptions.stock_code
+            and product_months.month_start = charged_descriptions.month_start
+    left join noted_descriptions
+        on
+            product_months.stock_code = noted_descriptions.stock_code
+            and product_months.month_start = noted_descriptions.month_start
     left join usual_prices
         on
             product_months.stock_code = usual_prices.stock_code
@@ -121,6 +164,12 @@ final as (
         on
             usual_prices.unit_price >= price_bands.lower_price
             and usual_prices.unit_price < price_bands.upper_price
+    {% if is_delta() -%}
+    inner join {{ touched_keys() }} as touched_months
+        on
+            product_months.stock_code = touched_months.stock_code
+            and product_months.month_start = touched_months.month_start
+    {%- endif %}
 
 )
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['stock_code', 'effective_on'],
+    changes=['stock_code'],
+    indexes=[{'columns': ['stock_code', 'effective_on'], 'unique': true}],
+) }}
+
 with
 
 price_rows as (
@@ -8,7 +16,7 @@ price_rows as (
 
 last_day as (
 
-    select max(invoiced_on) as invoiced_on from {{ ref('int_lines_classified') }}
+    select max(invoiced_on) as invoiced_on from {{ ref('int_trading_days') }}
 
 ),
 

@@ -1,3 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['stock_code', 'valid_from'],
+    touched_key='stock_code',
+    touched="
+        select stock_code from {{ changes_of('int_product_months') }}
+        union all
+        select stock_code from {{ changes_of('int_product_prices') }}
+    ",
+    changes=['stock_code', 'valid_from'],
+    indexes=[{'columns': ['stock_code', 'valid_from'], 'unique': true}],
+) }}
+
 {#- The gates on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
     wait for a gate only if it comes after all that the gate looks at. History is written from here on, so it waits. -#}
 -- depends_on: {{ ref('int_lines_quarantined') }}
@@ -6,12 +20,18 @@ with
 product_months as (
 
     select * from {{ ref('int_product_months') }}
+    {% if is_delta() -%}
+    where stock_code in (select stock_code from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
+    {% if is_delta() -%}
+    where stock_code in (select stock_code from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -25,7 +45,8 @@ products as (
 
     select
         stock_code,
-        min(month_start) as valid_from
+        min(month_start) as valid_from,
+        count(charged_description) > 0 as is_named_on_charged_lines
     from product_months
     group by stock_code
 
@@ -50,13 +71,18 @@ entered_categories as (
 
 events as (
 
+    -- a product that no charged line ever names goes by all its lines
     select
-        stock_code,
-        month_start as valid_from,
-        description,
+        product_months.stock_code,
+        product_months.month_start as valid_from,
+        case
+            when products.is_named_on_charged_lines then product_months.charged_description
+            else product_months.noted_description
+        end as description,
         null as categories,
-        price_band
+        product_months.price_band
     from product_months
+    inner join products on product_months.stock_code = products.stock_code
 
     union all
 

@@ -1,4 +1,10 @@
-{{ config(alias='quarantined_products') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    alias='quarantined_products',
+    unique_key=['file_id', 'file_line'],
+    changes=['file_id'],
+) }}
 
 with
 

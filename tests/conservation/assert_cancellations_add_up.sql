@@ -7,7 +7,11 @@ lines as (
         count(*) as lines,
         sum(-net_amount) as amount
     from {{ ref('int_lines_classified') }}
-    where line_type = 'return' and is_cancellation and customer_id is not null
+    where
+        line_type = 'return'
+        and is_cancellation
+        and customer_id is not null
+        and {{ is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -15,10 +19,24 @@ cancellations as (
 
     select
         count(*) as lines,
-        sum(amount) as amount,
-        coalesce(sum(units) filter (where match_type <> 'none'), 0) as matched_units,
-        coalesce(sum(amount) filter (where match_type <> 'none'), 0) as matched_amount
+        sum(amount) as amount
     from {{ ref('int_cancellations_matched') }}
+    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+
+),
+
+matches as (
+
+    select
+        coalesce(sum(units), 0) as units,
+        coalesce(sum(amount), 0) as amount
+    from {{ ref('int_cancellations_matched') }}
+    where
+        match_type <> 'none'
+        and (
+            {{ is_touched('int_cancellations_matched', 'sale_invoice_number') }}
+            or {{ is_touched('int_lines_classified', 'sale_invoice_number') }}
+        )
 
 ),
 
@@ -28,6 +46,9 @@ invoices as (
         coalesce(sum(units_cancelled), 0) as units_cancelled,
         coalesce(sum(cancelled_amount), 0) as cancelled_amount
     from {{ ref('fct_invoice_lifecycle') }}
+    where
+        {{ is_touched('int_cancellations_matched', 'invoice_number') }}
+        or {{ is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -39,13 +60,14 @@ measures as (
         measures.found
     from lines
     cross join cancellations
+    cross join matches
     cross join invoices
     cross join lateral (
         values
         ('cancelled lines', lines.lines, cancellations.lines),
         ('cancelled amount', lines.amount, cancellations.amount),
-        ('matched units on invoices', cancellations.matched_units, invoices.units_cancelled),
-        ('matched amount on invoices', cancellations.matched_amount, invoices.cancelled_amount)
+        ('matched units on invoices', matches.units, invoices.units_cancelled),
+        ('matched amount on invoices', matches.amount, invoices.cancelled_amount)
     ) as measures (measure, expected, found)
 
 ),

@@ -3,7 +3,8 @@ with
 
 lines as (
 
-    select * from {{ ref('int_lines_typed') }}
+    select * from {{ ref('stg_retail__transactions') }}
+    where {{ is_touched('stg_retail__landed_files', 'file_id') }}
 
 ),
 
@@ -16,9 +17,24 @@ supplied as (
 counted as (
 
     select
-        (select count(*) from {{ source('retail', 'transactions') }}) as bronze_lines,
-        (select count(*) from {{ ref('int_lines_classified') }}) as silver_lines,
-        (select count(*) from {{ ref('int_lines_quarantined') }}) as quarantined_lines,
+        (
+            select count(*)
+            from {{ source('retail', 'transactions') }}
+            where {{ is_touched('stg_retail__landed_files', '_file_id') }}
+        ) as bronze_lines,
+        (select count(*) from lines) as typed_lines,
+        (
+            select count(*)
+            from {{ ref('int_lines_classified') }}
+            where
+                {{ is_touched('stg_retail__transactions', 'invoice_number') }}
+                and {{ is_touched('stg_retail__landed_files', 'file_id') }}
+        ) as silver_lines,
+        (
+            select count(*)
+            from {{ ref('int_lines_quarantined') }}
+            where {{ is_touched('stg_retail__landed_files', 'file_id') }}
+        ) as quarantined_lines,
         (
             select count(*)
             from lines
@@ -32,7 +48,7 @@ final as (
 
     select *
     from counted
-    where bronze_lines <> silver_lines + quarantined_lines + superseded_lines
+    where bronze_lines <> typed_lines or bronze_lines <> silver_lines + quarantined_lines + superseded_lines
 
 )
 

@@ -8,6 +8,19 @@ silver as (
         coalesce(sum(net_amount), 0) as net_amount,
         count(*) filter (where customer_id is null) as lines_without_customer
     from {{ ref('int_lines_classified') }}
+    where
+        {{ is_touched('fct_sales', 'invoiced_on') }}
+        or {{ is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
+
+),
+
+silver_invoices as (
+
+    select
+        count(*) as lines,
+        coalesce(sum(net_amount), 0) as net_amount
+    from {{ ref('int_lines_classified') }}
+    where {{ is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -19,6 +32,9 @@ sales as (
         count(*) filter (where customer_key = -1) as lines_without_customer,
         count(*) filter (where product_key = -1) as lines_without_product
     from {{ ref('fct_sales') }}
+    where
+        {{ is_touched('fct_sales', 'invoiced_on') }}
+        or {{ is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
 
 ),
 
@@ -28,12 +44,17 @@ invoices as (
         coalesce(sum(lines), 0) as lines,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('fct_invoices') }}
+    where {{ is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
 days as (
 
-    select coalesce(sum(net_amount), 0) as net_amount from {{ ref('daily_sales') }}
+    select coalesce(sum(net_amount), 0) as net_amount
+    from {{ ref('daily_sales') }}
+    where
+        {{ is_touched('fct_sales', 'date_day') }}
+        or {{ is_touched('int_lines_classified', 'date_day', column='invoiced_on') }}
 
 ),
 
@@ -44,15 +65,16 @@ measures as (
         measures.expected,
         measures.found
     from silver
+    cross join silver_invoices
     cross join sales
     cross join invoices
     cross join days
     cross join lateral (
         values
         ('lines of fct_sales', silver.lines, sales.lines),
-        ('lines of fct_invoices', silver.lines, invoices.lines),
+        ('lines of fct_invoices', silver_invoices.lines, invoices.lines),
         ('net_amount of fct_sales', silver.net_amount, sales.net_amount),
-        ('net_amount of fct_invoices', silver.net_amount, invoices.net_amount),
+        ('net_amount of fct_invoices', silver_invoices.net_amount, invoices.net_amount),
         ('net_amount of daily_sales', silver.net_amount, days.net_amount),
         ('lines without customer', silver.lines_without_customer, sales.lines_without_customer),
         -- every line names a product

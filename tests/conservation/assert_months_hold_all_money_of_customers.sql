@@ -3,13 +3,13 @@ with
 
 sales as (
 
-    select * from {{ ref('fct_sales') }}
+    select * from {{ touched_rows(ref('fct_sales')) }}
 
 ),
 
 last_day as (
 
-    select max(invoiced_at)::date as invoiced_on from {{ ref('fct_sales') }}
+    select max(invoiced_on) as invoiced_on from {{ ref('int_trading_days') }}
 
 ),
 
@@ -19,13 +19,15 @@ closed_sales as (
     select coalesce(sum(sales.net_amount), 0) as sales_amount
     from sales
     cross join last_day
-    where sales.customer_key <> -1 and sales.invoiced_at < {{ month_start('last_day.invoiced_on + 1') }}
+    where sales.customer_key <> -1 and sales.invoiced_on < {{ month_start('last_day.invoiced_on + 1') }}
 
 ),
 
 months as (
 
-    select coalesce(sum(net_amount), 0) as months_amount from {{ ref('fct_customer_month') }}
+    select coalesce(sum(net_amount), 0) as months_amount
+    from {{ ref('fct_customer_month') }}
+    where {{ is_touched('fct_sales', "to_date(date_key::text, 'YYYYMMDD')") }}
 
 ),
 

@@ -7,7 +7,9 @@ sold as (
         date_key,
         count(distinct product_durable_key) as products_sold
     from {{ ref('fct_sales') }}
-    where line_type = 'sale'
+    where
+        line_type = 'sale'
+        and {{ is_touched('fct_product_offered_day', 'invoiced_on', data_type='date') }}
     group by date_key
 
 ),
@@ -17,7 +19,7 @@ offered as (
     select
         date_key,
         count(*) filter (where is_sold) as products_shown_as_sold
-    from {{ ref('fct_product_offered_day') }}
+    from {{ touched_rows(ref('fct_product_offered_day')) }}
     group by date_key
 
 ),

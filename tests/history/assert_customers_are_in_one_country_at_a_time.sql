@@ -4,7 +4,7 @@ with
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
+    select * from {{ touched_rows(ref('int_customer_invoices')) }}
 
 ),
 

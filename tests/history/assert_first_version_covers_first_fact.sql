@@ -3,25 +3,27 @@ with
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
+    select * from {{ touched_rows(ref('int_customer_invoices')) }}
 
 ),
 
 product_months as (
 
-    select * from {{ ref('int_product_months') }}
+    select * from {{ touched_rows(ref('int_product_months')) }}
 
 ),
 
 customers as (
 
     select * from {{ ref('dim_customer') }}
+    where {{ is_touched('int_customer_invoices', 'customer_id') }}
 
 ),
 
 products as (
 
     select * from {{ ref('dim_product') }}
+    where {{ is_touched('int_product_months', 'stock_code') }}
 
 ),
 

@@ -3,7 +3,7 @@ with
 
 invoices as (
 
-    select * from {{ ref('fct_invoices') }}
+    select * from {{ touched_rows(ref('fct_invoices')) }}
 
 ),
 

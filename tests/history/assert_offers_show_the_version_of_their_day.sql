@@ -9,7 +9,7 @@ offered as (
         product_durable_key,
         to_date(min(date_key)::text, 'YYYYMMDD') as first_offered_on,
         to_date(max(date_key)::text, 'YYYYMMDD') as last_offered_on
-    from {{ ref('fct_product_offered_day') }}
+    from {{ touched_rows(ref('fct_product_offered_day')) }}
     group by product_key, product_durable_key
 
 ),

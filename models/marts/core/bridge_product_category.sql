@@ -1,8 +1,20 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['product_key', 'category'],
+    touched_key='product_key',
+    touched="select product_key from {{ changes_of('dim_product') }}",
+    changes=['product_key'],
+) }}
+
 with
 
 products as (
 
     select * from {{ ref('dim_product') }}
+    {% if is_delta() -%}
+    where product_key in (select product_key from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 

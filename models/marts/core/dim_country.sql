@@ -1,8 +1,20 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='country_key',
+    touched_key='country_name',
+    touched="select country_name from {{ changes_of('int_lines_classified') }} where country_name <> 'Unknown'",
+    changes=['country_name'],
+) }}
+
 with
 
 countries as (
 
     select * from {{ ref('countries') }}
+    {% if is_delta() -%}
+    where country_name in (select country_name from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -12,6 +24,35 @@ lines as (
 
 ),
 
+{% if is_delta() -%}
+delivered_now as (
+
+    select distinct country_name
+    from lines
+    where invoice_number in (select invoice_number from {{ changes_of('int_lines_classified') }})
+
+),
+
+delivered as (
+
+    select country_name
+    from delivered_now
+    where country_name <> 'Unknown'
+
+    union all
+
+    -- a country that lost lines: one line is enough for it to stay
+    select touched_countries.country_name
+    from {{ touched_keys() }} as touched_countries
+    cross join lateral (
+        select from lines
+        where lines.country_name = touched_countries.country_name
+        limit 1
+    ) as remaining
+    where touched_countries.country_name not in (select country_name from delivered_now)
+
+),
+{%- else -%}
 delivered as (
 
     select distinct country_name
@@ -19,6 +60,7 @@ delivered as (
     where country_name <> 'Unknown'
 
 ),
+{%- endif %}
 
 unknown_member as (
 
@@ -49,9 +91,11 @@ members as (
     from countries
     full outer join delivered on countries.country_name = delivered.country_name
 
+    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
+    {%- endif %}
 
 ),
 

@@ -1,20 +1,45 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='customer_key',
+    touched_key='customer_id',
+    touched="
+        select customer_id from {{ changes_of('int_customer_versions') }}
+        union all
+        select customer_id from {{ changes_of('int_customer_invoices') }}
+        union all
+        select customer_id from {{ changes_of('int_customer_months') }}
+    ",
+    changes=['customer_id', 'customer_key'],
+    indexes=[{'columns': ['customer_id']}],
+) }}
+
 with
 
 known_versions as (
 
     {{ known_versions(ref('snp_customer_versions'), 'customer_id', ['country_name', 'segment']) | indent }}
+    {%- if is_delta() %}
+        and customer_id in (select customer_id from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
 customer_invoices as (
 
     select * from {{ ref('int_customer_invoices') }}
+    {% if is_delta() -%}
+    where customer_id in (select customer_id from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
+    {% if is_delta() -%}
+    where customer_id in (select customer_id from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -120,9 +145,11 @@ members as (
     left join first_purchases on versions.customer_id = first_purchases.customer_id
     left join latest_months on versions.customer_id = latest_months.customer_id
 
+    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
+    {%- endif %}
 
 ),
 

@@ -1,3 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='product_key',
+    touched_key='stock_code',
+    touched="
+        select stock_code from {{ changes_of('int_product_versions') }}
+        union all
+        select stock_code from {{ changes_of('int_product_prices') }}
+    ",
+    changes=['stock_code', 'product_key'],
+    indexes=[{'columns': ['stock_code']}],
+) }}
+
 {#- The gate on the price list looks at its quarantine too, and dbt lets a model wait for a gate only if it comes after
     all that the gate looks at. -#}
 -- depends_on: {{ ref('int_products_quarantined') }}
@@ -8,12 +22,18 @@ known_versions as (
     {{ known_versions(
         ref('snp_product_versions'), 'stock_code', ['description', 'product_class', 'categories', 'price_band']
     ) | indent }}
+    {%- if is_delta() %}
+        and stock_code in (select stock_code from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
+    {% if is_delta() -%}
+    where stock_code in (select stock_code from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 
@@ -99,9 +119,11 @@ members as (
     inner join current_versions on versions.stock_code = current_versions.stock_code
     left join latest_prices on versions.stock_code = latest_prices.stock_code
 
+    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
+    {%- endif %}
 
 ),
 

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='rfm_band_key',
+    touched='nothing',
+) }}
+
 with
 
 rfm_segments as (

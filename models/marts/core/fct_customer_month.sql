@@ -1,8 +1,37 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['customer_durable_key', 'date_key'],
+    touched="
+        select
+            {{ surrogate_key(['customer_id']) }} as customer_durable_key,
+            to_char(month_end, 'YYYYMMDD')::integer as date_key,
+            customer_id,
+            month_end
+        from {{ changes_of('int_customer_months') }}
+        union all
+        select
+            {{ surrogate_key(['months.customer_id']) }} as customer_durable_key,
+            to_char(months.month_end, 'YYYYMMDD')::integer as date_key,
+            months.customer_id,
+            months.month_end
+        from {{ changes_of('int_customer_versions') }} as versions
+        inner join {{ ref('int_customer_months') }} as months
+            on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
+    ",
+    changes=['customer_durable_key', 'date_key'],
+) }}
+
 with
 
 customer_months as (
 
-    select * from {{ ref('int_customer_months') }}
+    select months.*
+    from {{ ref('int_customer_months') }} as months
+    {% if is_delta() -%}
+    inner join {{ touched_keys() }} as touched_months
+        on months.customer_id = touched_months.customer_id and months.month_end = touched_months.month_end
+    {%- endif %}
 
 ),
 

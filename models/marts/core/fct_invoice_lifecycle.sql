@@ -1,14 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='invoice_key',
+    touched_key='invoice_number',
+    touched="
+        select invoice_number from {{ changes_of('fct_invoices') }}
+        union all
+        select sale_invoice_number as invoice_number from {{ changes_of('int_cancellations_matched') }}
+        where sale_invoice_number is not null
+    ",
+    changes=['invoice_number'],
+    indexes=[{'columns': ['invoice_number'], 'unique': true}],
+) }}
+
 with
 
 invoices as (
 
     select * from {{ ref('fct_invoices') }}
-
-),
-
-lines as (
-
-    select * from {{ ref('int_lines_classified') }}
+    where
+        lines_sold > 0
+        {% if is_delta() -%}
+        and invoice_number in (select invoice_number from {{ touched_keys() }})
+        {%- endif %}
 
 ),
 
@@ -21,18 +35,11 @@ customers as (
 matched_cancellations as (
 
     select * from {{ ref('int_cancellations_matched') }}
-    where match_type <> 'none'
-
-),
-
-sold as (
-
-    select
-        invoice_number,
-        count(*)::integer as lines_sold
-    from lines
-    where line_type = 'sale'
-    group by invoice_number
+    where
+        match_type <> 'none'
+        {% if is_delta() -%}
+        and sale_invoice_number in (select invoice_number from {{ touched_keys() }})
+        {%- endif %}
 
 ),
 
@@ -61,14 +68,13 @@ milestones as (
         cancelled.first_cancelled_on,
         case when cancelled.units_cancelled = invoices.units_sold then cancelled.last_cancelled_on end
             as fully_cancelled_on,
-        sold.lines_sold,
+        invoices.lines_sold,
         coalesce(cancelled.lines_cancelled, 0) as lines_cancelled,
         invoices.units_sold,
         coalesce(cancelled.units_cancelled, 0) as units_cancelled,
         invoices.sale_amount,
         coalesce(cancelled.cancelled_amount, 0) as cancelled_amount
     from invoices
-    inner join sold on invoices.invoice_number = sold.invoice_number
     left join cancelled on invoices.invoice_number = cancelled.invoice_number
 
 ),

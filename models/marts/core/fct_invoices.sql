@@ -1,9 +1,41 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='invoice_key',
+    touched_key='invoice_number',
+    touched="
+        select invoice_number from {{ changes_of('int_lines_classified') }}
+        union all
+        select invoices.invoice_number
+        from {{ changes_of('int_customer_versions') }} as versions
+        inner join {{ ref('int_customer_invoices') }} as invoices
+            on versions.customer_id = invoices.customer_id and invoices.invoiced_on >= versions.valid_from
+    ",
+    changes=['invoice_number'],
+) }}
+-- depends_on: {{ ref('int_customer_invoices') }}
+
 with
 
 -- read twice: materialized, it would be copied, and read by one core
-sales as not materialized (
+lines as not materialized (
 
-    select * from {{ ref('fct_sales') }}
+    select * from {{ ref('int_lines_classified') }}
+    {% if is_delta() -%}
+    where invoice_number in (select invoice_number from {{ touched_keys() }})
+    {%- endif %}
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customer') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('dim_country') }}
 
 ),
 
@@ -11,11 +43,11 @@ invoices as (
 
     select
         invoice_number,
-        min(date_key) as date_key,
         min(invoiced_at) as first_invoiced_at,
         max(invoiced_at) as last_invoiced_at,
         bool_or(is_cancellation) as is_cancellation,
         count(*)::integer as lines,
+        count(*) filter (where line_type = 'sale')::integer as lines_sold,
         coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units_sold,
         coalesce(-sum(quantity) filter (where line_type = 'return'), 0) as units_returned,
         coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as sale_amount,
@@ -30,20 +62,13 @@ invoices as (
         coalesce(sum(net_amount) filter (where line_type = 'stock_adjustment'), 0) as stock_adjustment_amount,
         coalesce(sum(net_amount) filter (where line_type = 'test'), 0) as test_amount,
         sum(net_amount) as net_amount,
-        min(customer_key) as lowest_customer_key,
-        max(customer_key) as highest_customer_key,
-        min(country_key) as lowest_country_key,
-        max(country_key) as highest_country_key
-    from sales
+        min(customer_id) as customer_id,
+        min(country_name) as country_name,
+        min(customer_id) <> max(customer_id)
+        or count(customer_id) not in (0, count(*))
+        or min(country_name) <> max(country_name) as is_mixed
+    from lines
     group by invoice_number
-
-),
-
-mixed_invoices as (
-
-    select invoice_number
-    from invoices
-    where lowest_customer_key <> highest_customer_key or lowest_country_key <> highest_country_key
 
 ),
 
@@ -51,51 +76,69 @@ last_lines as (
 
     -- an invoice belongs to the customer and the country of the last line of its first day that names a customer, which
     -- only matters where its lines differ
-    select distinct on (sales.invoice_number)
-        sales.invoice_number,
-        sales.customer_key,
-        sales.country_key
-    from sales
-    inner join mixed_invoices on sales.invoice_number = mixed_invoices.invoice_number
+    select distinct on (lines.invoice_number)
+        lines.invoice_number,
+        lines.customer_id,
+        lines.country_name
+    from lines
+    inner join invoices on lines.invoice_number = invoices.invoice_number
+    where invoices.is_mixed
     order by
-        sales.invoice_number asc,
-        sales.date_key asc,
-        sales.customer_key = -1 asc,
-        sales.invoiced_at desc,
-        sales.line_number desc
+        lines.invoice_number asc,
+        lines.invoiced_on asc,
+        lines.customer_id is null asc,
+        lines.invoiced_at desc,
+        lines.line_number desc
+
+),
+
+parties as (
+
+    select
+        invoices.*,
+        case when invoices.is_mixed then last_lines.customer_id else invoices.customer_id end as party_id,
+        case when invoices.is_mixed then last_lines.country_name else invoices.country_name end as party_country_name
+    from invoices
+    left join last_lines on invoices.invoice_number = last_lines.invoice_number
 
 ),
 
 final as (
 
     select
-        {{ surrogate_key(['invoices.invoice_number']) }} as invoice_key,
-        invoices.invoice_number,
-        invoices.date_key,
-        coalesce(last_lines.customer_key, invoices.lowest_customer_key) as customer_key,
-        coalesce(last_lines.country_key, invoices.lowest_country_key) as country_key,
+        {{ surrogate_key(['parties.invoice_number']) }} as invoice_key,
+        parties.invoice_number,
+        to_char(parties.first_invoiced_at, 'YYYYMMDD')::integer as date_key,
+        coalesce(customers.customer_key, -1) as customer_key,
+        coalesce(countries.country_key, -1) as country_key,
 
-        invoices.first_invoiced_at,
-        invoices.last_invoiced_at,
-        invoices.is_cancellation,
+        parties.first_invoiced_at,
+        parties.last_invoiced_at,
+        parties.is_cancellation,
 
-        invoices.lines,
-        invoices.units_sold,
-        invoices.units_returned,
-        invoices.sale_amount,
-        invoices.return_amount,
-        invoices.postage_amount,
-        invoices.discount_amount,
-        invoices.fee_amount,
-        invoices.voucher_amount,
-        invoices.sample_amount,
-        invoices.manual_amount,
-        invoices.bad_debt_amount,
-        invoices.stock_adjustment_amount,
-        invoices.test_amount,
-        invoices.net_amount
-    from invoices
-    left join last_lines on invoices.invoice_number = last_lines.invoice_number
+        parties.lines,
+        parties.lines_sold,
+        parties.units_sold,
+        parties.units_returned,
+        parties.sale_amount,
+        parties.return_amount,
+        parties.postage_amount,
+        parties.discount_amount,
+        parties.fee_amount,
+        parties.voucher_amount,
+        parties.sample_amount,
+        parties.manual_amount,
+        parties.bad_debt_amount,
+        parties.stock_adjustment_amount,
+        parties.test_amount,
+        parties.net_amount
+    from parties
+    left join customers
+        on
+            parties.party_id = customers.customer_id
+            and parties.first_invoiced_at >= customers.valid_from
+            and parties.first_invoiced_at < customers.valid_to
+    left join countries on parties.party_country_name = countries.country_name
 
 )
 

@@ -1,8 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='partitioned',
+    partition_by={'field': 'invoiced_on', 'granularity': 'month'},
+    partitions="select month_start, is_touched from {{ ref('int_months_touched') }}",
+) }}
+-- depends_on: {{ ref('int_months_touched') }}
+
 with
 
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
+    where {{ in_partition('invoiced_on') }}
 
 ),
 
@@ -48,6 +57,7 @@ days as (
         customer_id,
         invoiced_on
     from customer_invoices
+    where {{ in_partition('invoiced_on') }}
 
 ),
 
@@ -97,6 +107,7 @@ final as (
         coalesce(countries.country_key, -1) as country_key,
         coalesce(customers_by_day.rfm_band_key, -1) as rfm_band_key,
 
+        lines.invoiced_on,
         lines.invoiced_at,
         lines.line_type,
         lines.is_cancellation,

@@ -1,8 +1,29 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['date_key', 'country_key'],
+    touched_key='date_key',
+    touched="
+        select
+            to_char(invoiced_on, 'YYYYMMDD')::integer as date_key,
+            invoiced_on
+        from {{ changes_of('int_lines_classified') }}
+    ",
+    changes=['date_key'],
+) }}
+
 with
 
 sales as (
 
     select * from {{ ref('fct_sales') }}
+    {% if is_delta() -%}
+    where
+        date_key in (select date_key from {{ touched_keys() }})
+        -- the bounds tell which partitions to read
+        and invoiced_on >= (select min(invoiced_on) from {{ touched_keys() }})
+        and invoiced_on <= (select max(invoiced_on) from {{ touched_keys() }})
+    {%- endif %}
 
 ),
 

@@ -1,8 +1,33 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['customer_id', 'month_end'],
+    touched="
+        select
+            customer_id,
+            month_end
+        from {{ changes_of('int_customer_months') }}
+        union all
+        select
+            months.customer_id,
+            months.month_end
+        from {{ changes_of('int_customer_versions') }} as versions
+        inner join {{ ref('int_customer_months') }} as months
+            on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
+    ",
+    changes=['customer_id', 'month_end'],
+) }}
+
 with
 
 customer_months as (
 
-    select * from {{ ref('int_customer_months') }}
+    select months.*
+    from {{ ref('int_customer_months') }} as months
+    {% if is_delta() -%}
+    inner join {{ touched_keys() }} as touched_months
+        on months.customer_id = touched_months.customer_id and months.month_end = touched_months.month_end
+    {%- endif %}
 
 ),
 

@@ -1,8 +1,26 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['file_id', 'file_line'],
+    touched_key='file_id',
+    touched="select file_id from {{ changes_of('stg_retail__landed_files') }}",
+    changes=['invoice_number'],
+    indexes=[
+        {'columns': ['file_id'], 'type': 'brin', 'with': 'autosummarize = on'},
+        {'columns': ['file_id', 'file_line'], 'where': 'not is_usable'},
+    ],
+) }}
+-- depends_on: {{ ref('stg_retail__landed_files') }}
+
 with
 
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
+    {% if is_delta() -%}
+    -- an array, for which the planner looks rows up by their file
+    where _file_id = any(array(select file_id from {{ touched_keys() }}))
+    {%- endif %}
 
 ),
 

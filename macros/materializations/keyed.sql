@@ -1,0 +1,33 @@
+{% materialization keyed, adapter="postgres" %}
+    {%- set target_relation = this.incorporate(type="table") -%}
+    {%- set touched = config.get("touched") -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if not is_delta() -%}
+        {%- set new_relation = make_intermediate_relation(target_relation, "__new") -%}
+        {% call statement("main") %}
+            {{ keyed_full_sql(new_relation, sql) }}
+        {% endcall %}
+        {%- do persist_docs(new_relation, model) -%}
+        {%- do run_query(keyed_swap_sql(target_relation, new_relation)) -%}
+    {%- else -%}
+        {%- call statement("touched", fetch_result=true, auto_begin=true) -%}
+            {{ keyed_touched_sql(touched) }}
+        {%- endcall -%}
+        {%- if not load_result("touched").data -%}
+            {% call noop_statement("main", "UNTOUCHED") %}{% endcall %}
+        {%- else -%}
+            {% call statement("main") %}
+                {{ keyed_delta_sql(target_relation, sql, touched) }}
+            {% endcall %}
+        {%- endif -%}
+    {%- endif -%}
+
+    {%- do apply_grants(target_relation, config.get("grants"), should_revoke=false) -%}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,33 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key='invoiced_on',
+    touched="select invoiced_on from {{ changes_of('int_lines_classified') }}",
+    changes=['invoiced_on'],
+) }}
+
+with
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+    {% if is_delta() -%}
+    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
+    {%- endif %}
+
+),
+
+final as (
+
+    select
+        invoiced_on,
+
+        bool_or(line_type = 'sale') as is_sale_day,
+
+        count(*) as lines
+    from lines
+    group by invoiced_on
+
+)
+
+select * from final
