@@ -6,7 +6,7 @@
         {{ return("true") }}
     {%- elif node.config.incremental_strategy == "keyed" -%}
         {%- set column = column or node.config.changes[0] -%}
-        {{ return(expression ~ " = any(array(select " ~ column ~ " from " ~ changes_of(model_name) ~ "))") }}
+        {{ return(expression ~ " = any(array(select distinct " ~ column ~ " from " ~ changes_of(model_name) ~ "))") }}
     {%- endif -%}
     {%- set is_key = (data_type or node.config.partition_by.data_type) == "integer" -%}
     {%- set ranges = [] -%}
@@ -22,3 +22,4 @@
     {%- endfor -%}
     {{ return("(" ~ ranges | join(" or ") ~ ")" if ranges else "false") }}
 {%- endmacro %}
+

@@ -2,6 +2,7 @@
     were, and dbt's own comparison would read all of history for a handful of versions. -#}
 {% macro postgres__snapshot_staging_table(strategy, source_sql, target_relation) -%}
     {%- if not is_delta() -%}
+        {%- do run_query(record_full_build()) -%}
         {{ return(default__snapshot_staging_table(strategy, source_sql, target_relation)) }}
     {%- endif -%}
     {%- set key = config.require("meta").durable_key -%}

@@ -19,28 +19,49 @@
 with
 
 {% if is_delta() -%}
-touched_products as (
+touched_invoices as (
 
-    select * from {{ touched_keys() }}
+    select distinct
+        customer_id,
+        invoice_number
+    from {{ ref('int_customer_invoices') }}
+    where customer_id in (select customer_id from {{ touched_keys() }})
 
 ),
 
--- by their invoices, which have an index
-touched_invoices as (
+-- lines are looked up by their invoices, and most products need none: nothing of them was ever cancelled
+cancelled_lines as materialized (
 
-    select distinct invoice_number
-    from {{ ref('int_customer_invoices') }}
-    where customer_id in (select customer_id from touched_products)
+    select
+        lines.customer_id,
+        lines.stock_code
+    from touched_invoices
+    inner join {{ ref('int_lines_classified') }} as lines on touched_invoices.invoice_number = lines.invoice_number
+    where touched_invoices.invoice_number like 'C%'
+
+),
+
+touched_products as materialized (
+
+    select distinct
+        touched_keys.customer_id,
+        touched_keys.stock_code
+    from {{ touched_keys() }} as touched_keys
+    inner join cancelled_lines
+        on touched_keys.customer_id = cancelled_lines.customer_id and touched_keys.stock_code = cancelled_lines.stock_code
 
 ),
 
 lines as (
 
     select lines.*
-    from {{ ref('int_lines_classified') }} as lines
-    inner join touched_invoices on lines.invoice_number = touched_invoices.invoice_number
-    inner join touched_products
-        on lines.customer_id = touched_products.customer_id and lines.stock_code = touched_products.stock_code
+    from touched_products
+    inner join touched_invoices on touched_products.customer_id = touched_invoices.customer_id
+    inner join {{ ref('int_lines_classified') }} as lines
+        on
+            touched_invoices.invoice_number = lines.invoice_number
+            and touched_products.customer_id = lines.customer_id
+            and touched_products.stock_code = lines.stock_code
 
 ),
 {%- else -%}

@@ -11,7 +11,8 @@
 
 with
 
-lines as (
+-- read twice, by file and by invoice: materialized, each would read all lines
+lines as not materialized (
 
     select * from {{ ref('stg_retail__transactions') }}
     where invoice_number is not null

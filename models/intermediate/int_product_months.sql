@@ -80,11 +80,28 @@ monthly_descriptions as (
 
 ),
 
+descriptions as (
+
+    select distinct description
+    from monthly_descriptions
+
+),
+
+notes as (
+
+    -- each text once: the expressions take 15 microseconds, and a description is used in many months
+    select description
+    from descriptions
+    where {{ is_stock_note('description') }}
+
+),
+
 candidates as (
 
-    select *
+    select monthly_descriptions.*
     from monthly_descriptions
-    where not {{ is_stock_note('description') }}
+    left join notes on monthly_descriptions.description = notes.description
+    where notes.description is null
 
 ),
 

@@ -1,5 +1,6 @@
 """The tables of the bronze schema, made and described as the contract says."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,8 @@ PRESENT = """
     where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind in ('r', 'p')
 """
 
+INDEXES = "select indexname from pg_indexes where schemaname = %s and indexname = any(%s)"
+
 Described = dict[tuple[str, str | None], str]
 
 
@@ -36,7 +39,9 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
         connection: in autocommit mode.
         contract: what there must be.
     """
-    if not _outdated(connection, contract) and not role.is_lacking(connection, contract):
+    indexes = [_index(landing.table) for landing in contract.landings]
+    indexed = connection.execute(INDEXES, [contract.schema, indexes]).rowcount == len(indexes)
+    if indexed and not _outdated(connection, contract) and not role.is_lacking(connection, contract):
         return
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
@@ -47,6 +52,26 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
             _comment(connection, contract.schema, table, column, description)
         if role.is_lacking(connection, contract):
             role.make(connection, contract)
+
+
+def summarize(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
+    """Take the rows that landed before into the indexes by file (PostgreSQL manual, 65.5.1.1).
+
+    Rows that no summary covers yet are read by every build, so those of earlier landings should have one. Autovacuum
+    sees to it as well, but later; a user who does not own the tables leaves it to that.
+
+    Args:
+        connection: in autocommit mode or in a transaction.
+        contract: the tables that take files.
+    """
+    for landing in contract.landings:
+        index = sql.Identifier(contract.schema, _index(landing.table)).as_string(connection)
+        with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable), connection.transaction():
+            connection.execute("select brin_summarize_new_values(%s::regclass)", [index])
+
+
+def _index(table: str) -> str:
+    return f"{table}_by_file"
 
 
 def _outdated(connection: psycopg.Connection[TupleRow], contract: Contract) -> Described:
@@ -64,6 +89,9 @@ def _make(connection: psycopg.Connection[TupleRow], schema: str, table: str, col
     added = sql.SQL(", ").join(sql.SQL("add column if not exists {}").format(column) for column in [*delivered, extra])
     connection.execute(sql.SQL("create table if not exists {} ({})").format(name, listed))
     connection.execute(sql.SQL("alter table {} {}").format(name, added))
+    # A file's rows lie together: a summary of the files in each stretch of pages finds them, and costs next to nothing.
+    by_file = sql.SQL("create index if not exists {} on {} using brin (_file_id) with (autosummarize = on)")
+    connection.execute(by_file.format(sql.Identifier(_index(table)), name))
 
 
 def _comment(connection: psycopg.Connection[TupleRow], schema: str, table: str, column: str | None, text: str) -> None:

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
 from scripts.land.contract import Contract
-from scripts.land.layout import ensure
+from scripts.land.layout import ensure, summarize
 from scripts.land.role import step_down
 
 
@@ -23,6 +23,7 @@ def readied(connection: psycopg.Connection[TupleRow], contract: Contract, *, dry
     """
     with connection.transaction(force_rollback=True) if dry_run else nullcontext():
         ensure(connection, contract)
+        summarize(connection, contract)
         step_down(connection, contract)
         yield
 

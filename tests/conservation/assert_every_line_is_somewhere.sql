@@ -27,7 +27,7 @@ counted as (
             select count(*)
             from {{ ref('int_lines_classified') }}
             where
-                {{ is_touched('stg_retail__transactions', 'invoice_number') }}
+                {{ is_touched('stg_retail__transactions', 'invoice_number', column='invoice_number') }}
                 and {{ is_touched('stg_retail__landed_files', 'file_id') }}
         ) as silver_lines,
         (

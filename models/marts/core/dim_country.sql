@@ -18,7 +18,8 @@ countries as (
 
 ),
 
-lines as (
+-- materialized, all lines would be read where those of some invoices will do
+lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
 

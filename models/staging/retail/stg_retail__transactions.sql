@@ -4,7 +4,7 @@
     unique_key=['file_id', 'file_line'],
     touched_key='file_id',
     touched="select file_id from {{ changes_of('stg_retail__landed_files') }}",
-    changes=['invoice_number'],
+    changes=['file_id', 'invoice_number'],
     indexes=[
         {'columns': ['file_id'], 'type': 'brin', 'with': 'autosummarize = on'},
         {'columns': ['file_id', 'file_line'], 'where': 'not is_usable'},
