@@ -2,10 +2,12 @@
 {% macro safe_decimal(expression, precision, scale) -%}
     {%- set type = "numeric(" ~ precision ~ ", " ~ scale ~ ")" -%}
     case
+        {%- for text in [expression, clean_text(expression)] %}
         when
-            ltrim({{ expression }}, '-.0123456789') = ''
-            and pg_input_is_valid({{ expression }}, '{{ type }}')
-            and {{ expression }}::{{ type }} = {{ expression }}::numeric
-            then {{ expression }}::{{ type }}
+            ltrim({{ text }}, '-.0123456789') = ''
+            and pg_input_is_valid({{ text }}, '{{ type }}')
+            and {{ text }}::{{ type }} = {{ text }}::numeric
+            then {{ text }}::{{ type }}
+        {%- endfor %}
     end
 {%- endmacro %}

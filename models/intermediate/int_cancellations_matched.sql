@@ -12,11 +12,9 @@ with
 
 movements as not materialized (
 
-    select movements.*
-    from {{ ref('int_cancellations_paired') }} as movements
+    select * from {{ ref('int_cancellations_paired') }}
     {% if is_delta() -%}
-    inner join {{ touched_keys() }} as touched_products
-        on movements.customer_id = touched_products.customer_id and movements.stock_code = touched_products.stock_code
+    where (customer_id, stock_code) in (select customer_id, stock_code from {{ touched_keys() }})
     {%- endif %}
 
 ),

@@ -51,7 +51,7 @@ current_lines as (
         on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
     where
         lines.is_usable
-        {% if is_delta() -%}
+        {%- if is_delta() %}
         and lines.file_id = any(array(select file_id from supplied))
         {%- endif %}
 

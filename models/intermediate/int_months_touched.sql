@@ -3,7 +3,8 @@
     incremental_strategy='keyed',
     unique_key='month_start',
 ) }}
--- depends_on: {{ ref('int_lines_classified') }}, {{ ref('int_customer_months') }}
+-- depends_on: {{ ref('int_lines_classified') }}, {{ ref('int_customer_invoices') }}, {{ ref('int_customer_months') }}
+-- depends_on: {{ ref('int_customer_versions') }}, {{ ref('int_product_months') }}, {{ ref('int_product_versions') }}
 with
 
 trading_days as (
@@ -12,6 +13,14 @@ trading_days as (
 
 ),
 
+known_months as (
+
+    select distinct {{ month_start('invoiced_on') }} as month_start
+    from trading_days
+
+),
+
+{% if is_delta() -%}
 customer_versions as (
 
     select * from {{ ref('int_customer_versions') }}
@@ -36,14 +45,6 @@ product_months as (
 
 ),
 
-known_months as (
-
-    select distinct {{ month_start('invoiced_on') }} as month_start
-    from trading_days
-
-),
-
-{% if is_delta() -%}
 changed_customers as (
 
     -- a version that came, went or changed moves the lines from its first day to the next version's

@@ -55,7 +55,7 @@ days as (
 forgotten_days as (
 
     -- a day whose lines changed, in a month that was not built anew
-    select count(*) as days
+    select count(*) as forgotten
     from {{ ref('int_trading_days') }}
     where
         {{ is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
@@ -85,7 +85,7 @@ measures as (
         ('lines without customer', silver.lines_without_customer, sales.lines_without_customer),
         -- every line names a product
         ('lines without product', 0, sales.lines_without_product),
-        ('days that were not built', 0, forgotten_days.days)
+        ('days that were not built', 0, forgotten_days.forgotten)
     ) as measures (measure, expected, found)
 
 ),

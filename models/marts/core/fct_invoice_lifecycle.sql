@@ -20,7 +20,7 @@ invoices as (
     select * from {{ ref('fct_invoices') }}
     where
         lines_sold > 0
-        {% if is_delta() -%}
+        {%- if is_delta() %}
         and invoice_number in (select invoice_number from {{ touched_keys() }})
         {%- endif %}
 
@@ -37,7 +37,7 @@ matched_cancellations as (
     select * from {{ ref('int_cancellations_matched') }}
     where
         match_type <> 'none'
-        {% if is_delta() -%}
+        {%- if is_delta() %}
         and sale_invoice_number in (select invoice_number from {{ touched_keys() }})
         {%- endif %}
 

@@ -22,11 +22,9 @@ with
 
 customer_months as (
 
-    select months.*
-    from {{ ref('int_customer_months') }} as months
+    select * from {{ ref('int_customer_months') }}
     {% if is_delta() -%}
-    inner join {{ touched_keys() }} as touched_months
-        on months.customer_id = touched_months.customer_id and months.month_end = touched_months.month_end
+    where (customer_id, month_end) in (select customer_id, month_end from {{ touched_keys() }})
     {%- endif %}
 
 ),

@@ -32,10 +32,10 @@ cleaned as (
         upper({{ clean_text('invoice') }}) as invoice_number,
         upper({{ clean_text('stock_code') }}) as stock_code,
         nullif({{ clean_text('description') }}, 'nan') as description,
-        {{ clean_text('quantity') }} as quantity_text,
-        {{ clean_text('invoice_date') }} as invoice_date_text,
-        {{ clean_text('unit_price') }} as unit_price_text,
-        {{ clean_text('customer_id') }} as customer_id_text,
+        quantity as quantity_text,
+        invoice_date as invoice_date_text,
+        unit_price as unit_price_text,
+        customer_id as customer_id_text,
         {{ clean_text('country') }} as country_text
     from delivered_lines
     {{ compute_once() }}
@@ -68,7 +68,7 @@ ruled as (
             false
         ) as is_invoice_date_out_of_range,
         unit_price is null as is_unit_price_untypable,
-        customer_id is null and customer_id_text is not null as is_customer_id_untypable
+        customer_id is null and {{ clean_text('customer_id_text') }} is not null as is_customer_id_untypable
     from typed
 
 ),
