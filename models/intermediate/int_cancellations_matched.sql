@@ -13,9 +13,7 @@ with
 movements as not materialized (
 
     select * from {{ ref('int_cancellations_paired') }}
-    {% if is_delta() -%}
-    where (customer_id, stock_code) in (select customer_id, stock_code from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys(['customer_id', 'stock_code']) }}
 
 ),
 

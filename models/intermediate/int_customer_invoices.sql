@@ -32,9 +32,7 @@ final as (
     from lines
     where
         customer_id is not null
-        {%- if is_delta() %}
-        and invoice_number in (select invoice_number from {{ touched_keys() }})
-        {%- endif %}
+        and {{ among_touched_keys('invoice_number') }}
     group by customer_id, invoice_number, invoiced_on, country_name
 
 )

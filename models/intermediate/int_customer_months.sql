@@ -172,9 +172,7 @@ final as (
     left join rated on measured.customer_id = rated.customer_id and measured.month_end = rated.month_end
     left join rfm_segments
         on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
-    {% if is_delta() -%}
-    where measured.month_end in (select month_end from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('measured.month_end') }}
 
 )
 

@@ -20,18 +20,14 @@ with
 customer_invoices as (
 
     select * from {{ ref('int_customer_invoices') }}
-    {% if is_delta() -%}
-    where customer_id in (select customer_id from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('customer_id') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    {% if is_delta() -%}
-    where customer_id in (select customer_id from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('customer_id') }}
 
 ),
 

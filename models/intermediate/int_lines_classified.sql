@@ -19,15 +19,19 @@ with
 lines as (
 
     select * from {{ ref('stg_retail__transactions') }}
+    {% if is_delta() -%}
+    where
+        file_id = any(
+            array(select file_id from {{ ref('int_invoices_supplied') }} where {{ among_touched_keys('invoice_number') }})
+        )
+    {%- endif %}
 
 ),
 
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
-    {% if is_delta() -%}
-    where invoice_number in (select invoice_number from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('invoice_number') }}
 
 ),
 
@@ -49,11 +53,7 @@ current_lines as (
     from lines
     inner join supplied
         on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
-    where
-        lines.is_usable
-        {%- if is_delta() %}
-        and lines.file_id = any(array(select file_id from supplied))
-        {%- endif %}
+    where lines.is_usable
 
 ),
 

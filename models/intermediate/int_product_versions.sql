@@ -20,18 +20,14 @@ with
 product_months as (
 
     select * from {{ ref('int_product_months') }}
-    {% if is_delta() -%}
-    where stock_code in (select stock_code from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('stock_code') }}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    {% if is_delta() -%}
-    where stock_code in (select stock_code from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('stock_code') }}
 
 ),
 

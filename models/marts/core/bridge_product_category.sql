@@ -12,9 +12,7 @@ with
 products as (
 
     select * from {{ ref('dim_product') }}
-    {% if is_delta() -%}
-    where product_key in (select product_key from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('product_key') }}
 
 ),
 

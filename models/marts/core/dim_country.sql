@@ -12,9 +12,7 @@ with
 countries as (
 
     select * from {{ ref('countries') }}
-    {% if is_delta() -%}
-    where country_name in (select country_name from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('country_name') }}
 
 ),
 
@@ -92,11 +90,10 @@ members as (
     from countries
     full outer join delivered on countries.country_name = delivered.country_name
 
-    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
-    {%- endif %}
+    where {{ among_touched_keys('country_name') }}
 
 ),
 

@@ -18,28 +18,24 @@ with
 
 known_versions as (
 
-    {{ known_versions(ref('snp_customer_versions'), 'customer_id', ['country_name', 'segment']) | indent }}
-    {%- if is_delta() %}
-        and customer_id in (select customer_id from {{ touched_keys() }})
-    {%- endif %}
+    {{ known_versions(
+        ref('snp_customer_versions'), 'customer_id', ['country_name', 'segment']
+    ) | indent }}
+    and {{ among_touched_keys('customer_id') }}
 
 ),
 
 customer_invoices as (
 
     select * from {{ ref('int_customer_invoices') }}
-    {% if is_delta() -%}
-    where customer_id in (select customer_id from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('customer_id') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    {% if is_delta() -%}
-    where customer_id in (select customer_id from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('customer_id') }}
 
 ),
 
@@ -145,11 +141,10 @@ members as (
     left join first_purchases on versions.customer_id = first_purchases.customer_id
     left join latest_months on versions.customer_id = latest_months.customer_id
 
-    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
-    {%- endif %}
+    where {{ among_touched_keys('customer_id') }}
 
 ),
 

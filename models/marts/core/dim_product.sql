@@ -22,18 +22,14 @@ known_versions as (
     {{ known_versions(
         ref('snp_product_versions'), 'stock_code', ['description', 'product_class', 'categories', 'price_band']
     ) | indent }}
-    {%- if is_delta() %}
-        and stock_code in (select stock_code from {{ touched_keys() }})
-    {%- endif %}
+    and {{ among_touched_keys('stock_code') }}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    {% if is_delta() -%}
-    where stock_code in (select stock_code from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('stock_code') }}
 
 ),
 
@@ -119,11 +115,10 @@ members as (
     inner join current_versions on versions.stock_code = current_versions.stock_code
     left join latest_prices on versions.stock_code = latest_prices.stock_code
 
-    {% if not is_delta() -%}
     union all
 
     select * from unknown_member
-    {%- endif %}
+    where {{ among_touched_keys('stock_code') }}
 
 ),
 

@@ -27,9 +27,7 @@ with
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    {% if is_delta() -%}
-    where (customer_id, month_end) in (select customer_id, month_end from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys(['customer_id', 'month_end']) }}
 
 ),
 

@@ -20,9 +20,7 @@ invoices as (
     select * from {{ ref('fct_invoices') }}
     where
         lines_sold > 0
-        {%- if is_delta() %}
-        and invoice_number in (select invoice_number from {{ touched_keys() }})
-        {%- endif %}
+        and {{ among_touched_keys('invoice_number') }}
 
 ),
 
@@ -37,9 +35,7 @@ matched_cancellations as (
     select * from {{ ref('int_cancellations_matched') }}
     where
         match_type <> 'none'
-        {%- if is_delta() %}
-        and sale_invoice_number in (select invoice_number from {{ touched_keys() }})
-        {%- endif %}
+        and {{ among_touched_keys('sale_invoice_number') }}
 
 ),
 

@@ -21,9 +21,7 @@ with
 lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
-    {% if is_delta() -%}
-    where invoice_number in (select invoice_number from {{ touched_keys() }})
-    {%- endif %}
+    where {{ among_touched_keys('invoice_number') }}
 
 ),
 
