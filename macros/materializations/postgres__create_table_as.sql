@@ -24,7 +24,7 @@
         {%- endif %}
     );
 
-    {%- set clauses = constraint_clauses(model) if is_contracted else [] -%}
+    {%- set clauses = constraint_clauses(model) if not temporary else [] -%}
     {%- if clauses %}
 
     alter table {{ relation }}
