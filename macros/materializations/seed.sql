@@ -8,7 +8,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- if old_relation and not should_full_refresh() and not flags.SHOW -%}
+    {%- if old_relation and not should_full_refresh() -%}
         {%- call statement("comment", fetch_result=True) -%}
             select obj_description('{{ old_relation }}'::regclass, 'pg_class')
         {%- endcall -%}

@@ -865,6 +865,42 @@ def test_history_knows_a_version_once(snapshot: str, change: dict[str, str], ses
         session.execute(again(relation, "dbt_valid_to is null", **change))
 
 
+@pytest.fixture(scope="module")
+def broken_key(built, work_on, dbt: Dbt) -> tuple[dict[str, Outcome], bool]:
+    """Build from a model that makes each row twice; return how it ended, and whether what reads it is as it was."""
+    with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
+        project = copy_of_project(Path(folder) / "project")
+        model = project / "models/intermediate/int_customer_versions.sql"
+        query = model.read_text().rstrip().removesuffix("select * from final")
+        model.write_text(f"{query}select * from final\n\nunion all\n\nselect * from final\n")
+        tables = (
+            "silver.int_customer_versions",
+            "history.snp_customer_versions",
+            "gold.dim_customer",
+            "gold.fct_sales",
+        )
+        with psycopg.connect(copy.url, autocommit=True) as session:
+            before = [fingerprint(session, table) for table in tables]
+            outcomes = dbt(
+                "build", "-s", "int_customer_versions+", "--exclude-resource-type=unit_test", project=project
+            )
+            return outcomes, [fingerprint(session, table) for table in tables] == before
+
+
+def test_key_that_is_broken_fails_the_model(broken_key: tuple[dict[str, Outcome], bool]) -> None:
+    """Whoever is called at night must read which key it is that is there twice."""
+    outcome = broken_key[0]["int_customer_versions"]
+    assert outcome.status == "error"
+    assert re.search(r"Key \(customer_id, valid_from\)=\(\d+, [-\d]+\) is duplicated", outcome.message)
+
+
+def test_key_that_is_broken_keeps_history_and_gold(broken_key: tuple[dict[str, Outcome], bool]) -> None:
+    """A double that reached history would stay there for ever."""
+    outcomes, is_as_it_was = broken_key
+    assert {outcomes[name].status for name in ("snp_customer_versions", "dim_customer", "fct_sales")} == {"skipped"}
+    assert is_as_it_was
+
+
 # Contracts
 
 
