@@ -150,7 +150,7 @@ def _refuse(landing: Path, report: LandingReport) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one node of the dbt project."""
+    """What became of one node of the dbt project; of a gate of several rules, which are broken, each with its rows."""
 
     kind: str
     name: str
@@ -158,6 +158,7 @@ class Step:
     message: str
     failures: int
     relation: tuple[str, str] | None
+    broken_rules: str | None
 
     @classmethod
     def of(cls, result: "RunResult") -> "Step":
@@ -166,14 +167,27 @@ class Step:
         alias = getattr(node, "alias", None)
         message = " ".join((result.message or "").split())
         relation = (str(node.schema), alias) if alias and node.relation_name else None
-        return cls(str(node.resource_type), node.name, str(result.status), message, result.failures or 0, relation)
+        # as macros/materializations/test.sql says it
+        response = result.adapter_response or {}
+        broken_rules = str(response["_message"]) if response.get("code") == "BROKEN_RULES" else None
+        return cls(
+            str(node.resource_type),
+            node.name,
+            str(result.status),
+            message,
+            result.failures or 0,
+            relation,
+            broken_rules,
+        )
 
     @property
     def complaint(self) -> str:
         """Say in one line what is wrong and where to look."""
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
-            return f"gate {self.name} found {self.failures:,} {'row' if self.failures == 1 else 'rows'}: {look}"
+            rows = f"{self.failures:,} {'row' if self.failures == 1 else 'rows'}"
+            rules = f" ({self.broken_rules})" if self.broken_rules else ""
+            return f"gate {self.name} found {rows}{rules}: {look}"
         return f"{self.kind} {self.name}: {self.message}"
 
 

@@ -13,7 +13,7 @@
         {{ contracted_query(sql) if is_contracted else sql }}
     );
 
-    {%- set clauses = constraint_clauses(model) if is_contracted else [] -%}
+    {%- set clauses = constraint_clauses(model) if not temporary else [] -%}
     {%- if clauses %}
 
     alter table {{ relation }}

@@ -31,7 +31,7 @@
         inner join {{ this }} as rated_months on rated_months.month_end >= changed_lines.first_month_start
     ",
     changes=['customer_id', 'month_end'],
-    indexes=[{'columns': ['customer_id', 'month_end'], 'unique': true}, {'columns': ['month_end']}],
+    indexes=[{'columns': ['month_end']}],
 ) }}
 
 with

@@ -9,7 +9,6 @@
         select customer_id from {{ changes_of('int_customer_months') }}
     ",
     changes=['customer_id', 'valid_from'],
-    indexes=[{'columns': ['customer_id', 'valid_from'], 'unique': true}],
 ) }}
 
 {#- The gates on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model

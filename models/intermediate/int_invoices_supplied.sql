@@ -6,7 +6,6 @@
         select invoice_number from {{ changes_of('stg_retail__transactions') }}
         where invoice_number is not null
     ",
-    indexes=[{'columns': ['invoice_number'], 'unique': true}],
 ) }}
 
 with

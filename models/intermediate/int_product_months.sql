@@ -9,7 +9,6 @@
         from {{ changes_of('int_lines_classified') }}
     ",
     changes=['stock_code', 'month_start'],
-    indexes=[{'columns': ['stock_code', 'month_start'], 'unique': true}],
 ) }}
 
 with

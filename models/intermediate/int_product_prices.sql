@@ -3,7 +3,6 @@
     incremental_strategy='keyed',
     unique_key=['stock_code', 'effective_on'],
     changes=['stock_code'],
-    indexes=[{'columns': ['stock_code', 'effective_on'], 'unique': true}],
 ) }}
 
 with

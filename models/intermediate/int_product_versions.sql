@@ -9,7 +9,6 @@
         select stock_code from {{ changes_of('int_product_prices') }}
     ",
     changes=['stock_code', 'valid_from'],
-    indexes=[{'columns': ['stock_code', 'valid_from'], 'unique': true}],
 ) }}
 
 {#- The gates on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model

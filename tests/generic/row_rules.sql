@@ -1,20 +1,61 @@
-{#- One scan checks all rules of a model: on five million rows, twelve rules took 3.5 s as tests of their own, 0.7 s as one. -#}
-{% test row_rules(model, rules) %}
+{#- One scan checks all rules of a model: on five million rows, twelve rules took 3.5 s as tests of their own, 0.7 s as one. Five
+    references of a million lines took 0.29 s as tests of their own, 0.18 s as joins of one scan.
+    While dbt parses, nothing is known of the model; and `model` is the relation here, in the context it is this test. -#}
+{% test row_rules(model) %}
+
+{{ config(error_if="> 0 and bool_or(is_error)") }}
+{%- set node = graph.nodes[context.model.attached_node] if execute else {"columns": {}, "config": {"meta": {}}} -%}
+{%- set rules, references = rules_of(node), references_of(node) -%}
+{%- set conditions, errors = {}, [] -%}
+{%- for name, rule in rules.items() -%}
+    {%- do conditions.update({name: "(" ~ rule.expression | trim ~ ") is not true"}) -%}
+    {%- do errors.append(name) if rule.severity != "warn" -%}
+{%- endfor -%}
+{%- for name, reference in references.items() -%}
+    {%- do conditions.update({
+        name: reference.column ~ " is not null and referenced_" ~ loop.index ~ ".key_" ~ loop.index ~ " is null"
+    }) -%}
+    {%- do errors.append(name) -%}
+{%- endfor %}
+{%- if execute and not conditions -%}
+    {{ exceptions.raise_compiler_error("'" ~ node.name ~ "' has neither rules nor references to check.") }}
+{%- endif %}
+
+with
+
+given as (
+
+    select * from {{ model }}
+
+),
+
+checked as (
+
+    select
+        array_remove(
+            array[
+                {%- for name, condition in conditions.items() %}
+                case when {{ condition }} then '{{ name }}' end{% if not loop.last %},{% endif %}
+                {%- endfor %}
+            ]::text[],
+            null
+        ) as broken_rules,
+        given.*
+    from given
+    {%- for reference in references.values() %}
+    left join (select {{ reference.to_column }} as key_{{ loop.index }} from {{ reference.to }}) as referenced_{{ loop.index }}
+        on given.{{ reference.column }} = referenced_{{ loop.index }}.key_{{ loop.index }}
+    {%- endfor %}
+    where
+        {%- for condition in conditions.values() %}
+        {% if not loop.first %}or {% endif %}{{ condition }}
+        {%- endfor %}
+
+)
 
 select
-    array_remove(
-        array[
-            {%- for name, rule in rules.items() %}
-            case when ({{ rule }}) is not true then '{{ name }}' end{% if not loop.last %},{% endif %}
-            {%- endfor %}
-        ],
-        null
-    ) as broken_rules,
-    *
-from {{ model }}
-where
-    {%- for rule in rules.values() %}
-    {% if not loop.first %}or {% endif %}({{ rule }}) is not true
-    {%- endfor %}
+    *,
+    broken_rules && array['{{ errors | join("', '") }}'] as is_error
+from checked
 
 {% endtest %}

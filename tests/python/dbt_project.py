@@ -53,12 +53,14 @@ class Dbt:
 
     Attributes:
         warnings: what the project's own macros warned of, in the last command.
+        told: what they told besides.
     """
 
     def __init__(self, work: Path):
         self.target_path = work / "target"
         self.log_path = work / "logs"
         self.warnings: list[str] = []
+        self.told: list[str] = []
 
     def __call__(self, *arguments: str, project: Path = PROJECT_ROOT) -> dict[str, Outcome]:
         """Run a command of dbt; return what became of each node by its name, which is empty of `parse` and the like.
@@ -76,11 +78,13 @@ class Dbt:
         own = self.target_path if project == PROJECT_ROOT else project / "target"
         folders = {"project-dir": project, "profiles-dir": project, "target-path": own, "log-path": self.log_path}
         options = [f"--{name}={folder}" for name, folder in folders.items()]
-        self.warnings = []
+        self.warnings, self.told = [], []
 
         def listen(event) -> None:
             if event.info.name == "JinjaLogWarning":
                 self.warnings.append(event.data.msg)
+            elif event.info.name == "JinjaLogInfo":
+                self.told.append(event.data.msg)
 
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment().items():

@@ -199,11 +199,12 @@ def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) ->
 
 @pytest.fixture(scope="module")
 def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
-    """Build with a snapshot that somebody has dropped, from an invoice that two customers share."""
+    """Build with a snapshot that somebody has dropped, from an invoice of two customers and a return that gives out."""
     with work_on(built) as warehouse, TemporaryDirectory(prefix="retail-") as folder:
         with psycopg.connect(warehouse.url) as session:
             session.execute("drop table history.snp_customer_versions")
-        Path(folder, "shared.csv").write_text(HEADER + GOOD_LINE + GOOD_LINE.replace("17850", "17851"))
+        lines = [GOOD_LINE, GOOD_LINE.replace("17850", "17851"), f"C{GOOD_LINE}"]
+        Path(folder, "odd.csv").write_text(HEADER + "".join(lines))
         return build(folder, **environment())
 
 
@@ -223,6 +224,12 @@ def test_gate_that_warns_is_told_with_where_to_look(warned: Answer) -> None:
     """It fails nothing, so if it is not read here it is not read at all."""
     gate = "assert_invoices_name_one_customer"
     assert f"warning: gate {gate} found 1 row: select * from audit.{gate}" in warned.out
+
+
+def test_rule_that_warns_is_told_by_its_name(warned: Answer) -> None:
+    """A table has a dozen rules: which of them is broken should not take another query."""
+    gate = "fct_invoices_obeys_its_rules"
+    assert f"warning: gate {gate} found 1 row (units_are_taken_back 1): select * from audit.{gate}" in warned.out
 
 
 def test_first_build_warns_of_nothing(story: Story) -> None:

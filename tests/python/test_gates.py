@@ -1,6 +1,7 @@
 """The gates work: for each of them a fault is made that it exists for, and it is seen to catch it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,14 +16,14 @@ from scripts.paths import PROJECT_ROOT
 
 PROJECT = "retail_warehouse"
 
-# Gates that say what they have to say without failing the build.
+# Gates, and rules of gates, that say what they have to say without failing the build.
 WARNINGS = {
     "assert_cancellations_find_their_sales",
     "assert_customers_are_in_one_country_at_a_time",
     "assert_invoices_name_one_customer",
     "assert_no_invoice_is_from_the_future",
-    "dim_country_is_resolved",
-    "fct_invoices_take_units_back",
+    "country_is_resolved",
+    "units_are_taken_back",
 }
 
 
@@ -34,7 +35,7 @@ class Fault(NamedTuple):
         what: what is wrong, in a few words.
         statement: the SQL that does it.
         rows: how many rows the gate must find.
-        rule: of a `row_rules` gate, the one rule that is broken.
+        rule: of a `row_rules` gate, the one rule or reference that is broken.
     """
 
     gate: str
@@ -129,23 +130,30 @@ FAULTS = [
         "delete from silver.int_product_prices"
         " where effective_on = (select max(effective_on) from silver.int_product_prices)",
     ),
-    Fault("assert_every_price_is_somewhere", "entry doubled", again("silver.int_product_prices")),
+    Fault(
+        "assert_every_price_is_somewhere",
+        "entry made up",
+        again("silver.int_product_prices", effective_on="'1900-01-01'"),
+    ),
     Fault("assert_every_price_is_somewhere", "bad row lost", without("silver.quarantined_products")),
-    Fault("product_prices_hold_an_entry_once", "entry doubled", again("silver.int_product_prices")),
-    Fault("quarantined_products_hold_a_row_once", "row set aside twice", again("silver.quarantined_products")),
-    Fault("typed_lines_are_all_delivered_lines", "line doubled", again("silver.int_lines_typed")),
-    Fault("typed_lines_are_all_delivered_lines", "line lost", without("silver.int_lines_typed")),
+    Fault("assert_every_line_is_somewhere", "typed line doubled", again("silver.stg_retail__transactions")),
+    Fault("assert_every_line_is_somewhere", "typed line lost", without("silver.stg_retail__transactions")),
     Fault("assert_every_line_is_somewhere", "line lost", without("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "line doubled", again("silver.int_lines_classified")),
     Fault("assert_every_line_is_somewhere", "bad line lost", without("silver.quarantined_lines")),
-    Fault("assert_every_line_is_somewhere", "bad line doubled", again("silver.quarantined_lines")),
+    Fault("assert_every_line_is_somewhere", "bad line made up", again("silver.quarantined_lines", file_line="-1")),
     Fault(
         "assert_every_line_is_somewhere", "delivered line not looked at", again("bronze.transactions", invoice="'0'")
     ),
     Fault(
         "assert_every_line_is_somewhere",
         "wrong delivery taken for the last",
-        one("silver.int_invoices_supplied", "file_id = 0", "deliveries > 1"),
+        one(
+            "silver.int_invoices_supplied",
+            "file_id = 0",
+            "invoice_number in (select invoice_number from silver.stg_retail__transactions"
+            " group by invoice_number having count(distinct file_id) > 1)",
+        ),
     ),
     Fault(
         "assert_quarantine_stays_small",
@@ -163,13 +171,6 @@ FAULTS = [
         " select _file_id, -_line from bronze.transactions"
         " where _file_id = (select max(_file_id) from bronze.transactions)"
         " order by _line limit 20",
-    ),
-    Fault("quarantined_lines_hold_a_line_once", "line set aside twice", again("silver.quarantined_lines")),
-    Fault("unique_int_invoices_supplied_invoice_number", "invoice of two files", again("silver.int_invoices_supplied")),
-    Fault(
-        "not_null_int_invoices_supplied_invoice_number",
-        "number missing",
-        blank("silver.int_invoices_supplied", "invoice_number"),
     ),
     # From silver to gold
     Fault(
@@ -208,12 +209,6 @@ FAULTS = [
     Fault(
         "assert_gold_adds_up_to_silver", "product lost", one("gold.fct_sales", "product_key = -1", "product_key <> -1")
     ),
-    Fault("fct_sales_has_its_dates", "no such day", one("gold.fct_sales", "date_key = 19000101")),
-    Fault("fct_sales_has_its_customers", "no such customer", one("gold.fct_sales", "customer_key = 1")),
-    Fault("fct_sales_has_its_products", "no such product", one("gold.fct_sales", "product_key = 1")),
-    Fault("fct_sales_has_its_countries", "no such country", one("gold.fct_sales", "country_key = 1")),
-    Fault("fct_sales_has_its_bands", "no such band", one("gold.fct_sales", "rfm_band_key = 666")),
-    Fault("dim_customer_has_its_bands", "no such band", one("gold.dim_customer", "current_rfm_band_key = 666")),
     *(
         Fault("assert_category_weights_add_up", what, statement, rows)
         for what, statement, rows in (
@@ -224,38 +219,8 @@ FAULTS = [
         )
     ),
     Fault("dim_rfm_band_has_every_band", "band missing", without("gold.dim_rfm_band", "rfm_band_key = 111")),
-    Fault("fct_invoices_has_its_dates", "no such day", one("gold.fct_invoices", "date_key = 19000101")),
-    Fault("fct_invoices_has_its_customers", "no such customer", one("gold.fct_invoices", "customer_key = 1")),
-    Fault("fct_invoices_has_its_countries", "no such country", one("gold.fct_invoices", "country_key = 1")),
-    Fault("customer_rfm_has_its_customers", "no such customer", one("gold.customer_rfm", "customer_key = 1")),
-    Fault("customer_rfm_has_its_customers", "unknown customer", one("gold.customer_rfm", "customer_key = -1")),
-    Fault("dim_customer_lives_in_known_countries", "no such country", one("gold.dim_customer", "country_name = '-'")),
-    Fault("fct_sales_is_of_known_line_types", "new line type", one("gold.fct_sales", "line_type = 'gift'")),
-    Fault("dim_product_is_of_known_classes", "new class", one("gold.dim_product", "product_class = 'gift'")),
-    Fault("dim_customer_has_ids", "number missing", one("gold.dim_customer", "customer_id = null", KNOWN)),
-    Fault(
-        "dim_product_has_stock_codes", "code missing", one("gold.dim_product", "stock_code = null", "product_key <> -1")
-    ),
-    *(
-        Fault("dim_product_says_what_it_is", what, one("gold.dim_product", f"description = '{text}'"))
-        for what, text in (("nothing", ""), ("a blank", " "))
-    ),
     Fault("dim_date_leaves_no_day_out", "day missing", "delete from gold.dim_date where date_key = 20110615"),
-    Fault("dim_country_has_well_formed_codes", "small letters", one("gold.dim_country", "iso_alpha3 = 'gbr'")),
-    Fault("dim_country_has_well_formed_codes", "four letters", one("gold.dim_country", "iso_alpha3 = 'GBRX'")),
-    Fault(
-        "dim_country_is_resolved",
-        "country not in the seed",
-        one("gold.dim_country", "is_resolved = false", "country_key <> -1"),
-    ),
-    Fault(
-        "fct_invoices_end_after_they_begin",
-        "ends before it begins",
-        one("gold.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
-    ),
     # Facts that are derived from others
-    Fault("paired_cancellations_hold_a_line_once", "line doubled", again("silver.int_cancellations_paired")),
-    Fault("matched_cancellations_hold_a_line_once", "line doubled", again("silver.int_cancellations_matched")),
     Fault(
         "assert_cancellations_add_up",
         "line lost",
@@ -265,7 +230,7 @@ FAULTS = [
     Fault(
         "assert_cancellations_add_up",
         "line doubled",
-        again("silver.int_cancellations_matched", "match_type = 'whole'"),
+        again("silver.int_cancellations_matched", "match_type = 'whole'", line_number="-1"),
         rows=4,
     ),
     Fault(
@@ -314,19 +279,6 @@ FAULTS = [
     ),
     *(
         Fault(
-            f"fct_invoice_lifecycle_has_its_{what}",
-            "none like it",
-            one("gold.fct_invoice_lifecycle", change),
-        )
-        for what, change in (
-            ("customers", "customer_key = 1"),
-            ("days_of_invoice", "invoiced_date_key = 19000101"),
-            ("days_of_first_cancellation", "first_cancelled_date_key = 19000101"),
-            ("days_of_full_cancellation", "fully_cancelled_date_key = 19000101"),
-        )
-    ),
-    *(
-        Fault(
             "assert_months_hold_all_money_of_customers",
             f"a hundredth of a penny {word} in {relation}",
             one(relation, f"net_amount = net_amount {sign} 0.0001", where),
@@ -344,21 +296,6 @@ FAULTS = [
         "a hundredth of a penny too much",
         one("gold.fct_customer_month", "balance_amount = balance_amount + 0.0001"),
     ),
-    Fault("fct_customer_month_has_its_dates", "no such day", one("gold.fct_customer_month", "date_key = 19000101")),
-    Fault(
-        "fct_customer_month_has_its_customers", "no such customer", one("gold.fct_customer_month", "customer_key = 1")
-    ),
-    Fault("fct_customer_month_has_its_bands", "no such band", one("gold.fct_customer_month", "rfm_band_key = 666")),
-    Fault(
-        "fct_product_offered_day_has_its_products",
-        "no such product",
-        one("gold.fct_product_offered_day", "product_key = 1"),
-    ),
-    Fault(
-        "fct_product_offered_day_has_its_dates",
-        "no such day",
-        one("gold.fct_product_offered_day", "date_key = 19000101"),
-    ),
     Fault(
         "assert_offers_show_what_was_sold",
         "sale not shown",
@@ -375,23 +312,7 @@ FAULTS = [
         "no trading day",
         one("gold.fct_product_offered_day", "date_key = 20090103", "not is_sold"),
     ),
-    Fault("fct_invoices_take_units_back", "gives units out", one("gold.fct_invoices", "units_returned = -1")),
     # History
-    Fault("customer_invoices_are_of_their_grain", "row doubled", again("silver.int_customer_invoices")),
-    Fault("customer_versions_start_once_a_day", "version doubled", again("silver.int_customer_versions")),
-    Fault("customer_months_are_of_their_grain", "month doubled", again("silver.int_customer_months")),
-    Fault("product_months_are_of_their_grain", "month doubled", again("silver.int_product_months")),
-    Fault("product_versions_start_once_a_day", "version doubled", again("silver.int_product_versions")),
-    Fault(
-        "snp_customer_versions_knows_a_version_once",
-        "known in two states",
-        again("history.snp_customer_versions", country_name="'Elsewhere'"),
-    ),
-    Fault(
-        "snp_product_versions_knows_a_version_once",
-        "known in two states",
-        again("history.snp_product_versions", description="'SOMETHING ELSE'"),
-    ),
     *(
         Fault(
             f"{dimension}_history_has_no_gaps",
@@ -461,48 +382,27 @@ FAULTS = [
     ),
     # Reference data
     *(
-        fault
-        for seed, column in (
-            ("countries", "country_name"),
-            ("price_bands", "price_band"),
-            ("product_classes", "stock_code"),
-            ("uk_bank_holidays", "holiday_date"),
-        )
-        for fault in (
-            Fault(f"unique_{seed}_{column}", "row doubled", again(f"silver.{seed}")),
-            Fault(f"not_null_{seed}_{column}", "key missing", blank(f"silver.{seed}", column)),
-        )
-    ),
-    Fault("not_null_price_bands_lower_price", "price missing", one("silver.price_bands", "lower_price = null")),
-    *(
         Fault("price_bands_have_neither_overlaps_nor_gaps", what, one("silver.price_bands", change, "lower_price = 1"))
         for what, change in (("overlap", "upper_price = 3"), ("gap", "upper_price = 1.5"))
     ),
-    Fault("rfm_segments_name_a_pair_of_scores_once", "pair doubled", again("silver.rfm_segments")),
-    Fault("rfm_segments_name_all_pairs_of_scores", "pair too many", again("silver.rfm_segments")),
     Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
-    *(
-        Fault(f"rfm_segments_have_{score}_scores_of_five", f"score {value}", one("silver.rfm_segments", change))
-        for score in ("recency", "frequency")
-        for value in (0, 6)
-        for change in (f"{score}_score = {value}",)
-    ),
 ]
 
-# For each rule of each `row_rules` gate, changes to one row that break this rule and no other.
+# For each rule and each reference of each `row_rules` gate, changes to one row that break it and no other.
 RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("typed_lines_are_usable_or_say_why_not", "usable_line_has_its_values"): [
-        one("silver.int_lines_typed", f"{column} = null", "is_usable")
+        one("silver.stg_retail__transactions", f"{column} = null", "is_usable")
         for column in ("invoice_number", "stock_code", "invoiced_at", "quantity", "unit_price")
     ],
     ("typed_lines_are_usable_or_say_why_not", "unusable_line_has_a_reason"): [
-        one("silver.int_lines_typed", "quarantine_reasons = ''", "not is_usable"),
-        one("silver.int_lines_typed", "quarantine_reasons = 'quantity_not_an_integer'", "is_usable"),
+        one("silver.stg_retail__transactions", "quarantine_reasons = ''", "not is_usable"),
+        one("silver.stg_retail__transactions", "quarantine_reasons = 'quantity_not_an_integer'", "is_usable"),
     ],
     ("fct_sales_obeys_its_rules", "net_amount_is_quantity_times_price"): [
         one("gold.fct_sales", "net_amount = net_amount + 0.0001"),
     ],
     ("fct_sales_obeys_its_rules", "line_number_counts_from_one"): [one("gold.fct_sales", "line_number = 0")],
+    ("fct_sales_obeys_its_rules", "line_is_of_a_known_type"): [one("gold.fct_sales", "line_type = 'gift'")],
     ("fct_sales_obeys_its_rules", "date_key_is_of_the_timestamp"): [
         one("gold.fct_sales", "date_key = to_char(invoiced_at + interval '1 day', 'YYYYMMDD')::integer"),
     ],
@@ -535,8 +435,11 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         )
     ],
     ("fct_invoices_obeys_its_rules", "has_lines"): [one("gold.fct_invoices", "lines = 0")],
-    ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [
-        one("gold.fct_invoices", "units_sold = -1"),
+    ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [one("gold.fct_invoices", "units_sold = -1")],
+    # gives units out
+    ("fct_invoices_obeys_its_rules", "units_are_taken_back"): [one("gold.fct_invoices", "units_returned = -1")],
+    ("fct_invoices_obeys_its_rules", "ends_after_it_begins"): [
+        one("gold.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
     ],
     ("daily_sales_obeys_its_rules", "parts_add_up"): [
         one("gold.daily_sales", f"{part}_amount = {part}_amount + 0.0001")
@@ -546,11 +449,13 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold.daily_sales", "units = -1")],
     ("customer_rfm_obeys_its_rules", "recency_is_past"): [one("gold.customer_rfm", "recency_days = -1")],
     ("customer_rfm_obeys_its_rules", "frequency_is_a_count"): [one("gold.customer_rfm", "frequency = -1")],
-    ("customer_rfm_obeys_its_rules", "scores_are_fifths"): [
-        one("gold.customer_rfm", f"{score}_score = {value}")
+    **{
+        ("customer_rfm_obeys_its_rules", f"{score}_score_is_a_fifth"): [
+            one("gold.customer_rfm", f"{score}_score = {value}") for value in (0, 6)
+        ]
         for score in ("recency", "frequency", "monetary")
-        for value in (0, 6)
-    ],
+    },
+    ("customer_rfm_obeys_its_rules", "customer_is_known"): [one("gold.customer_rfm", "customer_key = -1")],
     ("customer_rfm_obeys_its_rules", "month_end_is_one"): [one("gold.customer_rfm", "month_end = month_end - 1")],
     ("int_cancellations_matched_obeys_its_rules", "match_is_of_a_known_kind"): [
         one("silver.int_cancellations_matched", "match_type = 'half'", "match_type = 'part'"),
@@ -640,6 +545,24 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
         one("gold.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
     ],
+    ("dim_country_obeys_its_rules", "iso_code_is_well_formed"): [
+        one("gold.dim_country", "iso_alpha3 = 'gbr'"),
+        one("gold.dim_country", "iso_alpha3 = 'GBRX'"),
+    ],
+    ("dim_country_obeys_its_rules", "country_is_resolved"): [
+        one("gold.dim_country", "is_resolved = false", "country_key <> -1"),
+    ],
+    ("dim_customer_obeys_its_rules", "customer_has_an_id"): [one("gold.dim_customer", "customer_id = null", KNOWN)],
+    ("dim_product_obeys_its_rules", "product_says_what_it_is"): [
+        one("gold.dim_product", "description = ''"),
+        one("gold.dim_product", "description = ' '"),
+    ],
+    ("dim_product_obeys_its_rules", "product_has_a_stock_code"): [
+        one("gold.dim_product", "stock_code = null", "product_key <> -1"),
+    ],
+    ("dim_product_obeys_its_rules", "product_is_of_a_known_class"): [
+        one("gold.dim_product", "product_class = 'gift'"),
+    ],
     ("dim_date_counts_right", "month_within_year"): [
         one("gold.dim_date", "month_number = 0", "date_key <> -1"),
         one("gold.dim_date", "month_number = 13", "date_key <> -1"),
@@ -658,6 +581,49 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold.dim_date", "month_end = date_day - 1", "date_key <> -1"),
         one("gold.dim_date", "month_start = date_day + 1", "date_key <> -1"),
     ],
+    # References, each to a row that is not there
+    **{
+        (f"{model}_obeys_its_rules", reference): [one(f"gold.{model}", change, where)]
+        for model, reference, change, where in (
+            ("fct_sales", "fct_sales_has_its_dates", "date_key = 19000101, invoiced_at = '1900-01-01'", "true"),
+            ("fct_sales", "fct_sales_has_its_customers", "customer_key = 1", "true"),
+            ("fct_sales", "fct_sales_has_its_products", "product_key = 1", "true"),
+            ("fct_sales", "fct_sales_has_its_countries", "country_key = 1", "true"),
+            ("fct_sales", "fct_sales_has_its_bands", "rfm_band_key = 666", "true"),
+            ("fct_invoices", "fct_invoices_has_its_dates", "date_key = 19000101", "true"),
+            ("fct_invoices", "fct_invoices_has_its_customers", "customer_key = 1", "true"),
+            ("fct_invoices", "fct_invoices_has_its_countries", "country_key = 1", "true"),
+            ("fct_invoice_lifecycle", "fct_invoice_lifecycle_has_its_customers", "customer_key = 1", "true"),
+            (
+                "fct_invoice_lifecycle",
+                "fct_invoice_lifecycle_has_its_days_of_invoice",
+                "invoiced_on = '1900-01-01', invoiced_date_key = 19000101",
+                "status = 'open'",
+            ),
+            (
+                "fct_invoice_lifecycle",
+                "fct_invoice_lifecycle_has_its_days_of_first_cancellation",
+                "first_cancelled_on = '2100-01-01', days_to_first_cancellation = '2100-01-01' - invoiced_on,"
+                " first_cancelled_date_key = 21000101",
+                "status = 'partly cancelled'",
+            ),
+            (
+                "fct_invoice_lifecycle",
+                "fct_invoice_lifecycle_has_its_days_of_full_cancellation",
+                "fully_cancelled_on = '2100-01-01', days_to_full_cancellation = '2100-01-01' - invoiced_on,"
+                " fully_cancelled_date_key = 21000101",
+                "status = 'cancelled'",
+            ),
+            ("fct_customer_month", "fct_customer_month_has_its_dates", "date_key = 19000131", "true"),
+            ("fct_customer_month", "fct_customer_month_has_its_customers", "customer_key = 1", "true"),
+            ("fct_customer_month", "fct_customer_month_has_its_bands", "rfm_band_key = 666", "rfm_band_key <> 0"),
+            ("fct_product_offered_day", "fct_product_offered_day_has_its_products", "product_key = 1", "true"),
+            ("fct_product_offered_day", "fct_product_offered_day_has_its_dates", "date_key = 19000101", "true"),
+            ("customer_rfm", "customer_rfm_has_its_customers", "customer_key = 1", "true"),
+            ("dim_customer", "dim_customer_lives_in_known_countries", "country_name = '-'", "true"),
+            ("dim_customer", "dim_customer_has_its_bands", "current_rfm_band_key = 666", "true"),
+        )
+    },
 }
 
 FAULTS += [
@@ -666,56 +632,81 @@ FAULTS += [
     for number, statement in enumerate(statements, 1)
 ]
 
-# Changes to one row that break a `check` of a contract, by model and expression.
+# Changes to one row that break a `check` constraint, by relation and expression.
 CHECK_FAULTS = {
-    ("bridge_product_category", "weight > 0 and weight <= 1"): "weight = 1.0001",
-    ("dim_customer", "valid_from < valid_to"): "valid_to = valid_from",
-    ("dim_product", "valid_from < valid_to"): "valid_to = valid_from",
+    ("bridge_product_category", "weight > 0 and weight <= 1"): ["weight = 1.0001", "weight = 0"],
+    ("dim_customer", "valid_from < valid_to"): ["valid_to = valid_from"],
+    ("dim_product", "valid_from < valid_to"): ["valid_to = valid_from"],
+    ("rfm_segments", "recency_score between 1 and 5"): ["recency_score = 0", "recency_score = 6"],
+    ("rfm_segments", "frequency_score between 1 and 5"): ["frequency_score = 0", "frequency_score = 6"],
 }
 
 
-# Changes to one row that break the exclusion constraint of a contract, by model.
+# Changes to one row that break an exclusion constraint, by relation.
 EXCLUSION_FAULTS = {
     dimension: ["valid_to = valid_to + 1", "valid_to = '9999-12-31'"] for dimension in ("dim_customer", "dim_product")
 }
 
 
 class Constraint(NamedTuple):
-    """A constraint of a contract that PostgreSQL enforces."""
+    """A constraint that PostgreSQL enforces."""
 
-    model: str
+    relation: str
     kind: str
     columns: tuple[str, ...]
     expression: str | None
 
     def __str__(self) -> str:
-        return f"{self.model}-{self.kind}-{self.expression or '-'.join(self.columns)}"
+        return f"{self.relation}-{self.kind}-{self.expression or '-'.join(self.columns)}"
 
 
-def _models() -> list[dict[str, Any]]:
-    """Return what the YAML files say of each model."""
-    files = sorted(PROJECT_ROOT.glob("models/**/*.yml"))
-    return [model for file in files for model in yaml.safe_load(file.read_text()).get("models", [])]
+def _resources() -> list[dict[str, Any]]:
+    """Return what the YAML files say of each model, seed and snapshot, with its `schema` and its name there."""
+    schemas = {"models/intermediate/*.yml": "silver", "models/marts/**/*.yml": "gold", "seeds/*.yml": "silver"}
+    schemas |= {"models/staging/**/*.yml": "silver", "snapshots/*.yml": "history"}
+    return [
+        {
+            **resource,
+            "schema": schema,
+            "relation": re.sub(r"^int_(\w+)_quarantined$", r"quarantined_\1", resource["name"]),
+        }
+        for pattern, schema in schemas.items()
+        for file in sorted(PROJECT_ROOT.glob(pattern))
+        for kind in ("models", "seeds", "snapshots")
+        for resource in yaml.safe_load(file.read_text()).get(kind, [])
+    ]
 
 
-def _constraints() -> list[Constraint]:
-    found = []
-    for model in _models():
-        owners = [(model, ()), *((column, (column["name"],)) for column in model.get("columns", []))]
-        for owner, columns in owners:
+RESOURCES = _resources()
+
+
+def _constraints() -> Iterator[Constraint]:
+    for resource in RESOURCES:
+        relation = f"{resource['schema']}.{resource['relation']}"
+        columns = resource.get("columns", [])
+        for owner, own in [(resource, ()), *((column, (column["name"],)) for column in columns)]:
             for constraint in owner.get("constraints", []):
-                of = tuple(constraint.get("columns", columns))
-                found.append(Constraint(model["name"], constraint["type"], of, constraint.get("expression")))
-    return found
+                of = tuple(constraint.get("columns", own))
+                if constraint["type"] != "foreign_key":
+                    yield Constraint(relation, constraint["type"], of, constraint.get("expression"))
+                if constraint["type"] == "primary_key":
+                    yield from (Constraint(relation, "not_null", (column,), None) for column in of)
+        for index in resource.get("config", {}).get("indexes", []):
+            if index.get("unique"):
+                yield Constraint(relation, "unique", tuple(index["columns"]), None)
 
 
-def _rules() -> list[tuple[str, str]]:
-    """Return gate and name of each rule of each `row_rules` test."""
-    tests = [test["row_rules"] for model in _models() for test in model.get("data_tests", []) if "row_rules" in test]
-    return [(test["name"], rule) for test in tests for rule in test["arguments"]["rules"]]
+def _rules() -> Iterator[tuple[str, str]]:
+    """Return gate and name of each rule and reference that a `row_rules` test checks."""
+    for resource in RESOURCES:
+        gates = [test["row_rules"]["name"] for test in resource.get("data_tests", []) if "row_rules" in test]
+        for owner in [resource, *resource.get("columns", [])]:
+            names = list(owner.get("config", {}).get("meta", {}).get("rules", {}))
+            names += [each["name"] for each in owner.get("constraints", []) if each["type"] == "foreign_key"]
+            yield from ((gate, name) for gate in gates for name in names)
 
 
-CONSTRAINTS = _constraints()
+CONSTRAINTS = list(dict.fromkeys(_constraints()))
 
 
 class Runs(NamedTuple):
@@ -739,7 +730,7 @@ def runs(dbt: Dbt, built, work_on) -> Runs:
             stored = {
                 gate: session.execute(f"select count(*) from {outcome.relation}").fetchone()[0]
                 for gate, outcome in damaged.items()
-                if outcome.relation
+                if outcome.status != "pass"
             }
     return Runs(healthy, damaged, stored)
 
@@ -775,7 +766,7 @@ def test_gate_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connect
     found = session.execute(here(runs.healthy[fault.gate].sql)).fetchall()
     assert len(found) == fault.rows, found
     if fault.rule:
-        assert [row[0] for row in found] == [[fault.rule]]
+        assert [(row[0], row[-1]) for row in found] == [([fault.rule], fault.rule not in WARNINGS)]
 
 
 @pytest.mark.parametrize("gate", sorted({fault.gate for fault in FAULTS}))
@@ -797,7 +788,7 @@ def test_every_gate_has_its_fault(runs: Runs, dbt: Dbt) -> None:
 
 def test_every_rule_has_its_fault() -> None:
     """The rules of one gate are many: one that is written wrongly would hide behind the others."""
-    assert set(_rules()) == set(RULE_FAULTS)
+    assert sorted(_rules()) == sorted(RULE_FAULTS)
 
 
 def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: psycopg.Connection) -> None:
@@ -839,24 +830,80 @@ def test_failing_gate_keeps_gold_as_it_was(copy_of_built, dbt: Dbt) -> None:
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
 def test_database_enforces_the_constraint(constraint: Constraint, session: psycopg.Connection) -> None:
     """A constraint may be written down and yet not reach the table; then nobody checks what it says."""
-    relation, columns = f"gold.{constraint.model}", ", ".join(constraint.columns)
+    relation, columns = constraint.relation, ", ".join(constraint.columns)
+    name = relation.partition(".")[2]
     if constraint.kind == "not_null":
         with pytest.raises(psycopg.errors.NotNullViolation, match=f'"{columns}"'):
             session.execute(one(relation, f"{columns} = null"))
     elif constraint.kind == "check":
-        with pytest.raises(psycopg.errors.CheckViolation):
-            session.execute(one(relation, CHECK_FAULTS[constraint.model, constraint.expression]))
+        for change in CHECK_FAULTS[name, constraint.expression]:
+            with pytest.raises(psycopg.errors.CheckViolation), session.transaction():
+                session.execute(one(relation, change))
     elif constraint.kind == "custom":
-        for change in EXCLUSION_FAULTS[constraint.model]:
+        for change in EXCLUSION_FAULTS[name]:
             with pytest.raises(psycopg.errors.ExclusionViolation), session.transaction():
                 session.execute(one(relation, change, FOLLOWED))
     else:
-        keys = {c.columns for c in CONSTRAINTS if c.model == constraint.model and c.kind == "primary_key"}
+        keys = {c.columns for c in CONSTRAINTS if c.relation == relation and c.kind == "primary_key"}
         new_key = {column: "-1000" for key in keys for column in key if constraint.kind == "unique"}
         filled = " and ".join(f"{column} is not null" for column in constraint.columns)
         with pytest.raises(psycopg.errors.UniqueViolation) as caught:
             session.execute(again(relation, filled, **new_key))
         assert caught.value.diag.message_detail.startswith(f"Key ({columns})=")
+
+
+def test_missing_country_does_not_hide_a_double(session: psycopg.Connection) -> None:
+    """Two nulls are not equal, unless one says so: a customer without a country could be there any number of times."""
+    session.execute(one("silver.int_customer_invoices", "country_name = null"))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        session.execute(again("silver.int_customer_invoices", "country_name is null"))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "change"), [("customer", {"country_name": "'-'"}), ("product", {"description": "'-'"})]
+)
+def test_history_knows_a_version_once(snapshot: str, change: dict[str, str], session: psycopg.Connection) -> None:
+    """Two rows known at once for one version would double the customer or product; rows known before do not count."""
+    relation = f"history.snp_{snapshot}_versions"
+    session.execute(again(relation, "dbt_valid_to is null", dbt_valid_to="now()"))
+    with pytest.raises(psycopg.errors.UniqueViolation, match=f"snp_{snapshot}_versions_knows_a_version_once"):
+        session.execute(again(relation, "dbt_valid_to is null", **change))
+
+
+@pytest.fixture(scope="module")
+def broken_key(built, work_on, dbt: Dbt) -> tuple[dict[str, Outcome], bool]:
+    """Build from a model that makes each row twice; return how it ended, and whether what reads it is as it was."""
+    with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
+        project = copy_of_project(Path(folder) / "project")
+        model = project / "models/intermediate/int_customer_versions.sql"
+        query = model.read_text().rstrip().removesuffix("select * from final")
+        model.write_text(f"{query}select * from final\n\nunion all\n\nselect * from final\n")
+        tables = (
+            "silver.int_customer_versions",
+            "history.snp_customer_versions",
+            "gold.dim_customer",
+            "gold.fct_sales",
+        )
+        with psycopg.connect(copy.url, autocommit=True) as session:
+            before = [fingerprint(session, table) for table in tables]
+            outcomes = dbt(
+                "build", "-s", "int_customer_versions+", "--exclude-resource-type=unit_test", project=project
+            )
+            return outcomes, [fingerprint(session, table) for table in tables] == before
+
+
+def test_key_that_is_broken_fails_the_model(broken_key: tuple[dict[str, Outcome], bool]) -> None:
+    """Whoever is called at night must read which key it is that is there twice."""
+    outcome = broken_key[0]["int_customer_versions"]
+    assert outcome.status == "error"
+    assert re.search(r"Key \(customer_id, valid_from\)=\(\d+, [-\d]+\) is duplicated", outcome.message)
+
+
+def test_key_that_is_broken_keeps_history_and_gold(broken_key: tuple[dict[str, Outcome], bool]) -> None:
+    """A double that reached history would stay there for ever."""
+    outcomes, is_as_it_was = broken_key
+    assert {outcomes[name].status for name in ("snp_customer_versions", "dim_customer", "fct_sales")} == {"skipped"}
+    assert is_as_it_was
 
 
 # Contracts
@@ -865,7 +912,7 @@ def test_database_enforces_the_constraint(constraint: Constraint, session: psyco
 def spoilt(model: str, *, retyped: str = "", dropped: str = "", added: str = "") -> str:
     """Return the SQL of a model around its own, with a column of another type, without one, or with one more."""
     path = next(PROJECT_ROOT.glob(f"models/marts/*/{model}.sql"))
-    columns = next([column["name"] for column in m["columns"]] for m in _models() if m["name"] == model)
+    columns = next([column["name"] for column in each["columns"]] for each in RESOURCES if each["name"] == model)
     chosen = [f"{name}::text as {name}" if name == retyped else name for name in columns if name != dropped]
     chosen += [f"1 as {added}"] if added else []
     return f"select {', '.join(chosen)} from (\n{path.read_text()}\n) as original\n"

@@ -582,7 +582,7 @@ def test_bad_lines_are_told_by_the_gates_that_warn(feeding: Feeding) -> None:
     assert warned == {
         "assert_invoices_name_one_customer": 2,
         "assert_customers_are_in_one_country_at_a_time": 2,
-        "fct_invoices_take_units_back": 1,
+        "fct_invoices_obeys_its_rules": 1,
     }
 
 

@@ -93,7 +93,19 @@ FACTS = {
     "money": ("select sum(net_amount)::text from gold.fct_sales", "18909744.1180"),
     "money by invoice": ("select sum(net_amount)::text from gold.fct_invoices", "18909744.1180"),
     "money by day": ("select sum(net_amount)::text from gold.daily_sales", "18909744.1180"),
-    "superseded invoices": ("select count(*) from silver.int_invoices_supplied where deliveries > 1", 1_088),
+    "superseded invoices": (
+        """
+        with delivered_again as (
+            select invoice_number
+            from silver.stg_retail__transactions
+            group by invoice_number
+            having count(distinct file_id) > 1
+        )
+
+        select count(*) from delivered_again
+        """,
+        1_088,
+    ),
     "cancellation lines": ("select count(*) from gold.fct_sales where is_cancellation", 19_165),
     "bad-debt lines": ("select count(*) from gold.fct_sales where line_type = 'bad_debt'", 6),
     "lines without customer": ("select count(*) from gold.fct_sales where customer_key = -1", 235_287),
