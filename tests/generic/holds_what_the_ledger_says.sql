@@ -4,7 +4,8 @@ with
 
 landed_files as (
 
-    select * from {{ ledger }} where source = '{{ model.identifier }}'
+    select * from {{ ledger }}
+    where source_table = '{{ model.identifier }}' and {{ is_touched('stg_retail__landed_files', 'file_id') }}
 
 ),
 
@@ -14,6 +15,7 @@ bronze_rows as (
         _file_id as file_id,
         count(*) as rows_found
     from {{ model }}
+    where {{ is_touched('stg_retail__landed_files', '_file_id') }}
     group by _file_id
 
 ),
@@ -22,7 +24,7 @@ final as (
 
     select
         coalesce(landed_files.file_id, bronze_rows.file_id) as file_id,
-        landed_files.name,
+        landed_files.file_name,
         landed_files.rows_loaded,
         bronze_rows.rows_found
     from landed_files

@@ -23,7 +23,7 @@ final as (
 
     select
         sales.sales_key,
-        sales.invoiced_on,
+        sales.invoiced_at,
         customers.valid_from as customer_valid_from,
         customers.valid_to as customer_valid_to,
         products.valid_from as product_valid_from,
@@ -32,10 +32,10 @@ final as (
     inner join customers on sales.customer_key = customers.customer_key
     inner join products on sales.product_key = products.product_key
     where
-        sales.invoiced_on < customers.valid_from
-        or sales.invoiced_on >= customers.valid_to
-        or sales.invoiced_on < products.valid_from
-        or sales.invoiced_on >= products.valid_to
+        sales.invoiced_at < customers.valid_from
+        or sales.invoiced_at >= customers.valid_to
+        or sales.invoiced_at < products.valid_from
+        or sales.invoiced_at >= products.valid_to
 
 )
 

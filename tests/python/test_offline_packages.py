@@ -102,22 +102,6 @@ CASES: dict[str, list[tuple[str, dict[str, Any], int]]] = {
         ("grouped", {"min_value": 2, "group_by": ["g"]}, 2),
         ("pairs", {"max_value": 1, "group_by": ["a", "b"], "row_condition": "a is not null"}, 2),
     ],
-    "dbt_expectations.expect_table_row_count_to_equal_other_table": [
-        ("child", {"compare_model": source("kinds")}, 0),
-        ("numbers", {"compare_model": source("kinds")}, 1),
-        ("nothing", {"compare_model": source("kinds")}, 1),
-        ("nothing", {"compare_model": source("nothing")}, 0),
-        ("numbers", {"compare_model": source("nulls"), "factor": 2}, 0),
-        ("child", {"compare_model": source("kinds"), "group_by": ["kind"]}, 2),
-        ("grouped", {"compare_model": source("kinds"), "group_by": ["g"], "compare_group_by": ["kind"]}, 3),
-        ("grouped", {"compare_model": source("grouped"), "group_by": ["g"]}, 2),
-        ("child", {"compare_model": source("kinds"), "row_condition": "kind = 'a'"}, 0),
-        (
-            "child",
-            {"compare_model": source("kinds"), "row_condition": "kind = 'a'", "compare_row_condition": "kind = 'c'"},
-            1,
-        ),
-    ],
 }
 
 # Arguments that make no sense must stop the build, not check nothing.
