@@ -1,3 +1,7 @@
+{{ config(
+    indexes=[{'columns': ['customer_id']}],
+) }}
+
 with
 
 known_versions as (

@@ -1,3 +1,7 @@
+{{ config(
+    indexes=[{'columns': ['invoiced_on']}, {'columns': ['customer_durable_key']}],
+) }}
+
 with
 
 invoices as (

@@ -1,3 +1,7 @@
+{{ config(
+    indexes=[{'columns': ['date_key']}],
+) }}
+
 with
 
 -- read twice: materialized, it would be copied, and read by one core

@@ -1,3 +1,7 @@
+{{ config(
+    indexes=[{'columns': ['date_day']}],
+) }}
+
 with
 
 sales as (

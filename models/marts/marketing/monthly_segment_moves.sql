@@ -1,0 +1,46 @@
+with
+
+customer_months as (
+
+    select * from {{ ref('fct_customer_month') }}
+
+),
+
+dates as (
+
+    select * from {{ ref('dim_date') }}
+
+),
+
+month_ends as (
+
+    select
+        date_key,
+        date_day as month_end,
+        to_char(month_start - 1, 'YYYYMMDD')::integer as previous_date_key
+    from dates
+    where date_day = month_end
+
+),
+
+final as (
+
+    select
+        month_ends.month_end,
+        coalesce(previous_months.segment, {{ not_rated() }}) as segment_before,
+        customer_months.segment,
+
+        count(*)::integer as customers,
+        sum(customer_months.orders)::integer as orders,
+        sum(customer_months.net_amount) as net_amount
+    from customer_months
+    inner join month_ends on customer_months.date_key = month_ends.date_key
+    left join customer_months as previous_months
+        on
+            customer_months.customer_durable_key = previous_months.customer_durable_key
+            and month_ends.previous_date_key = previous_months.date_key
+    group by month_ends.month_end, coalesce(previous_months.segment, {{ not_rated() }}), customer_months.segment
+
+)
+
+select * from final
