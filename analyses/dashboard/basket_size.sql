@@ -23,7 +23,9 @@ orders as (
         lines_sold,
         units_sold
     from {{ ref('fct_invoice_lifecycle') }}
-    where invoiced_on >= (select weeks.first_day from weeks)
+    where
+        invoiced_on >= (select weeks.first_day from weeks)
+        and invoiced_on <= (select last_day.date_day from last_day)
 
     union all
 

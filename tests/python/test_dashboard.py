@@ -15,7 +15,10 @@ from conftest import Database
 from dbt_project import WORKING_DATABASE, Dbt
 from psycopg.rows import dict_row
 
+from scripts.bench.dashboard import measure, percentile_95
+from scripts.bench.measure import Row
 from scripts.paths import PROJECT_ROOT
+from scripts.plans import PLANS, explain
 
 FOLDER = PROJECT_ROOT / "analyses" / "dashboard"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -477,3 +480,33 @@ def test_customer_360_shows_who_is_asked_for(
     [row] = gold.execute(here(compiled["customer_360"].sql).encode()).fetchall()
     assert row["customer_id"] == asked
     checked_customer(row, gold, orders, lines, today)
+
+
+# Plans and times
+
+
+def test_every_dashboard_query_has_its_plan_and_a_word_on_it() -> None:
+    """A plan is missed on the day on which the query has become slow, when it cannot be made any more."""
+    words = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.txt\) \|", (PLANS / "README.md").read_text(), re.MULTILINE)
+    assert words == [(name, name) for name in NAMES]
+    assert sorted(path.stem for path in PLANS.glob("*.txt")) == NAMES
+
+
+def test_every_dashboard_query_is_timed(built: Database, queries: dict[str, str]) -> None:
+    """The slow one must not be the one that is left out."""
+    rows = measure(built.url, 2, queries)
+    assert sorted((row.name, len(row.seconds)) for row in rows) == [(name, 2) for name in NAMES]
+
+
+def test_the_95th_percentile_is_that_of_the_runs() -> None:
+    """One run in twenty may take longer, not two."""
+    assert percentile_95(Row("", [float(second) for second in range(100, 0, -1)])) == 95
+    assert percentile_95(Row("", [3.0])) == 3
+
+
+def test_a_plan_is_of_a_query_as_it_ran(built: Database, queries: dict[str, str]) -> None:
+    """What the planner expects is no plan of what happens."""
+    with psycopg.connect(built.url) as session:
+        plan = explain(session, queries["revenue_by_day"])
+    assert "actual time=" in plan
+    assert "Buffers: " in plan

@@ -14,7 +14,7 @@ final as (
         line_type,
 
         count(*)::integer as lines,
-        -- a month's days are bits of a number: counting distinct ones would sort a million lines
+        -- a month's days are bits of a number: to count distinct ones, a million lines would be sorted
         bit_count(bit_or(1 << date_key % 100 - 1)::bit(32))::integer as days_with_lines,
         max(invoiced_at)::date as last_invoiced_on,
         sum(quantity) as quantity,
