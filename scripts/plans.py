@@ -7,7 +7,6 @@ from rich.table import Table
 
 from scripts import connection
 from scripts.bench.dashboard import measure, percentile_95, queries
-from scripts.bench.measure import Row
 from scripts.paths import PROJECT_ROOT
 
 PLANS = PROJECT_ROOT / "docs" / "plans"
@@ -21,8 +20,7 @@ def main(runs: int) -> None:
     rows = measure(connection.url(), runs, compiled)
     with connection.connect(autocommit=True) as session:
         for row in rows:
-            plan = explain(session, compiled[row.name])
-            (PLANS / f"{row.name}.txt").write_text(f"{_figures(row)}\n\n{plan}\n")
+            (PLANS / f"{row.name}.txt").write_text(explain(session, compiled[row.name]) + "\n")
     table = Table("query", "p50 ms", "p95 ms")
     for row in rows:
         table.add_row(row.name, f"{1000 * row.median:.1f}", f"{1000 * percentile_95(row):.1f}")
@@ -38,10 +36,6 @@ def explain(session: psycopg.Connection, query: str) -> str:
     """
     session.execute(query.encode())
     return "\n".join(line for (line,) in session.execute(b"explain (analyze, buffers) " + query.encode()))
-
-
-def _figures(row: Row) -> str:
-    return f"{len(row.seconds)} runs: p50 {1000 * row.median:.1f} ms, p95 {1000 * percentile_95(row):.1f} ms"
 
 
 if __name__ == "__main__":
