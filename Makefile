@@ -16,7 +16,7 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build test lint docs psql bench deps clean
+.PHONY: help build test lint docs psql bench plans deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ psql: $(INSTALLED) ## open psql on the warehouse
 
 bench: deps $(BENCH_INSTALLED) ## measure side by side on a server of its own (LANDING=..., else generated files)
 	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)")
+
+plans: deps ## keep the plan of each dashboard query on the built warehouse in docs/plans/, with its time
+	@$(START)
+	@$(BIN)/python -m scripts.plans
 
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages

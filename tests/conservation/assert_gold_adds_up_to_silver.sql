@@ -63,6 +63,16 @@ forgotten_days as (
 
 ),
 
+product_months as (
+
+    select
+        coalesce(sum(lines), 0) as lines,
+        coalesce(sum(net_amount), 0) as net_amount
+    from {{ ref('monthly_product_sales') }}
+    where {{ is_touched('fct_sales', 'month_start') }}
+
+),
+
 measures as (
 
     select
@@ -75,13 +85,16 @@ measures as (
     cross join invoices
     cross join days
     cross join forgotten_days
+    cross join product_months
     cross join lateral (
         values
         ('lines of fct_sales', silver.lines, sales.lines),
         ('lines of fct_invoices', silver_invoices.lines, invoices.lines),
+        ('lines of monthly_product_sales', silver.lines, product_months.lines),
         ('net_amount of fct_sales', silver.net_amount, sales.net_amount),
         ('net_amount of fct_invoices', silver_invoices.net_amount, invoices.net_amount),
         ('net_amount of daily_sales', silver.net_amount, days.net_amount),
+        ('net_amount of monthly_product_sales', silver.net_amount, product_months.net_amount),
         ('lines without customer', silver.lines_without_customer, sales.lines_without_customer),
         -- every line names a product
         ('lines without product', 0, sales.lines_without_product),

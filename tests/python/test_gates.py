@@ -198,14 +198,32 @@ FAULTS = [
             rows=rows,
         )
         for relation, rows in (
-            ("silver.int_lines_classified", 3),
+            ("silver.int_lines_classified", 4),
             ("gold.fct_sales", 1),
             ("gold.fct_invoices", 1),
             ("gold.daily_sales", 1),
+            ("gold.monthly_product_sales", 1),
         )
         for word, sign in (("too much", "+"), ("too little", "-"))
     ),
     Fault("assert_gold_adds_up_to_silver", "lines too many", one("gold.fct_invoices", "lines = lines + 1000")),
+    Fault(
+        "assert_gold_adds_up_to_silver",
+        "lines of a product too many",
+        one("gold.monthly_product_sales", "lines = lines + 1000"),
+    ),
+    *(
+        Fault(
+            "assert_customer_months_add_up_to_facts",
+            f"{column} of {relation}",
+            one(relation, f"{column} = {column} + 1"),
+        )
+        for relation, columns in {
+            "gold.monthly_customer_orders": ("orders", "sale_amount", "cancelled_amount"),
+            "gold.monthly_segment_moves": ("customers", "net_amount"),
+        }.items()
+        for column in columns
+    ),
     Fault("assert_gold_adds_up_to_silver", "customer lost", one("gold.fct_sales", "customer_key = -1", KNOWN)),
     Fault(
         "assert_gold_adds_up_to_silver",
@@ -545,6 +563,55 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold.fct_customer_month", "recency_days = null", "recency_days is not null"),
         one("gold.fct_customer_month", "rfm_band_key = 0", "recency_days is not null"),
         one("gold.fct_customer_month", "segment = 'Not rated'", "recency_days is not null"),
+    ],
+    ("monthly_product_sales_obeys_its_rules", "month_begins_on_its_first"): [
+        one(
+            "gold.monthly_product_sales",
+            "month_start = month_start + 1",
+            "last_invoiced_on > month_start",
+        ),
+    ],
+    ("monthly_product_sales_obeys_its_rules", "days_have_lines"): [
+        one("gold.monthly_product_sales", "days_with_lines = 0"),
+        one("gold.monthly_product_sales", "days_with_lines = lines + 1"),
+    ],
+    ("monthly_product_sales_obeys_its_rules", "last_day_is_of_the_month"): [
+        one("gold.monthly_product_sales", "last_invoiced_on = month_start - 1"),
+    ],
+    ("monthly_product_sales_obeys_its_rules", "sale_gives_units_out"): [
+        one("gold.monthly_product_sales", "quantity = -1", "line_type = 'sale'"),
+    ],
+    ("monthly_customer_orders_obeys_its_rules", "customer_is_known"): [
+        one("gold.monthly_customer_orders", "customer_durable_key = -1"),
+    ],
+    ("monthly_customer_orders_obeys_its_rules", "months_begin_on_their_first"): [
+        one(
+            "gold.monthly_customer_orders",
+            "month_start = month_start + 1, first_month_start = first_month_start + 1",
+            "months_since_first = 0",
+        ),
+    ],
+    ("monthly_customer_orders_obeys_its_rules", "months_are_counted_from_the_first"): [
+        one("gold.monthly_customer_orders", "months_since_first = months_since_first + 1"),
+        one("gold.monthly_customer_orders", "months_since_first = -1", "months_since_first = 0"),
+    ],
+    ("monthly_customer_orders_obeys_its_rules", "orders_have_lines"): [
+        one("gold.monthly_customer_orders", "orders = 0"),
+        one("gold.monthly_customer_orders", "orders = lines_sold + 1"),
+    ],
+    ("monthly_segment_moves_obey_their_rules", "month_end_is_one"): [
+        one("gold.monthly_segment_moves", "month_end = month_end - 1"),
+    ],
+    ("monthly_segment_moves_obey_their_rules", "somebody_moves"): [one("gold.monthly_segment_moves", "customers = 0")],
+    ("monthly_segment_moves_obey_their_rules", "orders_are_counted"): [
+        one("gold.monthly_segment_moves", "orders = -1")
+    ],
+    ("monthly_segment_moves_obey_their_rules", "a_rating_is_not_lost"): [
+        one(
+            "gold.monthly_segment_moves",
+            "segment = 'Not rated', segment_before = 'Lost'",
+            "segment_before <> 'Not rated'",
+        ),
     ],
     ("fct_product_offered_day_obeys_its_rules", "sold_today_is_no_day_ago"): [
         one("gold.fct_product_offered_day", "is_sold = false", "is_sold"),

@@ -9,8 +9,12 @@
         select sale_invoice_number as invoice_number from {{ changes_of('int_cancellations_matched') }}
         where sale_invoice_number is not null
     ",
-    changes=['invoice_number'],
-    indexes=[{'columns': ['invoice_number'], 'unique': true}],
+    changes=['invoice_number', 'customer_durable_key'],
+    indexes=[
+        {'columns': ['invoice_number'], 'unique': true},
+        {'columns': ['invoiced_on']},
+        {'columns': ['customer_durable_key']},
+    ],
 ) }}
 
 with

@@ -12,6 +12,7 @@
             on versions.customer_id = invoices.customer_id and invoices.invoiced_on >= versions.valid_from
     ",
     changes=['invoice_number'],
+    indexes=[{'columns': ['date_key']}],
 ) }}
 -- depends_on: {{ ref('int_customer_invoices') }}
 

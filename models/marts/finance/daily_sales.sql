@@ -10,6 +10,7 @@
         from {{ changes_of('int_lines_classified') }}
     ",
     changes=['date_key'],
+    indexes=[{'columns': ['date_day']}],
 ) }}
 
 with

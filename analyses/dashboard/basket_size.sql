@@ -1,0 +1,78 @@
+-- Marketing, each week: how large is an order (money, lines, units), by week of the last eight, and in the same
+-- weeks of last year? The median stands beside the mean, which a few wholesalers pull up.
+with
+
+last_day as (
+
+    select max(date_day) as date_day from {{ ref('daily_sales') }}
+
+),
+
+weeks as (
+
+    select date_trunc('week', (date_day - 7 * 7)::timestamp)::date as first_day from last_day
+
+),
+
+orders as (
+
+    select
+        invoiced_on,
+        0 as years_ago,
+        sale_amount,
+        lines_sold,
+        units_sold
+    from {{ ref('fct_invoice_lifecycle') }}
+    where
+        invoiced_on >= (select weeks.first_day from weeks)
+        and invoiced_on <= (select last_day.date_day from last_day)
+
+    union all
+
+    select
+        invoiced_on + 364 as invoiced_on,
+        1 as years_ago,
+        sale_amount,
+        lines_sold,
+        units_sold
+    from {{ ref('fct_invoice_lifecycle') }}
+    where
+        invoiced_on >= (select weeks.first_day from weeks) - 364
+        and invoiced_on <= (select last_day.date_day from last_day) - 364
+
+),
+
+baskets as (
+
+    select
+        date_trunc('week', invoiced_on::timestamp)::date as week_start,
+        years_ago,
+        count(*) as orders,
+        avg(sale_amount) as mean_amount,
+        percentile_cont(0.5) within group (order by sale_amount::double precision)::numeric as median_amount,
+        avg(lines_sold) as mean_lines,
+        avg(units_sold) as mean_units
+    from orders
+    group by date_trunc('week', invoiced_on::timestamp), years_ago
+
+),
+
+final as (
+
+    select
+        week_start,
+        coalesce(max(orders) filter (where years_ago = 0), 0) as orders,
+        round(max(mean_amount) filter (where years_ago = 0), 2) as mean_amount,
+        round(max(median_amount) filter (where years_ago = 0), 2) as median_amount,
+        round(max(mean_lines) filter (where years_ago = 0), 1) as mean_lines,
+        round(max(mean_units) filter (where years_ago = 0), 1) as mean_units,
+        coalesce(max(orders) filter (where years_ago = 1), 0) as orders_last_year,
+        round(max(mean_amount) filter (where years_ago = 1), 2) as mean_amount_last_year,
+        round(max(median_amount) filter (where years_ago = 1), 2) as median_amount_last_year
+    from baskets
+    group by week_start
+
+)
+
+select * from final
+order by week_start

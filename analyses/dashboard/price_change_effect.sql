@@ -1,0 +1,105 @@
+-- Merchandising, after each month end: of which twenty products did a change of price move most money? The last
+-- three closed months against the same months of last year: what the other price made of today's units, and
+-- what the other units made at the old price; the two add up to the change of sales. The price is what was paid
+-- for a unit on average, rebates for quantity included.
+with
+
+products as (
+
+    select * from {{ ref('dim_product') }}
+    where is_current
+
+),
+
+last_day as (
+
+    select max(date_day) as date_day from {{ ref('daily_sales') }}
+
+),
+
+months as (
+
+    select
+        ({{ month_start('date_day + 1') }} - interval '3 months')::date as first_month,
+        {{ month_start('date_day + 1') }} as end_month,
+        ({{ month_start('date_day + 1') }} - interval '15 months')::date as first_month_before,
+        ({{ month_start('date_day + 1') }} - interval '12 months')::date as end_month_before
+    from last_day
+
+),
+
+after as (
+
+    select
+        product_durable_key,
+        sum(quantity) as units,
+        sum(net_amount) as amount
+    from {{ ref('monthly_product_sales') }}
+    where
+        month_start >= (select months.first_month from months)
+        and month_start < (select months.end_month from months)
+        and line_type = 'sale'
+    group by product_durable_key
+    having sum(quantity) > 0
+
+),
+
+before as (
+
+    select
+        product_durable_key,
+        sum(quantity) as units,
+        sum(net_amount) as amount
+    from {{ ref('monthly_product_sales') }}
+    where
+        month_start >= (select months.first_month_before from months)
+        and month_start < (select months.end_month_before from months)
+        and line_type = 'sale'
+    group by product_durable_key
+    having sum(quantity) > 0
+
+),
+
+effects as (
+
+    select
+        after.product_durable_key,
+        before.units as units_before,
+        after.units,
+        before.amount as amount_before,
+        after.amount,
+        after.amount - after.units * before.amount / before.units as price_effect,
+        after.units * before.amount / before.units - before.amount as volume_effect
+    from after
+    inner join before on after.product_durable_key = before.product_durable_key
+
+),
+
+greatest_effects as (
+
+    select * from effects
+    order by abs(price_effect) desc, product_durable_key asc
+    limit 20
+
+),
+
+final as (
+
+    select
+        products.stock_code,
+        products.current_description,
+        round(greatest_effects.amount_before / greatest_effects.units_before, 4) as price_before,
+        round(greatest_effects.amount / greatest_effects.units, 4) as price,
+        greatest_effects.units_before,
+        greatest_effects.units,
+        greatest_effects.amount_before,
+        greatest_effects.amount,
+        round(greatest_effects.price_effect, 2) as price_effect,
+        round(greatest_effects.volume_effect, 2) as volume_effect
+    from greatest_effects
+    inner join products on greatest_effects.product_durable_key = products.product_durable_key
+
+)
+
+select * from final
+order by abs(price_effect) desc, stock_code asc

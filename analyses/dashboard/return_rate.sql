@@ -1,0 +1,39 @@
+-- Finance, each week: how much of the merchandise sold comes back, by month of the last 13? By the money, and
+-- by the month of the return: what is taken back in January was mostly sold before Christmas.
+with
+
+last_day as (
+
+    select max(date_day) as date_day from {{ ref('daily_sales') }}
+
+),
+
+months as (
+
+    select
+        {{ month_start('date_day') }} as month_start,
+        sum(gross_amount) as gross_amount,
+        -sum(returns_amount) as returned_amount
+    from {{ ref('daily_sales') }}
+    where date_day >= (select {{ month_start('last_day.date_day') }} - interval '12 months' from last_day)
+    group by {{ month_start('date_day') }}
+
+),
+
+final as (
+
+    select
+        month_start,
+        gross_amount,
+        returned_amount,
+        round(100 * returned_amount / nullif(gross_amount, 0), 2) as return_percent,
+        round(
+            100 * sum(returned_amount) over three_months / nullif(sum(gross_amount) over three_months, 0), 2
+        ) as return_percent_of_three_months
+    from months
+    window three_months as (order by month_start rows between 2 preceding and current row)
+
+)
+
+select * from final
+order by month_start

@@ -1,0 +1,65 @@
+-- Finance and the managers of the shop, each morning: what did each of the last four weeks' days bring, and
+-- what had the same weekday brought last year? (52 weeks before: of 365 days, one would compare a Saturday with
+-- a Friday.)
+with
+
+dates as (
+
+    select * from {{ ref('dim_date') }}
+
+),
+
+last_day as (
+
+    select max(date_day) as date_day from {{ ref('daily_sales') }}
+
+),
+
+this_year as (
+
+    select
+        date_day,
+        sum(gross_amount) as gross_amount,
+        sum(net_amount) as net_amount
+    from {{ ref('daily_sales') }}
+    where date_day > (select last_day.date_day from last_day) - 28
+    group by date_day
+
+),
+
+last_year as (
+
+    select
+        date_day + 364 as date_day,
+        sum(net_amount) as net_amount
+    from {{ ref('daily_sales') }}
+    where
+        date_day > (select last_day.date_day from last_day) - 28 - 364
+        and date_day <= (select last_day.date_day from last_day) - 364
+    group by date_day
+
+),
+
+final as (
+
+    -- a day without a line is a day, too: closed this year, perhaps not last year
+    select
+        dates.date_day,
+        dates.weekday_name,
+        dates.is_uk_bank_holiday,
+        coalesce(this_year.gross_amount, 0) as gross_amount,
+        coalesce(this_year.net_amount, 0) as net_amount,
+        coalesce(last_year.net_amount, 0) as net_amount_last_year,
+        coalesce(this_year.net_amount, 0) - coalesce(last_year.net_amount, 0) as change_amount,
+        round(100 * (this_year.net_amount / nullif(last_year.net_amount, 0) - 1), 1) as change_percent
+    from dates
+    left join this_year on dates.date_day = this_year.date_day
+    left join last_year on dates.date_day = last_year.date_day
+    where
+        dates.date_day > (select last_day.date_day from last_day) - 28
+        and dates.date_day <= (select last_day.date_day from last_day)
+
+)
+
+select * from final
+order by date_day

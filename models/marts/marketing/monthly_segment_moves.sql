@@ -1,0 +1,65 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['month_end', 'segment_before', 'segment'],
+    touched_key='month_end',
+    touched="
+        {#- A month's moves begin where the month before has ended. -#}
+        with changed_months as (
+            select distinct to_date(date_key::text, 'YYYYMMDD') as month_end
+            from {{ changes_of('fct_customer_month') }}
+        )
+        select month_end from changed_months
+        union all
+        select (month_end + interval '1 day' + interval '1 month' - interval '1 day')::date as month_end
+        from changed_months
+    ",
+    changes=['month_end'],
+) }}
+
+with
+
+customer_months as (
+
+    select * from {{ ref('fct_customer_month') }}
+
+),
+
+dates as (
+
+    select * from {{ ref('dim_date') }}
+
+),
+
+month_ends as (
+
+    select
+        date_key,
+        date_day as month_end,
+        to_char(month_start - 1, 'YYYYMMDD')::integer as previous_date_key
+    from dates
+    where date_day = month_end and {{ among_touched_keys('month_end') }}
+
+),
+
+final as (
+
+    select
+        month_ends.month_end,
+        coalesce(previous_months.segment, {{ not_rated() }}) as segment_before,
+        customer_months.segment,
+
+        count(*)::integer as customers,
+        sum(customer_months.orders)::integer as orders,
+        sum(customer_months.net_amount) as net_amount
+    from customer_months
+    inner join month_ends on customer_months.date_key = month_ends.date_key
+    left join customer_months as previous_months
+        on
+            customer_months.customer_durable_key = previous_months.customer_durable_key
+            and month_ends.previous_date_key = previous_months.date_key
+    group by month_ends.month_end, coalesce(previous_months.segment, {{ not_rated() }}), customer_months.segment
+
+)
+
+select * from final

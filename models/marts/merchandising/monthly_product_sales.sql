@@ -1,0 +1,45 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['month_start', 'product_durable_key', 'line_type'],
+    touched_key='month_start',
+    touched="select {{ month_start('invoiced_on') }} as month_start from {{ changes_of('int_lines_classified') }}",
+    changes=['month_start'],
+) }}
+
+with
+
+sales as (
+
+    select * from {{ ref('fct_sales') }}
+    {% if is_delta() -%}
+    where
+        {{ month_start('invoiced_on') }} in (select month_start from {{ touched_keys() }})
+        -- the bounds tell which partitions to read
+        and invoiced_on >= (select min(month_start) from {{ touched_keys() }})
+        and invoiced_on < (select max(month_start) + interval '1 month' from {{ touched_keys() }})
+    {%- endif %}
+
+),
+
+final as (
+
+    select
+        {{ month_start('invoiced_on') }} as month_start,
+        product_durable_key,
+        line_type,
+
+        count(*)::integer as lines,
+        -- a month's days are bits of a number: to count distinct ones, a million lines would be sorted
+        bit_count(bit_or(1 << date_key % 100 - 1)::bit(32))::integer as days_with_lines,
+        max(invoiced_on) as last_invoiced_on,
+        sum(quantity) as quantity,
+        sum(net_amount) as net_amount
+    from sales
+    group by {{ month_start('invoiced_on') }}, product_durable_key, line_type
+    -- a month's rows on pages of their own: scattered over those of twenty years, three months take twice as long
+    order by {{ month_start('invoiced_on') }}
+
+)
+
+select * from final
