@@ -37,12 +37,12 @@
         {% endfor -%}
     {%- endset -%}
     {%- if partitions -%}
-        {%- call statement("detach_partitions") -%}
+        {%- call statement("detach_partitions", auto_begin=false) -%}
+            begin;
             {{ swap_under_locks(relation, [table] + partitions | map(attribute="relation") | list, statements) }};
             commit;
             {{ analyze_partitioned(relation) }}
         {%- endcall -%}
-        {%- do adapter.commit() -%}
     {%- endif -%}
     {%- do log(
         ("Dropped " if drop else "Detached ") ~ partitions | length ~ " partitions of " ~ relation.schema ~ "."

@@ -32,12 +32,11 @@
 
     {%- set swap = swap_partitions(relation, by, state, plan_swap(touched, filled, state, decisions)) -%}
     {%- if touched or decisions.is_full -%}
-        {%- call statement("swap_partitions") -%} {{ swap }} {%- endcall -%}
-        {%- do adapter.commit() -%}
+        {%- call statement("swap_partitions", auto_begin=false) -%} {{ swap }} {%- endcall -%}
     {%- endif -%}
     {%- call noop_statement("main", touched | length ~ " PARTITIONS") -%} {{ swap }} {%- endcall -%}
 
-    {%- call statement("analyze_partitioned") -%} {{ analyze_partitioned(relation) }} {%- endcall -%}
+    {%- call statement("analyze_partitioned") -%} begin; {{ analyze_partitioned(relation) }} {%- endcall -%}
     {%- do apply_grants(relation, config.get("grants"), should_revoke=should_revoke(relation, decisions.is_new)) -%}
     {%- do persist_docs(relation, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -6,6 +6,7 @@
     {%- for partition in change.built -%}
         {%- do tables.append(partition.aside.include(database=false)) -%}
     {%- endfor -%}
+    begin;
     {{ swap_under_locks(relation, tables, swap_statements(relation, by, state, change)) }};
     {{ record_touched_partitions(relation, change.ranges, change.is_full) }}
     commit
