@@ -18,7 +18,7 @@
         );
     {%- for index in config.get("indexes", []) %}
 
-    {{ get_create_index_sql(partition.aside, index) }};
+    {{ create_index_sql(partition.aside, index) }};
     {%- endfor %}
 
     set local default_statistics_target = {{ by.statistics_target }};

@@ -4,8 +4,8 @@
     {%- set problem = namespace(text=none) -%}
     {%- if not node -%}
         {%- set problem.text = "there is no model '" ~ model ~ "'" -%}
-    {%- elif node.config.materialized != "partitioned" -%}
-        {%- set problem.text = "model '" ~ model ~ "' is not partitioned, but " ~ node.config.materialized -%}
+    {%- elif node.config.incremental_strategy != "partitioned" -%}
+        {%- set problem.text = "model '" ~ model ~ "' is not partitioned" -%}
     {%- elif not modules.re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", before | string) -%}
         {%- set problem.text = "before must be a date such as 2010-12-01, not '" ~ before ~ "'" -%}
     {%- elif drop is not boolean -%}
