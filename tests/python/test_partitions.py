@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ MACROS = PROJECT_ROOT / "macros" / "materializations"
 SCHEMA = "shop_gold"
 PARTITIONS = "shop_gold_partitions"
 
-# The project's own macros of these names know all of the warehouse; here, a table that is there is built by what changed.
+# The project's own macros of these names know all of the warehouse; here, a table that exists is built by what changed.
 IS_DELTA = (
     "{% macro is_delta() %}{{ return(not should_full_refresh() and load_relation(this) is not none) }}{% endmacro %}"
 )
@@ -110,7 +111,9 @@ class Shop:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment().items():
                 patch.setenv(name, value)
-            outcome = dbtRunner(callbacks=[listen]).invoke(self.arguments(*arguments))
+            # dbt walks the stack once for each of its behavior flags, and pytest's is deep: a second of each command.
+            with ThreadPoolExecutor(max_workers=1) as shallow:
+                outcome = shallow.submit(dbtRunner(callbacks=[listen]).invoke, self.arguments(*arguments)).result()
         assert outcome.exception is None, outcome.exception
         return {
             result.node.name: Outcome(str(result.status), 0, " ".join((result.message or "").split()), None, None)
@@ -675,13 +678,14 @@ def test_what_is_touched_is_recorded_with_the_swap(bounded):
 def test_hooks_run_inside_and_outside_of_transactions_and_grants_are_given(bounded):
     """A project's audit columns and permissions depend on them, whatever the materialization."""
     bounded.ask(
-        "drop role if exists shop_reader; create role shop_reader; create table raw.hooks (what text, count bigint)"
+        "drop role if exists shop_reader; create role shop_reader; create table raw.hooks (what text, n bigint)"
     )
     config = (
         "grants={'select': ['shop_reader']}, "
         "pre_hook=[\"insert into raw.hooks select 'before', count(*) from raw.lines\", "
         "before_begin(\"insert into raw.hooks values ('outside', 0)\")], "
-        'post_hook=["insert into raw.hooks select \'after\', count(*) from {{ this }}", after_commit("vacuum raw.hooks")]'
+        "post_hook=[\"insert into raw.hooks select 'after', count(*) from {{ this }}\", "
+        "after_commit('vacuum raw.hooks')]"
     )
     for full in (False, True):
         bounded.model("lines", BOUNDED.format(config=config, columns="*"))
