@@ -1,4 +1,6 @@
-{#- The check constraint of the bounds lets PostgreSQL attach the partition without a scan. -#}
+{#- The check constraint of the bounds lets PostgreSQL attach the partition without a scan. Statistics of the default size take
+    twenty times as long as a tenth of it (fct_sales, 78,000 rows: 489 and 23 ms, in one run), and longer than all else; joins are
+    planned by the statistics of the whole table, which have the default size. -#}
 {% macro build_partition(partition, sql, by, constraints) -%}
     {{ config.get("sql_header") or "" }}
 
@@ -16,11 +18,9 @@
         );
     {%- for index in config.get("indexes", []) %}
 
-    {{ get_create_index_sql(partition.aside, index) }};
+    {{ create_index_sql(partition.aside, index) }};
     {%- endfor %}
 
-    -- a sample of 3,000 rows tells enough of a partition; the default would read it whole, 0.1 s for each month of fct_sales
-    set local default_statistics_target = 10;
-    analyze {{ partition.aside }};
-    reset default_statistics_target
+    set local default_statistics_target = {{ by.statistics_target }};
+    analyze {{ partition.aside }}
 {%- endmacro %}

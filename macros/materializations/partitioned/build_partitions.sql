@@ -2,6 +2,12 @@
 {% macro build_partitions(partitions, sql, by, staged) -%}
     {%- set constraints = partition_constraints() -%}
     {%- set column = by.column -%}
+    {%- if staged is not none and partitions | length > 30 -%}
+        {%- call statement("index_staged") -%}
+            create index on {{ staged }} ({{ column }});
+            analyze {{ staged }} ({{ column }})
+        {%- endcall -%}
+    {%- endif -%}
     {%- for partition in partitions -%}
         {%- if staged is none -%}
             {%- set rows = contracted_query(bind_partition(sql, partition)) -%}

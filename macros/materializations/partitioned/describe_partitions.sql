@@ -8,10 +8,9 @@
             pg_get_partkeydef(pg_class.oid) as partition_key,
             pg_class.oid = to_regclass('{{ staged.include(database=false) }}') as is_staged
         from pg_class
-        where pg_class.oid in (
-            to_regclass('{{ staged.include(database=false) }}'),
-            to_regclass('{{ relation.include(database=false) }}')
-        )
+        where
+            pg_class.oid = to_regclass('{{ staged.include(database=false) }}')
+            or pg_class.oid = to_regclass('{{ relation.include(database=false) }}')
     ),
     columns as (
         select
@@ -20,27 +19,14 @@
                 'name', attname,
                 'column', quote_ident(attname),
                 'type', format_type(atttypid, atttypmod),
-                'ddl', concat_ws(
-                    ' ',
-                    quote_ident(attname),
-                    format_type(atttypid, atttypmod),
-                    case when attcollation <> typcollation then 'collate ' || attcollation::regcollation end
-                )
+                'ddl', quote_ident(attname) || ' ' || format_type(atttypid, atttypmod)
+                    || case when attcollation <> typcollation then ' collate ' || attcollation::regcollation else '' end
             ) order by attnum) as list,
             json_agg(quote_ident(attname) order by attnum) filter (where attnotnull) as not_null
         from relations
         inner join pg_attribute on relations.oid = attrelid and attnum > 0 and not attisdropped
         inner join pg_type on atttypid = pg_type.oid
         group by relations.is_staged
-    ),
-    partitions as (
-        select json_agg(json_build_object(
-            'relation', format('%s.%I', relnamespace::regnamespace, relname),
-            'name', relname
-        )) as list
-        from relations
-        inner join pg_inherits on relations.oid = inhparent
-        inner join pg_class on inhrelid = pg_class.oid
     )
     select json_build_object(
         'kind', (select relkind from relations where not is_staged),
@@ -54,16 +40,19 @@
             inner join pg_constraint on relations.oid = conrelid
             where not is_staged and contype = 'c'
         ),
-        'partitions', coalesce((select list from partitions), '[]'),
+        'partitions', coalesce((
+            select json_agg(json_build_object('relation', format('%s.%I', relnamespace::regnamespace, relname), 'name', relname))
+            from relations
+            inner join pg_inherits on relations.oid = inhparent
+            inner join pg_class on inhrelid = pg_class.oid
+        ), '[]'),
         'strangers', coalesce((
             select json_agg(relname)
             from pg_class
             where
                 relnamespace = to_regnamespace('"{{ base.schema }}"')
                 and starts_with(relname, '{{ base.identifier }}_')
-                and not exists (
-                    select from pg_inherits inner join relations on inhparent = relations.oid where inhrelid = pg_class.oid
-                )
+                and pg_class.oid not in (select inhrelid from pg_inherits inner join relations on inhparent = relations.oid)
         ), '[]')
     )::text
 {%- endmacro %}

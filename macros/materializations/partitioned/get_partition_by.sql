@@ -8,10 +8,10 @@
     {%- if given is not mapping or "field" not in given or "granularity" not in given -%}
         {%- set problem.text = "partition_by must be given as {'field': ..., 'granularity': ...}" -%}
     {%- else -%}
-        {%- set by = {"data_type": "date"} -%}
+        {%- set by = {"data_type": "date", "statistics_target": 10} -%}
         {%- do by.update(given) -%}
-        {%- for option in by if option not in ["field", "data_type", "granularity"] -%}
-            {%- set problem.text = "partition_by does not know '" ~ option ~ "', but field, data_type and granularity" -%}
+        {%- for option in by if option not in ["field", "data_type", "granularity", "statistics_target"] -%}
+            {%- set problem.text = "partition_by has no option '" ~ option ~ "'" -%}
         {%- endfor -%}
         {%- for option, values in known.items() if by[option] not in values -%}
             {%- set problem.text = option ~ " '" ~ by[option] ~ "' of partition_by must be one of " ~ values | join(", ") -%}

@@ -4,15 +4,19 @@
     {%- set days = {
         "date": by.column ~ "::timestamp",
         "timestamp": by.column,
-        "integer": "case when " ~ by.column ~ " between 10101 and 99981231 then to_date("
+        "integer": "case when " ~ by.column ~ " between 10000101 and 99981231 then to_date("
             ~ by.column ~ "::text, 'YYYYMMDD')::timestamp end",
     } -%}
     {%- if given is none and is_bounded -%}
         {{ exceptions.raise_compiler_error(
-            "model '" ~ model["name"] ~ "' uses the bounds of a partition, so it must give `partitions`, a query of their starts."
+            "model '" ~ model["name"] ~ "' uses the bounds of a partition, so it must give `partitions`, a query of their"
+            ~ " starts."
         ) }}
     {%- endif -%}
     {%- call statement("list_partitions", fetch_result=true) -%}
+        {%- if not is_bounded %}
+        alter table {{ staged }} alter column {{ by.column }} set not null;
+        {%- endif %}
         {%- if given is not none %}
         {{ render(given) }}
         {%- else %}

@@ -1,9 +1,9 @@
 {% macro partition_at(base, by, start) -%}
     {%- set date = modules.datetime.date -%}
     {%- set day = start | string -%}
-    {%- if not modules.re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}", day) or day[:4] in ["0000", "9999"] -%}
+    {%- if not modules.re.match("[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}", day) or day[:4] == "9999" -%}
         {{ exceptions.raise_compiler_error(
-            "model '" ~ model["name"] ~ "': a partition cannot begin at '" ~ day ~ "', but at a date from 0001 to 9998."
+            "model '" ~ model["name"] ~ "': a partition cannot begin at '" ~ day ~ "', but at a date of the years 1000 to 9998."
         ) }}
     {%- endif -%}
     {%- set start = date.fromisoformat(day[:10]) -%}

@@ -1,4 +1,5 @@
-{#- Of names that are too long, PostgreSQL would cut off what tells partitions apart. 44 bytes leave room for `_20111231__detached`. -#}
+{#- Of names that are too long, PostgreSQL would cut off what tells partitions apart; 44 bytes leave room for
+    `_20111231__detached`. -#}
 {% macro partitions_of(relation) -%}
     {%- set schema = relation.schema ~ "_partitions" -%}
     {%- set base = relation.identifier -%}
