@@ -1,5 +1,5 @@
 {#- One scan checks all rules of a model: on five million rows, twelve rules took 3.5 s as tests of their own, 0.7 s as one. Five
-    references of a million lines took 0.29 s as tests of their own, 0.18 s as joins of one scan.
+    references of a million lines took 0.29 s as tests of their own, 0.18 s as joins of one scan (0.36 s and 0.30 s of CPU).
     While dbt parses, nothing is known of the model; and `model` is the relation here, in the context it is this test. -#}
 {% test row_rules(model) %}
 

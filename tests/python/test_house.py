@@ -254,6 +254,32 @@ def test_columns_are_those_of_the_database(manifest, documented: Path) -> None:
     assert not {name: columns for name, columns in differing.items() if columns}
 
 
+def test_descriptions_are_in_the_database(manifest, built: Database) -> None:
+    """Whoever works in psql or a BI tool does not open the documentation."""
+    with psycopg.connect(built.url) as session:
+        found = session.execute(
+            """
+            select pg_class.relnamespace::regnamespace || '.' || pg_class.relname, pg_attribute.attname, description
+            from pg_description
+            inner join pg_class on pg_description.objoid = pg_class.oid and classoid = 'pg_class'::regclass
+            left join pg_attribute on attrelid = objoid and attnum = objsubid
+            where pg_class.relnamespace in ('silver'::regnamespace, 'gold'::regnamespace)
+            """
+        ).fetchall()
+    comments = {(relation, column): text.strip() for relation, column, text in found}
+    missing = [
+        (relation, column)
+        for model in nodes(manifest, "model")
+        for relation in [f"{model['schema']}.{model['alias']}"]
+        for column, description in [
+            (None, model["description"]),
+            *((column["name"], column["description"]) for column in model["columns"].values()),
+        ]
+        if comments.get((relation, column)) != description.strip()
+    ]
+    assert not missing
+
+
 def test_documentation_is_complete(documented: Path) -> None:
     """A second opinion, by the tool that others measure with."""
     report = documented / "coverage.json"
