@@ -1,5 +1,7 @@
 """Run contestants in turn, so that whatever else the machine does hits all of them alike."""
 
+import math
+import resource
 import statistics
 import subprocess
 import time
@@ -96,6 +98,17 @@ def peak_memory(command: Sequence[str], environment: Mapping[str, str]) -> tuple
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return time.perf_counter() - began, peak
+
+
+def cpu_of_children() -> float:
+    """Return the seconds that the processors have worked for processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that such a share of the values, 0 to 1, does not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def _high_water(pid: int) -> float:

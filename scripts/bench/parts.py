@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts import connection
 from scripts.bench import landing, polling, reference
 from scripts.bench.deliveries import Days, halves, write_clean
-from scripts.bench.measure import Row
+from scripts.bench.measure import Row, percentile
 from scripts.bench.multiply import multiply
 from scripts.bench.timeline import critical_path
 from scripts.bench.warehouse import Build, Warehouse
@@ -22,7 +22,7 @@ WALL_GOAL, REFERENCE_GOAL, DAY_GOAL, LONG_HISTORY_GOAL, MEMORY_GOAL_MB = 10.0, 1
 DISK_GOAL, WAIT_GOAL_MS, ANSWERS_GOAL = 1.1, 100.0, 2.0
 # Of ten times the lines, eleven times the time; of other lengths as much more.
 MORE_THAN_LINEAR = 1.1
-QUERY_RUNS = 100
+QUERY_RUNS, QUERY_GOAL_MS = 100, 25.0
 IDLE_SECONDS = 2.0
 
 
@@ -115,37 +115,31 @@ def scratch(bench: Bench) -> list[Row]:
     """
     warehouse = bench.warehouse("x1")
     unparsed = warehouse.build(bench.files)
-    builds, by_hand = [], []
+    builds, by_hand, cpu = [], [], []
     for _ in range(bench.rounds):
         warehouse.destroy()
         builds.append(warehouse.build(bench.files))
         with warehouse.chosen():
+            before = warehouse.server_cpu()
             by_hand.append(reference.run(bench.clean))
+            cpu.append(warehouse.server_cpu() - before)
             with connection.connect() as session:
                 found = reference.totals(session, "gold.fct_sales")
         if found != by_hand[-1][1:]:
             raise RuntimeError(f"the warehouse holds {found}, the reference {by_hand[-1][1:]}")
-    bench.builds[1] = builds[-1]
-    bench.pictures["build"] = builds[-1]
-    script = Row("reference script", [outcome.seconds for outcome in by_hand], note=f"{by_hand[-1].lines:,} lines")
-    whole = Row("from scratch, the whole command", [build.seconds for build in builds], ceiling=WALL_GOAL)
-    inside = Row("from scratch, start-up aside", [build.inside for build in builds])
-    rows = [
-        script,
-        Row("from scratch, project not parsed yet", [unparsed.seconds]),
-        whole,
-        inside.against(script, REFERENCE_GOAL),
-        _memory("from scratch: peak memory of Python", builds),
-    ]
+    bench.builds[1] = bench.pictures["build"] = builds[-1]
+    script = Row("reference script", [outcome.seconds for outcome in by_hand])
+    script.note = f"{statistics.median(cpu):.1f} s of CPU in the server; {by_hand[-1].lines:,} lines"
+    whole, inside = _whole("from scratch", builds), _inside("from scratch", builds).against(script, REFERENCE_GOAL)
+    whole.ceiling = WALL_GOAL
+    rows = [script, _whole("from scratch, unparsed", [unparsed]), whole, inside]
+    rows.append(_memory("from scratch", builds))
     longest = max(bench.lengths, default=1)
     if longest > 1:
         bench.at(longest)
-        build, goal = bench.builds[longest], longest * MORE_THAN_LINEAR
-        rows += [
-            Row(f"{longest} x the history, the whole command", [build.seconds]).against(whole, goal),
-            Row(f"{longest} x the history, start-up aside", [build.inside]).against(inside, goal),
-            _memory(f"{longest} x the history: peak memory of Python", [build]),
-        ]
+        build, what, goal = [bench.builds[longest]], f"from scratch {longest} x", longest * MORE_THAN_LINEAR
+        rows += [_whole(what, build).against(whole, goal), _inside(what, build).against(inside, goal)]
+        rows.append(_memory(what, build))
     return rows
 
 
@@ -153,20 +147,14 @@ def day(bench: Bench) -> list[Row]:
     """Measure builds of a new day and of a late one, in turn on histories of each length."""
     rows: list[Row] = []
     lengths = [1, *sorted(bench.lengths)]
-    for what, deliver in (("a new day", bench.new_day), ("a late day", bench.late_day)):
+    for what, deliver in (("new day", bench.new_day), ("late day", bench.late_day)):
         builds: dict[int, list[Build]] = {times: [] for times in lengths}
         for _ in range(bench.rounds):
             file = deliver()
             for times in lengths:
                 builds[times].append(bench.at(times).build(file))
-        wholes = {
-            times: Row(f"{what} on {times} x the history, the whole command", [build.seconds for build in done])
-            for times, done in builds.items()
-        }
-        insides = {
-            times: Row(f"{what} on {times} x the history, start-up aside", [build.inside for build in done])
-            for times, done in builds.items()
-        }
+        wholes = {times: _whole(f"{what} on {times} x", done) for times, done in builds.items()}
+        insides = {times: _inside(f"{what} on {times} x", done) for times, done in builds.items()}
         if deliver == bench.new_day:
             insides[1].ceiling = DAY_GOAL
             bench.pictures["day"] = builds[1][-1]
@@ -174,7 +162,7 @@ def day(bench: Bench) -> list[Row]:
             wholes[times].against(wholes[1])
             insides[times].against(insides[1], LONG_HISTORY_GOAL)
         rows += [*wholes.values(), *insides.values()]
-        rows.append(_memory(f"{what}: peak memory of Python", [build for done in builds.values() for build in done]))
+        rows.append(_memory(what, [build for done in builds.values() for build in done]))
     return rows
 
 
@@ -183,11 +171,18 @@ def queries(bench: Bench) -> list[Row]:
     if importlib.util.find_spec("scripts.bench.dashboard") is None:
         return []
     dashboard = importlib.import_module("scripts.bench.dashboard")
-    rows = []
+    rows: list[Row] = []
+    compiled: dict[str, str] | None = None
     for times in sorted({1, *bench.lengths[-1:]}):
         warehouse = bench.at(times)
         with warehouse.chosen():
-            rows += dashboard.measure(warehouse.url, QUERY_RUNS)
+            compiled = compiled or dashboard.queries()
+            answers: list[Row] = dashboard.measure(warehouse.url, QUERY_RUNS, compiled)
+        for answer in answers:
+            p95 = 1_000 * percentile(answer.values, 0.95)
+            note = f"p95 of {len(answer.values)} runs, p50 {1_000 * answer.median:.1f} ms"
+            name = f"{answer.name} on {times} x"
+            rows.append(Row(name, [p95], unit="ms", ceiling=QUERY_GOAL_MS, note=note))
     return rows
 
 
@@ -241,10 +236,10 @@ def swap(bench: Bench) -> list[Row]:
         warehouse.build(file)
     errors = [*door.errors, *whole.errors]
     return [
-        _waits("reader, nothing being built: longest answer", idle),
-        _waits("reader during a new day's build: longest answer", door, WAIT_GOAL_MS),
-        Row("reader during a new day's build: errors", [len(errors)], unit="", ceiling=0.0, note="; ".join(errors[:1])),
-        Row("reader during a new day's build: answers", [len(whole.answers)], unit="", ceiling=ANSWERS_GOAL),
+        _waits("reader at rest, longest wait", idle),
+        _waits("reader during a build, longest wait", door, WAIT_GOAL_MS),
+        Row("reader during a build, errors", [len(errors)], unit="", ceiling=0.0, note="; ".join(errors[:1])),
+        Row("reader during a build, different sums", [len(whole.answers)], unit="", ceiling=ANSWERS_GOAL),
     ]
 
 
@@ -259,8 +254,18 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
 }
 
 
+def _whole(name: str, builds: Sequence[Build]) -> Row:
+    cpu = statistics.median(build.cpu for build in builds)
+    return Row(f"{name}, all", [build.seconds for build in builds], note=f"{cpu:.1f} s of CPU, server included")
+
+
+def _inside(name: str, builds: Sequence[Build]) -> Row:
+    return Row(f"{name}, start-up aside", [build.inside for build in builds])
+
+
 def _memory(name: str, builds: Sequence[Build]) -> Row:
-    return Row(name, [build.megabytes for build in builds], unit="MB", ceiling=MEMORY_GOAL_MB)
+    peaks = [build.megabytes for build in builds]
+    return Row(f"{name}, most memory of Python", peaks, unit="MB", ceiling=MEMORY_GOAL_MB)
 
 
 def _waits(name: str, reader: polling.Reader, ceiling: float | None = None) -> Row:

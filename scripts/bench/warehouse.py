@@ -5,12 +5,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from scripts import connection
-from scripts.bench.measure import peak_memory
+from scripts.bench.measure import cpu_of_children, peak_memory
 from scripts.bench.timeline import Bar, inside, join, read_nodes, read_steps
 from scripts.warehouse import server
 
@@ -25,12 +27,15 @@ class Build:
         seconds: from the start of the process to its end.
         inside: of them, in the loader and between the first and the last node of dbt.
         megabytes: the most memory that Python took.
+        cpu: seconds that the processors worked, for Python and for the server. Other programs make a build wait, not
+            work, so these can be compared on a machine that has others to serve.
         bars: what happened when.
     """
 
     seconds: float
     inside: float
     megabytes: float
+    cpu: float
     bars: list[Bar] = field(repr=False)
 
 
@@ -58,10 +63,11 @@ class Warehouse:
         command += ["--vars", json.dumps(self.variables)] if self.variables else []
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": self.folder / "logs"}
-        began = time.time()
+        began, cpu = time.time(), self.server_cpu() + cpu_of_children()
         seconds, megabytes = peak_memory(command, ours | {name: str(path) for name, path in folders.items()})
+        cpu = self.server_cpu() + cpu_of_children() - cpu
         bars = join(read_steps(times), read_nodes(target), began, began + seconds)
-        return Build(seconds, inside(bars), megabytes, bars)
+        return Build(seconds, inside(bars), megabytes, cpu, bars)
 
     @property
     def home(self) -> Path:
@@ -93,6 +99,21 @@ class Warehouse:
         with self.chosen():
             server.ensure_running()
             yield
+
+    def server_cpu(self) -> float:
+        """Return the seconds that the processors have worked for the running server, 0 where none runs."""
+        with self.chosen():
+            running = server.find()
+        if running is None:
+            return 0.0
+        postmaster = psutil.Process(running.pid)
+        ended = postmaster.cpu_times()
+        total = ended.user + ended.system + ended.children_user + ended.children_system
+        for process in postmaster.children():
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return float(total)
 
     def destroy(self) -> None:
         """Delete the server and all its data; what dbt has parsed stays."""
