@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 import psycopg
+import yaml
 from psycopg import sql
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -61,10 +62,21 @@ class Clock:
         (self.beside if beside else self.steps)[name] = (began, time.time())
 
 
+def _mapping(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what dbt could not read, before anything lands."""
+    try:
+        is_mapping = value is None or isinstance(yaml.safe_load(value), dict)
+    except yaml.YAMLError:
+        is_mapping = False
+    if not is_mapping:
+        raise click.BadParameter("give names and values in YAML, such as '{offer_window_days: 10}'.")
+    return value
+
+
 @click.command()
 @click.argument("landing", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
-@click.option("--vars", "variables", help="Variables of dbt_project.yml with other values, as dbt itself takes them.")
+@click.option("--vars", "variables", callback=_mapping, help="Other values of variables of dbt_project.yml, in YAML.")
 @click.option(
     "--json",
     "times",
