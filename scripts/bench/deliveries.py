@@ -3,6 +3,8 @@
 The folder holds Parquet files and a folder `daily` of CSV files, as Online Retail II and generated files do.
 """
 
+import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -42,6 +44,15 @@ def read(path: Path) -> pl.LazyFrame:
 def halves(folder: Path) -> dict[str, list[Path]]:
     """Return the files of a folder's two halves, in the order in which they land."""
     return {"archive": sorted(folder.glob("*.parquet")), "daily": sorted((folder / "daily").glob("*.csv"))}
+
+
+def copy(folder: Path, out: Path, without: Collection[Path] = ()) -> None:
+    """Copy the files of a folder, but not their permissions: what is made here will be changed and deleted."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path not in without:
+            place = out / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
 
 
 def supplied(files: list[Path]) -> pl.LazyFrame:

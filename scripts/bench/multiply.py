@@ -6,7 +6,6 @@ over, but not wholly: some customers stay, and postage, discounts and fees are w
 each day would touch everything that ever was, with it to the full nothing would have a long history.
 """
 
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from scripts.bench.deliveries import (
     INVOICE,
     SECONDS,
     cleaned,
+    copy,
     customer,
     halves,
     moment,
@@ -56,7 +56,7 @@ def multiply(folder: Path, out: Path, times: int) -> date:
     Returns:
         The first day of all.
     """
-    shutil.copytree(folder, out)
+    copy(folder, out)
     first, last = span(folder)
     # Whole weeks, as the shop is closed on Saturdays.
     weeks = (last - first).days // 7 + 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts import connection
 from scripts.bench import landing, polling, reference
-from scripts.bench.deliveries import Days, halves, write_clean
+from scripts.bench.deliveries import Days, copy, halves, write_clean
 from scripts.bench.measure import Row, percentile
 from scripts.bench.multiply import multiply
 from scripts.bench.timeline import critical_path
@@ -189,8 +189,7 @@ def queries(bench: Bench) -> list[Row]:
 def disk(bench: Bench) -> list[Row]:
     """Measure the disk that builds of the last days, one process a day, leave used, beside a fresh build of all."""
     first, later = bench.work / "files-first", halves(bench.files)["daily"][-bench.days :]
-    held_back = {path.name for path in later}
-    shutil.copytree(bench.files, first, ignore=lambda folder, _: held_back if Path(folder).name == "daily" else set())
+    copy(bench.files, first, without=later)
     warehouse = bench.warehouse("disk")
     warehouse.build(first)
     for path in later:
