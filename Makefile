@@ -1,5 +1,6 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
+# PARTS: what `make bench` measures, with commas between.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -45,8 +46,8 @@ psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2
 	@$(BIN)/python -m scripts.warehouse psql
 
-bench: deps $(BENCH_INSTALLED) ## measure side by side on a server of its own (LANDING=..., else generated files)
-	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)")
+bench: deps $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
+	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")
 
 plans: deps ## keep the plan of each dashboard query on the built warehouse in docs/plans/, with its time
 	@$(START)

@@ -1,17 +1,19 @@
 """`make build`: server, landing, dbt, and what came of it."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 import psycopg
+import yaml
 from psycopg import sql
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -42,22 +44,46 @@ FAILURES_TOLD = 10
 
 @dataclass
 class Clock:
-    """Seconds of each step, in their order."""
+    """When each step began and ended, in seconds since the epoch.
 
-    steps: dict[str, float] = field(default_factory=dict)
+    Attributes:
+        steps: one after the other.
+        beside: what another thread did meanwhile.
+    """
+
+    steps: dict[str, tuple[float, float]] = field(default_factory=dict)
+    beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, *, beside: bool = False) -> Iterator[None]:
         """Time a step."""
-        began = time.perf_counter()
+        began = time.time()
         yield
-        self.steps[name] = time.perf_counter() - began
+        (self.beside if beside else self.steps)[name] = (began, time.time())
+
+
+def _mapping(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what dbt could not read, before anything lands."""
+    try:
+        is_mapping = value is None or isinstance(yaml.safe_load(value), dict)
+    except yaml.YAMLError:
+        is_mapping = False
+    if not is_mapping:
+        raise click.BadParameter("give names and values in YAML, such as '{offer_window_days: 10}'.")
+    return value
 
 
 @click.command()
 @click.argument("landing", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
-def main(landing: Path | None, full_refresh: bool) -> None:
+@click.option("--vars", "variables", callback=_mapping, help="Other values of variables of dbt_project.yml, in YAML.")
+@click.option(
+    "--json",
+    "times",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file when each step began and ended.",
+)
+def main(landing: Path | None, full_refresh: bool, variables: str | None, times: Path | None) -> None:
     """Land raw files and build the warehouse from them, with all its gates.
 
     LANDING is a file or a folder of raw files. Without it, the build works from what has landed before; where nothing
@@ -68,7 +94,8 @@ def main(landing: Path | None, full_refresh: bool) -> None:
     if landing is not None and not landing.exists():
         raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
     # While the server starts and takes the files in, this process has time for dbt, whose import takes two seconds.
-    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt)
+    options = [*DBT_OPTIONS, *(["--vars", variables] if variables else [])]
+    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt, options, clock)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
@@ -83,12 +110,14 @@ def main(landing: Path | None, full_refresh: bool) -> None:
         with clock.step("wait for dbt to load"):
             manifest.exception()
         with clock.step("build and test"):
-            steps, warnings = _dbt_build(manifest, full_refresh)
+            steps, warnings = _dbt_build(manifest, [*options, *(["--full-refresh"] if full_refresh else [])])
         for warning in warnings:
             console.print(f"Warning     {warning}", soft_wrap=True)
         _tell_build(console, steps)
     _tell_steps(console, clock)
     _tell_next(console, steps)
+    if times:
+        times.write_text(json.dumps(asdict(clock), indent=2) + "\n")
 
 
 @contextmanager
@@ -191,16 +220,18 @@ class Step:
         return f"{self.kind} {self.name}: {self.message}"
 
 
-def _load_dbt() -> "Manifest | None":
+def _load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
     """Import dbt and parse the project; return nothing where that fails: the build will fail as well, and say why."""
-    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415  # here, or `_dbt_build` waits for it
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # seconds
-
-    result = dbtRunner().invoke(["parse", *DBT_OPTIONS]).result
+    with clock.step("import dbt", beside=True):
+        # The first is for `_dbt_build`, which would wait for it; either takes seconds.
+        from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    with clock.step("parse the project", beside=True):
+        result = dbtRunner().invoke(["parse", *options]).result
     return cast("Manifest | None", result)
 
 
-def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> tuple[list[Step], list[str]]:
+def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple[list[Step], list[str]]:
     """Run `dbt build` in this process; refuse when dbt cannot even begin.
 
     Returns:
@@ -210,8 +241,7 @@ def _dbt_build(manifest: "Future[Manifest | None]", full_refresh: bool) -> tuple
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # imported by `_load_dbt`
 
     # Unit tests prove the models, not the data: they belong to `make test`.
-    arguments = ["build", *DBT_OPTIONS, "--exclude-resource-type", "unit_test"]
-    arguments += ["--full-refresh"] if full_refresh else []
+    arguments = ["build", *options, "--exclude-resource-type", "unit_test"]
     console = Console(stderr=True)
     warnings: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -295,9 +325,10 @@ def _tell_steps(console: Console, clock: Clock) -> None:
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_column("step")
     table.add_column("seconds", justify="right")
-    for step, seconds in clock.steps.items():
-        table.add_row(f"  {step}", f"{seconds:.1f} s")
-    table.add_row("  all", f"{sum(clock.steps.values()):.1f} s")
+    seconds = {step: ended - began for step, (began, ended) in clock.steps.items()}
+    for step, took in seconds.items():
+        table.add_row(f"  {step}", f"{took:.1f} s")
+    table.add_row("  all", f"{sum(seconds.values()):.1f} s")
     console.print("Time")
     console.print(table)
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,46 +10,93 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from scripts import connection
-from scripts.bench import landing
+from scripts.bench.gantt import draw
 from scripts.bench.machine import facts
 from scripts.bench.measure import Row, as_json
+from scripts.bench.parts import PARTS, Bench
 from scripts.paths import PROJECT_ROOT
-from scripts.warehouse import server
 
 RESULTS = PROJECT_ROOT / "bench" / "results"
+# More rows of one part are in its JSON only.
+ROWS_SHOWN = 30
+ALL = ", ".join(PARTS)
+WIDTH = 170
+PICTURES = {"build": "A build from scratch", "day": "A build of a new day"}
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str]:
+    """Read the names of parts; none are all of them."""
+    names = [name.strip() for name in (value or ",".join(PARTS)).split(",")]
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {ALL}.")
+    # In the order in which they build on each other.
+    return [name for name in PARTS if name in names]
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """Read a list of whole numbers above 1."""
+    try:
+        numbers = sorted({int(number) for number in value.split(",") if number.strip()})
+    except ValueError:
+        numbers = [0]
+    if any(number <= 1 for number in numbers):
+        raise click.BadParameter("give whole numbers above 1, with commas between.")
+    return numbers
 
 
 @click.command()
 @click.argument("files", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--parts", callback=_names, help=f"Which to measure, with commas between; all by default: {ALL}.")
 @click.option("--rounds", default=5, show_default=True, help="How often each is measured; the median counts.")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows to generate when no FILES are given.")
 @click.option(
-    "--many-rows", default=10_000_000, show_default=True, help="Rows to generate for the peak of memory; 0: no."
+    "--many-rows", default=10_000_000, show_default=True, help="Rows to land for the loader's peak of memory; 0: no."
 )
-def main(files: Path | None, rounds: int, rows: int, many_rows: int) -> None:
-    """Measure landing, side by side in one run, on a server of its own that is gone afterwards.
+@click.option(
+    "--lengths",
+    default="3,10",
+    show_default=True,
+    callback=_numbers,
+    help="How many times as long the other histories are that a day is built on.",
+)
+@click.option("--days", default=30, show_default=True, help="Daily builds after which disk use is measured.")
+def main(
+    *, files: Path | None, parts: list[str], rounds: int, rows: int, many_rows: int, lengths: list[int], days: int
+) -> None:
+    """Measure side by side in one run, on servers of its own that are gone afterwards.
 
-    FILES is a folder of deliveries with a Parquet file and a folder `daily`; without it they are generated.
-    Prints a table and writes it to bench/results/ with the machine's facts.
+    FILES is a folder of deliveries with a Parquet file and a folder `daily`; without it they are generated. Prints a
+    table for each part and writes it to bench/results/ with the machine's facts, and a picture of the build to
+    bench/results/build.svg.
     """
+    console = Console(width=WIDTH, highlight=False)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="retail-bench-") as folder:
         work = Path(folder)
-        os.environ |= {"WAREHOUSE_HOME": str(work / "warehouse"), "DBT_TARGET": "local"}
-        server.ensure_running()
+        # The servers are those of the benchmark, whatever the user works with.
+        os.environ["DBT_TARGET"] = "local"
+        files_or_made = files or _generate(work / "files", rows)
+        bench = Bench(work, files_or_made, rounds, many_rows, lengths, days, _generate)
         try:
-            report = landing.run(landing.prepare(files or _generate(work / "files", rows), work / "shapes"), rounds)
-            if many_rows:
-                report.append(landing.memory(_generate(work / "many", many_rows)))
-                shutil.rmtree(work / "many")
-            with connection.connect() as session:
-                machine = facts(session)
+            for name in parts:
+                report = PARTS[name](bench)
+                machine = facts()
+                _show(console, name, report)
+                result = {
+                    "machine": machine,
+                    "files": str(files or f"{rows} generated rows"),
+                    "rounds": rounds,
+                    "rows": as_json(report),
+                }
+                (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
         finally:
-            server.destroy()
-    _show(report, machine)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine, "files": str(files or f"{rows} generated rows"), "landing": as_json(report)}
-    (RESULTS / "landing.json").write_text(json.dumps(result, indent=2) + "\n")
+            bench.close()
+    for name, build in bench.pictures.items():
+        title = f"{PICTURES[name]}: {build.seconds:.1f} s, {build.inside:.1f} s of them without start-up"
+        (RESULTS / f"{name}.svg").write_text(draw(build.bars, title))
+    console.print(", ".join(f"{fact} {value}" for fact, value in facts().items()), soft_wrap=True)
+    console.print(f"Written to {RESULTS.relative_to(PROJECT_ROOT)}/", soft_wrap=True)
 
 
 def _generate(out: Path, rows: int) -> Path:
@@ -59,14 +106,18 @@ def _generate(out: Path, rows: int) -> Path:
     return out
 
 
-def _show(report: list[Row], machine: dict[str, object]) -> None:
-    table = Table(title=", ".join(f"{name} {value}" for name, value in machine.items()), title_justify="left")
-    for heading in ("what", "median s", "times", "of", "goal", "note"):
-        table.add_column(heading, justify="right" if heading in ("median s", "times", "goal") else "left")
-    for row in report:
-        ratio, goal = (f"{value:.2f}" if value else "" for value in (row.ratio, row.goal))
-        table.add_row(row.name, f"{row.median:.2f}", ratio, row.compared_with or "", goal, row.note)
-    Console(width=140).print(table)
+def _show(console: Console, name: str, report: Sequence[Row]) -> None:
+    table = Table(title=f"make bench PARTS={name}", title_justify="left")
+    numbers = ("median", "goal", "times", "goal of times")
+    for heading in ("what", "median", "goal", "times", "of", "goal of times", "", "note"):
+        table.add_column(heading, justify="right" if heading in numbers else "left")
+    for row in report[:ROWS_SHOWN]:
+        ratio, goal = (f"{value:.2f}" if value is not None else "" for value in (row.ratio, row.goal))
+        ceiling = f"{row.ceiling:,.4g} {row.unit}" if row.ceiling is not None else ""
+        verdict = {None: "", True: "reached", False: "missed"}[row.is_good_enough]
+        median = f"{row.median:,.2f} {row.unit}"
+        table.add_row(row.name, median, ceiling, ratio, row.compared_with or "", goal, verdict, row.note)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 
 from scripts import connection
-from scripts.bench.measure import Row, compare, in_turn, peak_memory
+from scripts.bench.deliveries import COLUMNS, halves, read
+from scripts.bench.measure import Row, in_turn, peak_memory
 from scripts.land import land
 
-COLUMNS = ("invoice", "stock_code", "description", "quantity", "invoice_date", "unit_price", "customer_id", "country")
 CHUNK = 1 << 20
 
 COPY_GOAL, MANY_GOAL, PARQUET_GOAL, DLT_GOAL = 1.25, 1.5, 1.5, 0.1
@@ -34,8 +34,9 @@ def prepare(files: Path, work: Path) -> dict[str, Path]:
         `all.csv` and `all.parquet` of all rows, `daily.csv` of the daily files' rows, and the folder `daily` itself.
     """
     work.mkdir(parents=True, exist_ok=True)
-    daily = pl.concat([_read(path) for path in sorted((files / "daily").glob("*.csv"))])
-    everything = pl.concat([*(_read(path) for path in sorted(files.glob("*.parquet"))), daily])
+    half = halves(files)
+    daily = pl.concat([read(path).collect() for path in half["daily"]])
+    everything = pl.concat([*(read(path).collect() for path in half["archive"]), daily])
     shapes = {name: work / name for name in ("all.csv", "all.parquet", "daily.csv")}
     everything.write_csv(shapes["all.csv"])
     everything.write_parquet(shapes["all.parquet"])
@@ -58,15 +59,15 @@ def run(shapes: dict[str, Path], rounds: int) -> list[Row]:
         "land, the daily files": lambda: fresh_land(shapes["daily"]),
     }
     rows = in_turn(contestants, rounds)
-    compare(rows, "land, one CSV", "bare copy, one CSV", COPY_GOAL)
-    compare(rows, "land, Parquet of the same rows", "land, one CSV", PARQUET_GOAL)
-    compare(rows, "land, the daily files", "land, one CSV of the daily files", MANY_GOAL)
+    rows["land, one CSV"].against(rows["bare copy, one CSV"], COPY_GOAL)
+    rows["land, Parquet of the same rows"].against(rows["land, one CSV"], PARQUET_GOAL)
+    rows["land, the daily files"].against(rows["land, one CSV of the daily files"], MANY_GOAL)
     report = list(rows.values())
     if importlib.util.find_spec("dlt"):
         against = in_turn(
             {"land, beside dlt": lambda: fresh_land(shapes["all.csv"]), "dlt": lambda: dlt_load(shapes["all.csv"])}, 1
         )
-        compare(against, "land, beside dlt", "dlt", DLT_GOAL)
+        against["land, beside dlt"].against(against["dlt"], DLT_GOAL)
         report += against.values()
     return report
 
@@ -76,9 +77,9 @@ def memory(files: Path) -> Row:
     empty_bronze()
     command = [sys.executable, "-m", "scripts.land", str(files)]
     seconds, megabytes = peak_memory(command, os.environ)
-    row = Row("land, much at once", [seconds])
-    row.note = f"peak memory {megabytes:,.0f} MB, goal {MEMORY_GOAL_MB} MB"
-    return row
+    return Row(
+        "land, much at once: peak memory", [megabytes], unit="MB", ceiling=MEMORY_GOAL_MB, note=f"in {seconds:.1f} s"
+    )
 
 
 def bare_copy(file: Path) -> None:
@@ -140,8 +141,3 @@ def dlt_load(file: Path) -> None:
     with connection.connect() as session:
         session.execute("drop schema if exists bench_dlt cascade")
         session.execute("drop schema if exists bench_dlt_staging cascade")
-
-
-def _read(path: Path) -> pl.DataFrame:
-    frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    return frame.rename(dict(zip(frame.columns, COLUMNS, strict=True))).select(pl.all().cast(pl.String))

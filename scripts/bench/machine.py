@@ -4,18 +4,12 @@ import os
 import platform
 from datetime import datetime, timezone
 
-import psycopg
-
+from scripts.warehouse import server
 from scripts.warehouse.settings import machine_cores, machine_memory
 
 
-def facts(session: psycopg.Connection) -> dict[str, object]:
-    """Return the machine's facts and the server's, for the head of a report.
-
-    Args:
-        session: a connection to the server that was measured.
-    """
-    version = session.execute("select current_setting('server_version')").fetchone()
+def facts() -> dict[str, object]:
+    """Return the machine's facts and the server's, for the head of a report."""
     return {
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "cores": machine_cores(),
@@ -23,5 +17,5 @@ def facts(session: psycopg.Connection) -> dict[str, object]:
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "postgresql": version[0] if version else None,
+        "postgresql": server.version(),
     }

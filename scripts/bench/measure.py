@@ -1,5 +1,7 @@
 """Run contestants in turn, so that whatever else the machine does hits all of them alike."""
 
+import math
+import resource
 import statistics
 import subprocess
 import time
@@ -20,24 +22,48 @@ class Row:
 
     Attributes:
         name: what was measured.
-        seconds: of each round.
+        values: of each round.
         compared_with: the name of the row that it is compared with, if any.
-        ratio: median of the rounds' ratios to that row.
+        ratio: of this row to that one.
         goal: the greatest ratio that is good enough, if there is one.
         note: what else there is to know.
+        unit: of the values.
+        ceiling: the greatest value that is good enough, if there is one.
     """
 
     name: str
-    seconds: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     compared_with: str | None = None
     ratio: float | None = None
     goal: float | None = None
     note: str = ""
+    unit: str = "s"
+    ceiling: float | None = None
 
     @property
     def median(self) -> float:
-        """Return the median of the rounds, in seconds."""
-        return statistics.median(self.seconds)
+        """Return the median of the rounds."""
+        return statistics.median(self.values)
+
+    @property
+    def is_good_enough(self) -> bool | None:
+        """Return whether all goals are reached, None where there is none."""
+        pairs = [(self.median, self.ceiling), (self.ratio, self.goal)]
+        reached = [value <= most for value, most in pairs if value is not None and most is not None]
+        return all(reached) if reached else None
+
+    def against(self, other: "Row", goal: float | None = None) -> "Row":
+        """Set this row beside another and return it.
+
+        The ratio is the median of the rounds' ratios, or that of the medians where the rounds are not the same.
+        """
+        self.compared_with, self.goal = other.name, goal
+        if len(self.values) == len(other.values):
+            pairs = zip(self.values, other.values, strict=True)
+            self.ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+        else:
+            self.ratio = self.median / other.median
+        return self
 
 
 def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Row]:
@@ -52,15 +78,8 @@ def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dic
         for name, run in contestants.items():
             began = time.perf_counter()
             run()
-            rows[name].seconds.append(time.perf_counter() - began)
+            rows[name].values.append(time.perf_counter() - began)
     return rows
-
-
-def compare(rows: Mapping[str, Row], name: str, other: str, goal: float) -> None:
-    """Set one row beside another: the ratio of each round, of which the median counts."""
-    pairs = zip(rows[name].seconds, rows[other].seconds, strict=True)
-    rows[name].compared_with, rows[name].goal = other, goal
-    rows[name].ratio = statistics.median(mine / theirs for mine, theirs in pairs)
 
 
 def peak_memory(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
@@ -81,6 +100,17 @@ def peak_memory(command: Sequence[str], environment: Mapping[str, str]) -> tuple
     return time.perf_counter() - began, peak
 
 
+def cpu_of_children() -> float:
+    """Return the seconds that the processors have worked for processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that such a share of the values, 0 to 1, does not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
 def _high_water(pid: int) -> float:
     """Return the most memory that a process has taken so far, where the system keeps account of it, else takes now."""
     with suppress(OSError, StopIteration, psutil.Error):
@@ -98,11 +128,14 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
             "name": row.name,
-            "seconds": [round(seconds, 3) for seconds in row.seconds],
+            "unit": row.unit,
+            "values": [round(value, 3) for value in row.values],
             "median": round(row.median, 3),
+            "ceiling": row.ceiling,
             "compared_with": row.compared_with,
             "ratio": row.ratio and round(row.ratio, 2),
             "goal": row.goal,
+            "is_good_enough": row.is_good_enough,
             "note": row.note,
         }
         for row in rows

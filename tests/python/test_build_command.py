@@ -1,5 +1,6 @@
 """`python -m scripts.build`, as a user runs it: what it says, what it leaves behind, and how it says no."""
 
+import json
 import os
 import re
 import subprocess
@@ -192,6 +193,34 @@ def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) ->
     of_that_kind = truth["by_reason"]["quantity_not_an_integer"] + story.bad_lines
     assert f"Quarantined {lines:,} lines, see silver.quarantined_lines" in story.third.out
     assert f"{of_that_kind:,} quantity_not_an_integer" in story.third.out
+
+
+# Options
+
+
+def test_variables_take_effect_and_times_are_written(build: Callable[..., Answer], working, folder: Path) -> None:
+    """A benchmark or a trial sets a variable for one build, and wants to know where its time went."""
+    times, target = folder / "times.json", folder / "target"
+    files = folder / "files"
+    files.mkdir()
+    (files / "one.csv").write_text(HEADER + GOOD_LINE)
+    options = ("--vars", "{calendar_end: '2010-01-01'}", "--json", times)
+    # Parsed apart, as other values make dbt parse the whole project anew.
+    answer = build(files, *options, **environment(), DBT_TARGET_PATH=str(target))
+    assert answer.code == 0, answer.err
+    assert "1 invoice_date_out_of_range" in answer.out
+    written = json.loads(times.read_text())
+    assert {"land", "build and test"} <= written["steps"].keys()
+    spans = [*written["steps"].values(), *written["beside"].values()]
+    assert all(0 < began <= ended for began, ended in spans)
+
+
+def test_variables_that_are_none_are_refused_before_anything_lands(build: Callable[..., Answer], folder: Path) -> None:
+    """A slip of the pen must not cost the landing of a night's files."""
+    for slip in ("{", "calendar_end"):
+        answer = build(folder, "--vars", slip)
+        assert answer.code == 2
+        assert "give names and values in YAML" in answer.err
 
 
 # Warnings

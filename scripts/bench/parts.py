@@ -1,0 +1,273 @@
+"""What `make bench` measures beside landing: one function a part, each with the goals that it is held to."""
+
+import importlib.util
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+
+from scripts import connection
+from scripts.bench import landing, polling, reference
+from scripts.bench.deliveries import Days, copy, halves, write_clean
+from scripts.bench.measure import Row, percentile
+from scripts.bench.multiply import multiply
+from scripts.bench.timeline import critical_path
+from scripts.bench.warehouse import Build, Warehouse
+
+WALL_GOAL, REFERENCE_GOAL, DAY_GOAL, LONG_HISTORY_GOAL, MEMORY_GOAL_MB = 10.0, 1.0, 2.0, 1.3, 500.0
+DISK_GOAL, WAIT_GOAL_MS, ANSWERS_GOAL = 1.1, 100.0, 2.0
+# Of ten times the lines, eleven times the time; of other lengths as much more.
+MORE_THAN_LINEAR = 1.1
+QUERY_RUNS, QUERY_GOAL_MS = 100, 25.0
+IDLE_SECONDS = 2.0
+
+
+@dataclass
+class Bench:
+    """What the parts share: the files, the warehouses that were built from them, and the days that have come since.
+
+    Args:
+        work: a folder for all of it.
+        files: a folder of deliveries.
+        rounds: how often each is measured.
+        many_rows: how many rows to generate for the loader's peak of memory; 0 for none.
+        lengths: how many times as long the other histories are.
+        days: how many daily builds disk use is measured after.
+        generate: makes files of so many rows in a folder.
+    """
+
+    work: Path
+    files: Path
+    rounds: int
+    many_rows: int
+    lengths: Sequence[int]
+    days: int
+    generate: Callable[[Path, int], Path]
+    builds: dict[int, Build] = field(default_factory=dict)
+    pictures: dict[str, Build] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._warehouses: dict[str, Warehouse] = {}
+        self._new, self._late = count(1), count(1)
+        self._days = Days(self.files, self.work / "days")
+
+    def warehouse(self, name: str, variables: dict[str, str] | None = None) -> Warehouse:
+        """Return a warehouse by its name, of which nothing is built yet the first time."""
+        return self._warehouses.setdefault(name, Warehouse(self.work / name, variables or {}))
+
+    def at(self, times: int) -> Warehouse:
+        """Return a warehouse of a history so many times as long, built the first time."""
+        if times in self.builds:
+            return self.warehouse(f"x{times}")
+        files, variables = self.files, {}
+        if times > 1:
+            files = self.work / f"files-x{times}"
+            first = multiply(self.files, files, times)
+            variables = {"calendar_start": f"{first.year}-01-01"}
+        warehouse = self.warehouse(f"x{times}", variables)
+        self.builds[times] = warehouse.build(files)
+        if times > 1:
+            shutil.rmtree(files)
+        return warehouse
+
+    def new_day(self) -> Path:
+        """Return the file of the next day."""
+        return self._days.new(next(self._new))
+
+    def late_day(self) -> Path:
+        """Return a file of a day of a month ago."""
+        return self._days.late(next(self._late))
+
+    @cached_property
+    def clean(self) -> Path:
+        """Return the lines that count as one clean CSV file."""
+        path = self.work / "clean.csv"
+        write_clean(self.files, path)
+        return path
+
+    def close(self) -> None:
+        """Delete all servers."""
+        for warehouse in self._warehouses.values():
+            warehouse.destroy()
+
+
+def land(bench: Bench) -> list[Row]:
+    """Measure the loader beside a bare `copy`, many files beside one, Parquet beside CSV, and dlt."""
+    warehouse = bench.warehouse("landing")
+    with warehouse.started():
+        rows = landing.run(landing.prepare(bench.files, bench.work / "shapes"), bench.rounds)
+        if bench.many_rows:
+            rows.append(landing.memory(bench.generate(bench.work / "many", bench.many_rows)))
+            shutil.rmtree(bench.work / "many")
+    warehouse.destroy()
+    return rows
+
+
+def scratch(bench: Bench) -> list[Row]:
+    """Measure builds from an empty warehouse, in turn with the reference on its server; then of the longest history.
+
+    Raises:
+        RuntimeError: the warehouse and the reference do not hold the same, so that the figures would mean nothing.
+    """
+    warehouse = bench.warehouse("x1")
+    unparsed = warehouse.build(bench.files)
+    builds, by_hand, cpu = [], [], []
+    for _ in range(bench.rounds):
+        warehouse.destroy()
+        builds.append(warehouse.build(bench.files))
+        with warehouse.chosen():
+            before = warehouse.server_cpu()
+            by_hand.append(reference.run(bench.clean))
+            cpu.append(warehouse.server_cpu() - before)
+            with connection.connect() as session:
+                found = reference.totals(session, "gold.fct_sales")
+        if found != by_hand[-1][1:]:
+            raise RuntimeError(f"the warehouse holds {found}, the reference {by_hand[-1][1:]}")
+    bench.builds[1] = bench.pictures["build"] = builds[-1]
+    script = Row("reference script", [outcome.seconds for outcome in by_hand])
+    script.note = f"{statistics.median(cpu):.1f} s of CPU in the server; {by_hand[-1].lines:,} lines"
+    whole, inside = _whole("from scratch", builds), _inside("from scratch", builds).against(script, REFERENCE_GOAL)
+    whole.ceiling = WALL_GOAL
+    rows = [script, _whole("from scratch, unparsed", [unparsed]), whole, inside]
+    rows.append(_memory("from scratch", builds))
+    longest = max(bench.lengths, default=1)
+    if longest > 1:
+        bench.at(longest)
+        build, what, goal = [bench.builds[longest]], f"from scratch {longest} x", longest * MORE_THAN_LINEAR
+        rows += [_whole(what, build).against(whole, goal), _inside(what, build).against(inside, goal)]
+        rows.append(_memory(what, build))
+    return rows
+
+
+def day(bench: Bench) -> list[Row]:
+    """Measure builds of a new day and of a late one, in turn on histories of each length."""
+    rows: list[Row] = []
+    lengths = [1, *sorted(bench.lengths)]
+    for what, deliver in (("new day", bench.new_day), ("late day", bench.late_day)):
+        builds: dict[int, list[Build]] = {times: [] for times in lengths}
+        for _ in range(bench.rounds):
+            file = deliver()
+            for times in lengths:
+                builds[times].append(bench.at(times).build(file))
+        wholes = {times: _whole(f"{what} on {times} x", done) for times, done in builds.items()}
+        insides = {times: _inside(f"{what} on {times} x", done) for times, done in builds.items()}
+        if deliver == bench.new_day:
+            insides[1].ceiling = DAY_GOAL
+            bench.pictures["day"] = builds[1][-1]
+        for times in lengths[1:]:
+            wholes[times].against(wholes[1])
+            insides[times].against(insides[1], LONG_HISTORY_GOAL if deliver == bench.new_day else None)
+        rows += [*wholes.values(), *insides.values()]
+        rows.append(_memory(what, [build for done in builds.values() for build in done]))
+    return rows
+
+
+def queries(bench: Bench) -> list[Row]:
+    """Measure the dashboard queries on the shortest and the longest history."""
+    if importlib.util.find_spec("scripts.bench.dashboard") is None:
+        return []
+    dashboard = importlib.import_module("scripts.bench.dashboard")
+    rows: list[Row] = []
+    compiled: dict[str, str] | None = None
+    for times in sorted({1, *bench.lengths[-1:]}):
+        warehouse = bench.at(times)
+        with warehouse.chosen():
+            compiled = compiled or dashboard.queries()
+            answers: list[Row] = dashboard.measure(warehouse.url, QUERY_RUNS, compiled)
+        for answer in answers:
+            p95 = 1_000 * percentile(answer.values, 0.95)
+            note = f"p95 of {len(answer.values)} runs, p50 {1_000 * answer.median:.1f} ms"
+            name = f"{answer.name} on {times} x"
+            rows.append(Row(name, [p95], unit="ms", ceiling=QUERY_GOAL_MS, note=note))
+    return rows
+
+
+def disk(bench: Bench) -> list[Row]:
+    """Measure the disk that builds of the last days, one process a day, leave used, beside a fresh build of all."""
+    first, later = bench.work / "files-first", halves(bench.files)["daily"][-bench.days :]
+    copy(bench.files, first, without=later)
+    warehouse = bench.warehouse("disk")
+    warehouse.build(first)
+    for path in later:
+        warehouse.build(path)
+    grown = warehouse.sizes()
+    warehouse.destroy()
+    warehouse.build(bench.files)
+    fresh = warehouse.sizes()
+    warehouse.destroy()
+    after = f"after {len(later)} daily builds"
+    rows = [Row("fresh build", [sum(fresh.values())], unit="MB")]
+    rows.append(Row(after, [sum(grown.values())], unit="MB", note="one process a day").against(rows[0], DISK_GOAL))
+    for schema, size in fresh.items():
+        other = Row(f"fresh build, {schema}", [size], unit="MB")
+        rows += [other, Row(f"{after}, {schema}", [grown.get(schema, 0.0)], unit="MB").against(other)]
+    return rows
+
+
+def nodes(bench: Bench) -> list[Row]:
+    """Tell where the time of the last build from scratch went: by kind, then the longest steps and nodes."""
+    bench.at(1)
+    build = bench.pictures.setdefault("build", bench.builds[1])
+    critical = critical_path(build.bars)
+    rows = []
+    for kind in sorted({bar.kind for bar in build.bars}):
+        of_kind = [bar for bar in build.bars if bar.kind == kind]
+        waited = sum(bar.seconds for bar in of_kind if bar in critical)
+        note = f"{len(of_kind)} of them, the end waited {waited:.2f} s for {sum(bar in critical for bar in of_kind)}"
+        rows.append(Row(f"all: {kind}", [sum(bar.seconds for bar in of_kind)], note=note))
+    for bar in sorted(build.bars, key=lambda bar: -bar.seconds):
+        note = f"{bar.kind}{', the end waited for it' if bar in critical else ''}"
+        rows.append(Row(bar.name, [bar.seconds], note=note))
+    return rows
+
+
+def swap(bench: Bench) -> list[Row]:
+    """Poll the fact throughout the build of a new day: how long a reader waits, and whether it sees a mixture."""
+    warehouse = bench.at(1)
+    with polling.Reader(warehouse.url, polling.DOOR) as idle:
+        time.sleep(IDLE_SECONDS)
+    file = bench.new_day()
+    with polling.Reader(warehouse.url, polling.DOOR) as door, polling.Reader(warehouse.url, polling.WHOLE) as whole:
+        warehouse.build(file)
+    errors = [*door.errors, *whole.errors]
+    return [
+        _waits("reader at rest, longest wait", idle),
+        _waits("reader during a build, longest wait", door, WAIT_GOAL_MS),
+        Row("reader during a build, errors", [len(errors)], unit="", ceiling=0.0, note="; ".join(errors[:1])),
+        Row("reader during a build, different sums", [len(whole.answers)], unit="", ceiling=ANSWERS_GOAL),
+    ]
+
+
+PARTS: dict[str, Callable[[Bench], list[Row]]] = {
+    "land": land,
+    "scratch": scratch,
+    "day": day,
+    "queries": queries,
+    "swap": swap,
+    "disk": disk,
+    "nodes": nodes,
+}
+
+
+def _whole(name: str, builds: Sequence[Build]) -> Row:
+    cpu = statistics.median(build.cpu for build in builds)
+    return Row(f"{name}, all", [build.seconds for build in builds], note=f"{cpu:.1f} s of CPU, server included")
+
+
+def _inside(name: str, builds: Sequence[Build]) -> Row:
+    return Row(f"{name}, start-up aside", [build.inside for build in builds])
+
+
+def _memory(name: str, builds: Sequence[Build]) -> Row:
+    peaks = [build.megabytes for build in builds]
+    return Row(f"{name}, most memory of Python", peaks, unit="MB", ceiling=MEMORY_GOAL_MB)
+
+
+def _waits(name: str, reader: polling.Reader, ceiling: float | None = None) -> Row:
+    waits = [1_000 * wait for wait in reader.waits]
+    note = f"{len(waits):,} answers, median {statistics.median(waits):.1f} ms"
+    return Row(name, [max(waits)], unit="ms", ceiling=ceiling, note=note)

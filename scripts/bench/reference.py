@@ -1,0 +1,67 @@
+"""The reference to beat: a star schema by a script of SQL, on the server of the warehouse that it is compared with."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from scripts import connection
+from scripts.warehouse import server
+
+SCRIPT = Path(__file__).with_name("reference.sql")
+DATABASE = "bench_reference"
+
+
+class Outcome(NamedTuple):
+    """What the script made, and how long it took."""
+
+    seconds: float
+    lines: int
+    net_amount: Decimal
+
+
+def run(csv: Path) -> Outcome:
+    """Run the script in a database of its own, which is gone afterwards.
+
+    Args:
+        csv: clean lines, as `deliveries.write_clean` writes them.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; psql has said why on standard error.
+    """
+    with _database() as environment:
+        command = [server.binary("psql"), "-X", "-q", "-v", f"csv={csv}", "-f", str(SCRIPT)]
+        began = time.perf_counter()
+        subprocess.run(command, env=os.environ | environment, check=True)
+        seconds = time.perf_counter() - began
+        with psycopg.connect(connection.url(), dbname=DATABASE) as session:
+            lines, net_amount = totals(session, "public.fct_sales")
+    return Outcome(seconds, lines, net_amount)
+
+
+def totals(session: psycopg.Connection, fact: str) -> tuple[int, Decimal]:
+    """Return how many lines a fact has and how much money."""
+    query = sql.SQL("select count(*), sum(net_amount) from {}").format(sql.Identifier(*fact.split(".")))
+    found: tuple[int, Decimal] | None = session.execute(query).fetchone()
+    assert found
+    return found
+
+
+@contextmanager
+def _database() -> Iterator[dict[str, str]]:
+    """Make an empty database on the server in use, with what was written before settled on disk."""
+    with psycopg.connect(connection.url(), autocommit=True) as session:
+        session.execute(f"drop database if exists {DATABASE} with (force)")
+        session.execute(f"create database {DATABASE}")
+        session.execute("checkpoint")
+        try:
+            yield connection.libpq_environment() | {"PGDATABASE": DATABASE}
+        finally:
+            session.execute(f"drop database {DATABASE} with (force)")

@@ -1,0 +1,134 @@
+"""Warehouses to measure: each on a server of its own, built as a user builds, by a process that begins with nothing."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from scripts import connection
+from scripts.bench.measure import cpu_of_children, peak_memory
+from scripts.bench.timeline import Bar, inside, join, read_nodes, read_steps
+from scripts.warehouse import server
+
+GROWN = ("silver", "history", "gold", "audit", "silver_partitions", "gold_partitions")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that was measured.
+
+    Attributes:
+        seconds: from the start of the process to its end.
+        inside: of them, in the loader and between the first and the last node of dbt.
+        megabytes: the most memory that Python took.
+        cpu: seconds that the processors worked, for Python and for the server. Other programs make a build wait, not
+            work, so these can be compared on a machine that has others to serve.
+        bars: what happened when.
+    """
+
+    seconds: float
+    inside: float
+    megabytes: float
+    cpu: float
+    bars: list[Bar] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A warehouse of the benchmark.
+
+    Args:
+        folder: for its server and for what dbt writes; the same folder again finds the project parsed.
+        variables: of dbt_project.yml, with values of its own.
+    """
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def build(self, files: Path) -> Build:
+        """Land files and build, in a process of its own.
+
+        Raises:
+            subprocess.CalledProcessError: it failed; it has said why on standard error.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target, times = self.folder / "target", self.folder / "times.json"
+        command = [sys.executable, "-m", "scripts.build", str(files), "--json", str(times)]
+        command += ["--vars", json.dumps(self.variables)] if self.variables else []
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": self.folder / "logs"}
+        began, cpu = time.time(), self.server_cpu() + cpu_of_children()
+        seconds, megabytes = peak_memory(command, ours | {name: str(path) for name, path in folders.items()})
+        cpu = self.server_cpu() + cpu_of_children() - cpu
+        bars = join(read_steps(times), read_nodes(target), began, began + seconds)
+        return Build(seconds, inside(bars), megabytes, cpu, bars)
+
+    @property
+    def home(self) -> Path:
+        """Return the folder of the server."""
+        return self.folder / "home"
+
+    @contextmanager
+    def chosen(self) -> Iterator[None]:
+        """Make this the warehouse that the scripts of the project work on, while a `with` lasts."""
+        before = os.environ.get("WAREHOUSE_HOME")
+        os.environ["WAREHOUSE_HOME"] = str(self.home)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["WAREHOUSE_HOME"]
+            else:
+                os.environ["WAREHOUSE_HOME"] = before
+
+    @property
+    def url(self) -> str:
+        """Return the URI of the database."""
+        with self.chosen():
+            return connection.url()
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Choose this warehouse, with its server running and no more in it than is there already."""
+        with self.chosen():
+            server.ensure_running()
+            yield
+
+    def server_cpu(self) -> float:
+        """Return the seconds that the processors have worked for the running server, 0 where none runs."""
+        with self.chosen():
+            running = server.find()
+        if running is None:
+            return 0.0
+        postmaster = psutil.Process(running.pid)
+        ended = postmaster.cpu_times()
+        total = ended.user + ended.system + ended.children_user + ended.children_system
+        for process in postmaster.children():
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return float(total)
+
+    def destroy(self) -> None:
+        """Delete the server and all its data; what dbt has parsed stays."""
+        with self.chosen():
+            server.destroy()
+
+    def sizes(self) -> dict[str, float]:
+        """Return the megabytes on disk of each schema that a build writes: tables, indexes and what is stored aside."""
+        query = """
+            select nspname, sum(pg_total_relation_size(pg_class.oid))::bigint
+            from pg_class
+            inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+            where nspname = any(%s) and relkind in ('r', 'm')
+            group by nspname
+            order by nspname
+        """
+        with self.chosen(), connection.connect() as session:
+            return {name: size / 1e6 for name, size in session.execute(query, [list(GROWN)]).fetchall()}
