@@ -1,6 +1,7 @@
-{#- The check constraint of the bounds lets PostgreSQL attach the partition without a scan. Statistics of the default size take
-    twenty times as long as a tenth of it (fct_sales, 78,000 rows: 489 and 23 ms, in one run), and longer than all else; joins are
-    planned by the statistics of the whole table, which have the default size. -#}
+{#- The check constraint of the bounds lets PostgreSQL attach the partition without a scan. Statistics of a tenth of the default
+    size take a tenth of the time: 11 ms of the 190 ms that a month of fct_sales takes (78,000 rows), instead of 120 to 150. Joins
+    are planned by the statistics of the whole table, which have the default size. Plans that are made parallel by force took as
+    long as those that PostgreSQL chooses. -#}
 {% macro build_partition(partition, sql, by, constraints) -%}
     {{ config.get("sql_header") or "" }}
 
