@@ -22,6 +22,8 @@ from dbt_project import Outcome, environment
 from scripts.paths import PROJECT_ROOT
 
 MACROS = PROJECT_ROOT / "macros" / "materializations"
+# What docs/partitions.md tells others to take along with the folder.
+ALONGSIDE = ["constraint_clauses", "contracted_query", "create_index_sql", "postgres__incremental"]
 SCHEMA = "shop_gold"
 PARTITIONS = "shop_gold_partitions"
 
@@ -190,7 +192,9 @@ def project() -> Iterator[Shop]:
     with TemporaryDirectory(prefix="retail-") as parent:
         folder = Path(parent) / "shop"
         (folder / "models").mkdir(parents=True)
-        shutil.copytree(MACROS, folder / "macros")
+        shutil.copytree(MACROS / "partitioned", folder / "macros" / "partitioned")
+        for name in ALONGSIDE:
+            shutil.copy(MACROS / f"{name}.sql", folder / "macros")
         shutil.copy(PROJECT_ROOT / "profiles.yml", folder)
         (folder / "macros" / "is_delta.sql").write_text(IS_DELTA)
         (folder / "macros" / "record_touched_partitions.sql").write_text(RECORD)
@@ -798,6 +802,44 @@ def test_a_reader_who_does_not_let_go_is_named_and_nothing_changes(bounded):
     bounded.run("lines")
     assert bounded.rows("lines")["201101"] == 2
     assert bounded.relations() == {f"lines_{name}" for name in before}
+
+
+def test_a_reader_who_lets_go_is_waited_for_and_nobody_waits_behind_the_build(bounded):
+    """Reports take minutes; a build that gave up would be late each night, one that queued would stop all others."""
+    bounded.land("2011-01-01")
+    held, polls = threading.Event(), []
+
+    def read_for_long() -> None:
+        swapping = "select pid from pg_stat_activity where query like '%do $swap$%' and pid <> pg_backend_pid()"
+        with psycopg.connect(bounded.database.url) as reader, psycopg.connect(bounded.database.url) as other:
+            reader.execute(f"select count(*) from {SCHEMA}.lines")
+            held.set()
+            _wait_until(lambda: bounded.ask(swapping))
+            # twenty times what the build may let it wait
+            other.execute("set lock_timeout = '1s'")
+            until = time.monotonic() + 1.5
+            while time.monotonic() < until:
+                polls.append(other.execute(f"select count(*) from {SCHEMA}.lines").fetchone())
+                other.rollback()
+
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read_for_long)
+        held.wait()
+        outcome = bounded.dbt("run", "--select", "lines", "--vars", "{swap_patience_seconds: 60}")["lines"]
+        reading.result()
+    assert outcome.status == "success"
+    assert set(polls) == {(4,)}
+    assert bounded.rows("lines")["201101"] == 2
+
+
+def test_two_builds_of_one_table_do_not_meet(bounded):
+    """The later one would clear away what the earlier one is building."""
+    before = bounded.oids("lines")
+    with psycopg.connect(bounded.database.url) as other:
+        other.execute(f"select pg_advisory_lock(hashtext('partitioned'), hashtext('{SCHEMA}.lines'))")
+        assert f"{SCHEMA}.lines is being built by another session" in bounded.fails("lines")
+    assert bounded.oids("lines") == before
+    bounded.run("lines")
 
 
 def test_a_vacuum_of_a_partition_is_waited_for(bounded):
