@@ -1,6 +1,7 @@
 """`make build`: server, landing, dbt, and what came of it."""
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from scripts.errors import Refusal
 from scripts.land.loading import LandingReport, land, refusals
 from scripts.paths import PROJECT_ROOT
 from scripts.warehouse import server
+from scripts.warehouse.settings import machine_cores
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
@@ -242,6 +244,9 @@ def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple
 
     # Unit tests prove the models, not the data: they belong to `make test`.
     arguments = ["build", *options, "--exclude-resource-type", "unit_test"]
+    if "DBT_THREADS" not in os.environ:
+        # At any time about half of them wait for the server, which works on the same processors.
+        arguments += ["--threads", str(2 * machine_cores())]
     console = Console(stderr=True)
     warnings: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

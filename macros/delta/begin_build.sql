@@ -1,7 +1,7 @@
 {#- Notes what each model is made from, so that a model whose code is another one than that of its rows is built in full. -#}
 {% macro begin_build() -%}
     {%- if execute and flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
-        {%- set known, rows = {}, [] -%}
+        {%- set known, rows, gates = {}, [], gates_fingerprint() -%}
         {%- for node in graph.nodes.values() if node.resource_type in ["model", "seed", "snapshot"] -%}
             {%- set found = fingerprint(node.unique_id, known) -%}
             {%- do rows.append(
@@ -16,8 +16,9 @@
             ancestors text[] not null,
             -- of the last build that was complete and succeeded
             built_fingerprint text,
-            -- whether all gates have looked at what that build wrote
+            -- whether all gates have looked at what that build wrote, and what they said
             is_tested boolean not null default false,
+            gates_fingerprint text,
             built_in_full_at timestamptz,
             succeeded_at timestamptz
         );
@@ -31,10 +32,17 @@
         merge into {{ delta_state() }} as known
         using (values {{ rows | join(",\n            ") }}) as found (unique_id, fingerprint, ancestors)
             on known.unique_id = found.unique_id
-        when matched and (known.fingerprint, known.ancestors) is distinct from (found.fingerprint, found.ancestors) then
-            update set fingerprint = found.fingerprint, ancestors = found.ancestors
+        when matched
+            and (known.fingerprint, known.ancestors, known.gates_fingerprint)
+            is distinct from (found.fingerprint, found.ancestors, '{{ gates }}') then
+            update set
+                fingerprint = found.fingerprint,
+                ancestors = found.ancestors,
+                is_tested = known.is_tested and known.gates_fingerprint = '{{ gates }}',
+                gates_fingerprint = '{{ gates }}'
         when not matched then
-            insert (unique_id, fingerprint, ancestors) values (found.unique_id, found.fingerprint, found.ancestors);
+            insert (unique_id, fingerprint, ancestors, gates_fingerprint)
+            values (found.unique_id, found.fingerprint, found.ancestors, '{{ gates }}');
 
         delete from {{ delta_state() }} where unique_id <> all('{{ "{" ~ known.keys() | join(",") ~ "}" }}'::text[]);
     {%- endif -%}

@@ -1,0 +1,16 @@
+{#- What all gates say. A rule stands in the meta of its model or column. -#}
+{% macro gates_fingerprint() -%}
+    {%- set said = [] -%}
+    {%- for node in graph.nodes.values() | sort(attribute="unique_id") -%}
+        {%- if node.resource_type == "test" -%}
+            {%- do said.extend([node.unique_id, node.raw_code, node.test_metadata | string]) -%}
+            {%- do said.extend(macros_used(node.depends_on.macros)) -%}
+        {%- elif node.resource_type == "model" -%}
+            {%- do said.append(node.config.meta | string) -%}
+            {%- for column in node.columns.values() if column.meta -%}
+                {%- do said.append(column.meta | string) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(local_md5(said | join("\n"))) }}
+{%- endmacro %}
