@@ -38,5 +38,7 @@
     select {{ changes | join(", ") }} from added
     union
     select {{ changes | join(", ") }} from {{ old_rows }} where is_gone
-    {%- endif %}
+    {%- endif %};
+
+    {{ keyed_analyze_sql(target_relation, new_rows) }}
 {%- endmacro %}
