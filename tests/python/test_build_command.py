@@ -80,7 +80,8 @@ def state(url: str) -> dict[str, str]:
     with psycopg.connect(url) as session:
         tables = session.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables"
-            " where schemaname in ('bronze', 'silver', 'history', 'gold') and tablename <> 'int_months_touched' order by 1"
+            " where schemaname in ('bronze', 'silver', 'history', 'gold') and tablename <> 'int_months_touched'"
+            " order by 1"
         ).fetchall()
         digest = "select md5(string_agg(row::text, '|' order by row::text)) from {} as row"
         return {table: session.execute(digest.format(table)).fetchone()[0] for (table,) in tables}
