@@ -27,7 +27,8 @@ customer_months as (
 
 ),
 
-customers as (
+-- materialized, so that it is hashed: the planner would look each month up in an index, 0.32 s instead of 0.08 s
+customers as materialized (
 
     select * from {{ ref('dim_customer') }}
 
