@@ -42,20 +42,18 @@ dates as (
 
 invoices as (
 
-    -- to the grain of invoices first: counting distinct invoices and customers among a million lines takes a sort
+    -- to the grain of invoices first: counting distinct invoices and customers among a million lines takes a sort;
+    -- and of their line types, as one sum of each takes 0.1 s less than a filtered sum for each amount
     select
         date_key,
         country_key,
         invoice_number,
         customer_key,
-        bool_or(line_type = 'sale') as is_order,
-        coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units,
-        coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as gross_amount,
-        coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as returns_amount,
-        coalesce(sum(net_amount) filter (where line_type not in ('sale', 'return')), 0) as other_amount,
+        line_type,
+        sum(quantity) as units,
         sum(net_amount) as net_amount
     from sales
-    group by date_key, country_key, invoice_number, customer_key
+    group by date_key, country_key, invoice_number, customer_key, line_type
 
 ),
 
@@ -64,12 +62,12 @@ days as (
     select
         date_key,
         country_key,
-        count(distinct invoice_number) filter (where is_order)::integer as orders,
-        count(distinct customer_key) filter (where is_order and customer_key <> -1)::integer as customers,
-        sum(units)::bigint as units,
-        sum(gross_amount) as gross_amount,
-        sum(returns_amount) as returns_amount,
-        sum(other_amount) as other_amount,
+        count(distinct invoice_number) filter (where line_type = 'sale')::integer as orders,
+        count(distinct customer_key) filter (where line_type = 'sale' and customer_key <> -1)::integer as customers,
+        coalesce(sum(units) filter (where line_type = 'sale'), 0)::bigint as units,
+        coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as gross_amount,
+        coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as returns_amount,
+        coalesce(sum(net_amount) filter (where line_type not in ('sale', 'return')), 0) as other_amount,
         sum(net_amount) as net_amount
     from invoices
     group by date_key, country_key
