@@ -14,15 +14,26 @@ supplied as (
 
 ),
 
+typed as (
+
+    select
+        count(*) as typed_lines,
+        count(*) filter (where lines.file_id < supplied.file_id) as superseded_lines
+    from lines
+    left join supplied on lines.invoice_number = supplied.invoice_number
+
+),
+
 counted as (
 
     select
+        typed.typed_lines,
+        typed.superseded_lines,
         (
             select count(*)
             from {{ source('retail', 'transactions') }}
             where {{ is_touched('stg_retail__landed_files', '_file_id') }}
         ) as bronze_lines,
-        (select count(*) from lines) as typed_lines,
         (
             select count(*)
             from {{ ref('int_lines_classified') }}
@@ -34,13 +45,8 @@ counted as (
             select count(*)
             from {{ ref('int_lines_quarantined') }}
             where {{ is_touched('stg_retail__landed_files', 'file_id') }}
-        ) as quarantined_lines,
-        (
-            select count(*)
-            from lines
-            inner join supplied on lines.invoice_number = supplied.invoice_number
-            where lines.file_id < supplied.file_id
-        ) as superseded_lines
+        ) as quarantined_lines
+    from typed
 
 ),
 
