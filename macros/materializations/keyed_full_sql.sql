@@ -5,5 +5,5 @@
     {%- for index in config.get("indexes", []) %}
     {{ create_index_sql(new_relation, index) }};
     {%- endfor %}
-    analyze {{ new_relation }}
+    {{ keyed_analyze_sql(new_relation) }}
 {%- endmacro %}
