@@ -24,7 +24,7 @@ delivered_lines as (
 
 ),
 
-cleaned as (
+typed as (
 
     select
         _file_id as file_id,
@@ -32,25 +32,13 @@ cleaned as (
         upper({{ clean_text('invoice') }}) as invoice_number,
         upper({{ clean_text('stock_code') }}) as stock_code,
         nullif({{ clean_text('description') }}, 'nan') as description,
-        quantity as quantity_text,
-        invoice_date as invoice_date_text,
-        unit_price as unit_price_text,
+        {{ safe_integer('quantity') }} as quantity,
+        {{ safe_timestamp('invoice_date') }} as invoiced_at,
+        {{ safe_decimal('unit_price', 12, 4) }} as unit_price,
         customer_id as customer_id_text,
+        {{ safe_integer('customer_id') }} as customer_id,
         {{ clean_text('country') }} as country_text
     from delivered_lines
-    {{ compute_once() }}
-
-),
-
-typed as (
-
-    select
-        *,
-        {{ safe_integer('quantity_text') }} as quantity,
-        {{ safe_timestamp('invoice_date_text') }} as invoiced_at,
-        {{ safe_decimal('unit_price_text', 12, 4) }} as unit_price,
-        {{ safe_integer('customer_id_text') }} as customer_id
-    from cleaned
     {{ compute_once() }}
 
 ),
