@@ -73,8 +73,19 @@ resolved as (
 
 classified as (
 
+    -- the order of lines is that of code points, said here: said in the window, each text would be sorted along twice
     select
-        *,
+        invoice_number,
+        stock_code collate "C" as stock_code,
+        description collate "C" as description,
+        invoiced_at,
+        customer_id,
+        country_name collate "C" as country_name,
+        is_cancellation,
+        quantity,
+        unit_price,
+        file_id,
+        file_line,
         case
             when invoice_number like 'A%' then 'bad_debt'
             when product_class <> 'merchandise' then product_class
@@ -88,31 +99,40 @@ classified as (
 
 ),
 
-final as (
+numbered as (
 
     select
-        invoice_number,
+        *,
         -- an order of content, not of place: deliveries hold the same invoice with its lines in different order
         row_number() over (
             partition by invoice_number
             order by
-                stock_code collate "C",
+                stock_code,
                 quantity,
                 unit_price,
-                description collate "C",
+                description,
                 invoiced_at,
                 customer_id,
-                country_name collate "C",
+                country_name,
                 -- equal lines are interchangeable; this only makes a rebuild number them alike
                 file_line
-        )::integer as line_number,
+        )::integer as line_number
+    from classified
+
+),
+
+final as (
+
+    select
+        invoice_number,
+        line_number,
 
         invoiced_at,
         invoiced_at::date as invoiced_on,
-        stock_code,
-        description,
+        stock_code collate "default" as stock_code,
+        description collate "default" as description,
         customer_id,
-        country_name,
+        country_name collate "default" as country_name,
         line_type,
         is_cancellation,
 
@@ -122,7 +142,7 @@ final as (
 
         file_id,
         file_line
-    from classified
+    from numbered
 
 )
 
