@@ -48,9 +48,10 @@ monthly_lines as (
         {{ month_start('invoiced_on') }} as month_start,
         description,
         unit_price,
-        count(*) as lines,
-        count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation) as charged_lines,
-        count(*) filter (where line_type = 'sale') as sale_lines
+        -- integers, whose sums are no numerics: those take longer to add up and to sort by (0.1 s)
+        count(*)::integer as lines,
+        (count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation))::integer as charged_lines,
+        (count(*) filter (where line_type = 'sale'))::integer as sale_lines
     from lines
     group by stock_code, {{ month_start('invoiced_on') }}, description, unit_price
 
