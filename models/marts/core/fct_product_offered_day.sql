@@ -9,8 +9,7 @@
 
 with
 
--- materialized, so that it is hashed: the planner expects few days and would look each up in an index, 0.4 s a month
-products as materialized (
+products as (
 
     select * from {{ ref('dim_product') }}
     where valid_from < {{ partition_end() }} and valid_to > {{ partition_start() }}
@@ -34,6 +33,7 @@ trading_days as (
     -- mask of all, the last day first
     select
         invoiced_on,
+        to_char(invoiced_on, 'YYYYMMDD')::integer as date_key,
         is_of_partition,
         row_number() over (order by invoiced_on)::integer as day_number,
         set_bit(
@@ -61,54 +61,58 @@ sold_products as (
 
     select
         sales.stock_code,
-        bit_or(trading_days.day_bit) as sold_days,
-        min(trading_days.day_number) as first_day_number,
-        max(trading_days.day_number) as last_day_number
+        bit_or(trading_days.day_bit) as sold_days
     from sales
     inner join trading_days on sales.invoiced_on = trading_days.invoiced_on
     group by sales.stock_code
 
 ),
 
-looks_back as (
+sold_versions as (
 
-    -- in a mask with the last day first, the first bit from a day on is the last sale until then
+    -- in the order of the primary key, which the lateral join keeps: its index takes 14 ms instead of 24 (72,000 rows)
     select
-        sold_products.stock_code,
-        trading_days.invoiced_on,
-        position(
-            B'1' in substring(
-                sold_products.sold_days
-                from length(sold_products.sold_days) - trading_days.day_number + 1
-                for {{ window_days }}
-            )
-        ) - 1 as days_since_sold
+        products.product_key,
+        products.product_durable_key,
+        products.valid_from,
+        products.valid_to,
+        sold_products.sold_days
     from sold_products
-    inner join trading_days
-        on
-            sold_products.first_day_number <= trading_days.day_number
-            and sold_products.last_day_number + {{ window_days }} > trading_days.day_number
-    where trading_days.is_of_partition
-    {{ compute_once() }}
+    inner join products on sold_products.stock_code = products.stock_code
+    order by products.product_durable_key, products.valid_from
 
 ),
 
 final as (
 
     select
-        products.product_key,
-        products.product_durable_key,
-        to_char(looks_back.invoiced_on, 'YYYYMMDD')::integer as date_key,
+        sold_versions.product_key,
+        sold_versions.product_durable_key,
+        looks_back.date_key,
 
         looks_back.days_since_sold = 0 as is_sold,
 
         looks_back.days_since_sold
-    from looks_back
-    inner join products
-        on
-            looks_back.stock_code = products.stock_code
-            and looks_back.invoiced_on >= products.valid_from
-            and looks_back.invoiced_on < products.valid_to
+    from sold_versions
+    cross join
+        lateral (
+            -- in a mask with the last day first, the first bit from a day on is the last sale until then
+            select
+                trading_days.date_key,
+                position(
+                    B'1' in substring(
+                        sold_versions.sold_days
+                        from length(sold_versions.sold_days) - trading_days.day_number + 1
+                        for {{ window_days }}
+                    )
+                ) - 1 as days_since_sold
+            from trading_days
+            where
+                trading_days.is_of_partition
+                and trading_days.invoiced_on >= sold_versions.valid_from
+                and trading_days.invoiced_on < sold_versions.valid_to
+            {{ compute_once() }}
+        ) as looks_back
     where looks_back.days_since_sold >= 0
 
 )

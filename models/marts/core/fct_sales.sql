@@ -18,24 +18,21 @@ lines as (
 customers as (
 
     select * from {{ ref('dim_customer') }}
-
-),
-
-customer_invoices as (
-
-    select * from {{ ref('int_customer_invoices') }}
+    where valid_from < {{ partition_end() }} and valid_to > {{ partition_start() }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
+    where month_end >= {{ partition_start() }} - 1 and month_end < {{ partition_end() }} - 1
 
 ),
 
 products as (
 
     select * from {{ ref('dim_product') }}
+    where valid_from < {{ partition_end() }} and valid_to > {{ partition_start() }}
 
 ),
 
@@ -48,48 +45,18 @@ countries as (
 dates as (
 
     select * from {{ ref('dim_date') }}
-
-),
-
-days as (
-
-    select distinct
-        customer_id,
-        invoiced_on
-    from customer_invoices
-    where {{ in_partition('invoiced_on') }}
+    where {{ in_partition('date_day') }}
 
 ),
 
 rated_months as (
 
+    -- the band of a month end is that of the next month's lines
     select
         customer_id,
         month_end,
         {{ rfm_band_key('recency_score', 'frequency_score', 'monetary_score') }} as rfm_band_key
     from customer_months
-
-),
-
-customers_by_day as (
-
-    -- versions and bands are found for customers' days, not for their lines: 40,000 of them, not a million
-    select
-        days.customer_id,
-        days.invoiced_on,
-        customers.customer_key,
-        customers.customer_durable_key,
-        coalesce(rated_months.rfm_band_key, 0) as rfm_band_key
-    from days
-    inner join customers
-        on
-            days.customer_id = customers.customer_id
-            and days.invoiced_on >= customers.valid_from
-            and days.invoiced_on < customers.valid_to
-    left join rated_months
-        on
-            days.customer_id = rated_months.customer_id
-            and {{ month_start('days.invoiced_on') }} - 1 = rated_months.month_end
 
 ),
 
@@ -100,12 +67,15 @@ final as (
         lines.invoice_number,
         lines.line_number,
         coalesce(dates.date_key, -1) as date_key,
-        coalesce(customers_by_day.customer_key, -1) as customer_key,
-        coalesce(customers_by_day.customer_durable_key, -1) as customer_durable_key,
+        coalesce(customers.customer_key, -1) as customer_key,
+        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
         coalesce(products.product_key, -1) as product_key,
         coalesce(products.product_durable_key, -1) as product_durable_key,
         coalesce(countries.country_key, -1) as country_key,
-        coalesce(customers_by_day.rfm_band_key, -1) as rfm_band_key,
+        case
+            when customers.customer_key is null then -1
+            else coalesce(rated_months.rfm_band_key, 0)
+        end as rfm_band_key,
 
         lines.invoiced_on,
         lines.invoiced_at,
@@ -119,15 +89,20 @@ final as (
         lines.file_id,
         lines.file_line
     from lines
-    left join customers_by_day
-        on lines.customer_id = customers_by_day.customer_id and lines.invoiced_on = customers_by_day.invoiced_on
+    left join dates on lines.invoiced_on = dates.date_day
+    left join customers
+        on
+            lines.customer_id = customers.customer_id
+            and lines.invoiced_on >= customers.valid_from
+            and lines.invoiced_on < customers.valid_to
+    left join rated_months
+        on lines.customer_id = rated_months.customer_id and dates.month_start - 1 = rated_months.month_end
     left join products
         on
             lines.stock_code = products.stock_code
             and lines.invoiced_on >= products.valid_from
             and lines.invoiced_on < products.valid_to
     left join countries on lines.country_name = countries.country_name
-    left join dates on lines.invoiced_on = dates.date_day
 
 )
 
