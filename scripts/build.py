@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -47,6 +48,10 @@ FAILURES_TOLD = 10
 # New objects after which Python looks for garbage, instead of 700. Of those that dbt makes, half a million in all, most
 # last as long as the build, and looking through them again and again took a fifth of dbt's time.
 OBJECTS_BEFORE_COLLECTION = 1_000_000
+# Seconds for which a thread that computes keeps the others waiting, instead of 5 ms. The loader goes on with an answer
+# of the server many hundred times while another thread loads dbt: beside one that computes all the time, landing 306
+# files took 2.7 to 3.5 times as long as alone, and 1.1 to 1.9 times with this.
+SWITCH_INTERVAL = 0.0005
 
 
 @dataclass
@@ -99,6 +104,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
     """
     console, clock = Console(highlight=False), Clock()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     if landing is not None and not landing.exists():
         raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
     # While the server starts and takes the files in, this process has time for dbt, whose import takes two seconds.
