@@ -1,6 +1,8 @@
 {#- Notes what each model is made from, so that a model whose code is another one than that of its rows is built in full. -#}
 {% macro begin_build() -%}
     {%- if execute and flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
+        {%- do graph.update(built_in_full=[]) -%}
+        {%- do graph.pop("model_states", none) -%}
         {%- set known, rows, gates = {}, [], gates_fingerprint() -%}
         {%- for node in graph.nodes.values() if node.resource_type in ["model", "seed", "snapshot"] -%}
             {%- set found = fingerprint(node.unique_id, known) -%}

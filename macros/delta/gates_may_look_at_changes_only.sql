@@ -4,16 +4,5 @@
     {%- if flags.WHICH != "build" or flags.FULL_REFRESH or not node.config.get("incremental_strategy") -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- set known -%}
-        select exists (
-            select
-            from {{ delta_state() }}
-            where
-                unique_id = '{{ node.unique_id }}'
-                and fingerprint = built_fingerprint
-                and is_tested
-                and coalesce(built_in_full_at, '-infinity') <= succeeded_at
-        )
-    {%- endset -%}
-    {{ return(run_query(known).rows[0].values()[0]) }}
+    {{ return(model_states()[node.unique_id].is_tested and node.unique_id not in graph["built_in_full"]) }}
 {%- endmacro %}
