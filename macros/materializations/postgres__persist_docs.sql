@@ -8,10 +8,7 @@
         {%- set columns = model.columns -%}
         {#- under a contract they are there -#}
         {%- if not config.get("contract").enforced -%}
-            {%- set existing -%}
-                select attname from pg_attribute where attrelid = '{{ relation }}'::regclass and attnum > 0 and not attisdropped
-            {%- endset -%}
-            {%- set columns = validate_doc_columns(relation, columns, run_query(existing).columns[0].values()) -%}
+            {%- set columns = validate_doc_columns(relation, columns, column_names(relation)) -%}
         {%- endif -%}
         {%- for column in columns.values() -%}
             {%- set name = adapter.quote(column.name) if column.quote else column.name -%}

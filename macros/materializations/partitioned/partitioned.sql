@@ -38,7 +38,7 @@
 
     {%- call statement("analyze_partitioned") -%} begin; {{ analyze_partitioned(relation) }} {%- endcall -%}
     {%- do apply_grants(relation, config.get("grants"), should_revoke=should_revoke(relation, decisions.is_new)) -%}
-    {%- do persist_docs(relation, model) -%}
+    {%- do persist_docs(relation, model) if decisions.is_full -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
