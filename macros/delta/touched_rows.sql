@@ -2,7 +2,8 @@
     {%- set found = namespace(node=none) -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values()
-            if node.resource_type == "model" and node.alias == relation.identifier and node.schema == relation.schema
+            if node.resource_type == "model" and node.alias == relation.identifier
+            and relation.schema in [node.schema, candidate_of(this.incorporate(path={"schema": node.schema})).schema]
             and (node.config.get("changes") or node.config.get("partition_by")) -%}
             {%- set found.node = node -%}
         {%- endfor -%}

@@ -10,9 +10,10 @@
                     ~ " to_columns."
                 ) }}
             {%- endif -%}
+            {%- set to = graph.nodes["model." ~ project_name ~ "." ~ name] -%}
             {%- do references.update({constraint.name: {
                 "column": column.name,
-                "to": graph.nodes["model." ~ project_name ~ "." ~ name].relation_name,
+                "to": as_built(api.Relation.create(database=to.database, schema=to.schema, identifier=to.alias)),
                 "to_column": constraint.to_columns[0],
             }}) -%}
         {%- endfor -%}

@@ -1,19 +1,11 @@
-{#- Computes the rows of the touched keys, and writes those that differ from what is there. A row that comes out as it was is
-    neither written nor logged, so nobody downstream has to look at it. -#}
-{% macro keyed_delta_sql(target_relation, sql, touched) -%}
+{#- Writes the rows that differ from what is there. A row that comes out as it was is neither written nor logged, so nobody downstream has
+    to look at it. -#}
+{% macro keyed_delta_sql(target_relation) -%}
     {%- set row_key = config.require("unique_key") -%}
     {%- set row_key = [row_key] if row_key is string else row_key -%}
     {%- set changes = config.get("changes", []) -%}
     {%- set new_rows = adapter.quote(model.name[:58] ~ "__new") -%}
-    {%- set old_rows = adapter.quote(model.name[:58] ~ "__old") -%}
-
-    create temporary table {{ new_rows }} on commit drop as
-    {{ contracted_query(sql) }};
-
-    analyze {{ new_rows }};
-
-    {{ keyed_old_rows_sql(target_relation, touched, new_rows, old_rows) }}
-
+    {%- set old_rows = adapter.quote(model.name[:58] ~ "__old") %}
     delete from {{ target_relation }}
     where ctid = any(array(select old_ctid from {{ old_rows }} where is_gone));
 

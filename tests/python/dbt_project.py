@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from scripts import connection
@@ -91,8 +92,22 @@ class Dbt:
                 patch.setenv(name, value)
             outcome = dbtRunner(callbacks=[listen]).invoke(["--log-level=none", *arguments, *options])
         assert outcome.exception is None, f"dbt {' '.join(arguments)}: {outcome.exception}"
-        results = getattr(outcome.result, "results", [])
+        # an operation that is run by its name has no node
+        results = [result for result in getattr(outcome.result, "results", []) if hasattr(result, "node")]
         return {result.node.name: _outcome(result) for result in results if result.node.resource_type != "operation"}
+
+
+def build_without_gates(dbt: Dbt, url: str, *options: str) -> None:
+    """Build everything, which must succeed, and publish it as if gates had passed: they have tests of their own."""
+    kinds = [option for kind in ("test", "unit_test") for option in ("--exclude-resource-type", kind)]
+    results = dbt("build", *kinds, *options)
+    assert {result.status for result in results.values()} <= {"success", "no-op"}
+    candidate = "audit.candidate where exists (select from audit.candidate_steps)"
+    with psycopg.connect(url, autocommit=True) as session:
+        if session.execute(f"select 1 from {candidate}").fetchone():
+            session.execute("update audit.candidate set audited_at = clock_timestamp()")
+            dbt("run-operation", "publish")
+            assert not session.execute(f"select 1 from {candidate}").fetchone()
 
 
 def _outcome(result) -> Outcome:

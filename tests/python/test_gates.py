@@ -81,15 +81,15 @@ KNOWN = "customer_key <> -1"
 # A version that another one follows, and lasts long enough to be cut short by a day.
 FOLLOWED = "not is_current and valid_to > valid_from + 1"
 FIRST_OF_CUSTOMER = (
-    "(customer_id, valid_from) in (select customer_id, min(valid_from) from gold.dim_customer group by 1)"
+    "(customer_id, valid_from) in (select customer_id, min(valid_from) from gold_tables.dim_customer group by 1)"
 )
 MOVED = """
-    update gold.fct_sales set {key} = other.{key}
-    from gold.{dimension} as mine, gold.{dimension} as other
+    update gold_tables.fct_sales set {key} = other.{key}
+    from gold_tables.{dimension} as mine, gold_tables.{dimension} as other
     where fct_sales.sales_key = (
             select min(sales_key)
-            from gold.fct_sales
-            inner join gold.{dimension} using ({key})
+            from gold_tables.fct_sales
+            inner join gold_tables.{dimension} using ({key})
             where not is_current
         )
         and fct_sales.{key} = mine.{key} and mine.{durable} = other.{durable} and other.is_current
@@ -97,12 +97,12 @@ MOVED = """
 CUSTOMER_MOVED = MOVED.format(dimension="dim_customer", key="customer_key", durable="customer_id")
 PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable="stock_code")
 OFFER_MOVED = """
-    update gold.fct_product_offered_day as offers set product_key = current_products.product_key
-    from gold.dim_product as current_products
+    update gold_tables.fct_product_offered_day as offers set product_key = current_products.product_key
+    from gold_tables.dim_product as current_products
     where (offers.product_durable_key, offers.date_key) = (
             select product_durable_key, date_key
-            from gold.fct_product_offered_day
-            inner join gold.dim_product using (product_key, product_durable_key)
+            from gold_tables.fct_product_offered_day
+            inner join gold_tables.dim_product using (product_key, product_durable_key)
             where not is_current
             order by product_durable_key, date_key
             limit 1
@@ -182,13 +182,13 @@ FAULTS = [
     Fault(
         "assert_gold_adds_up_to_silver",
         "line doubled",
-        again("gold.fct_sales", "net_amount <> 0", sales_key="1"),
+        again("gold_tables.fct_sales", "net_amount <> 0", sales_key="1"),
         rows=2,
     ),
     Fault(
         "assert_gold_adds_up_to_silver",
         "line without money lost",
-        without("gold.fct_sales", "net_amount = 0 and customer_key <> -1"),
+        without("gold_tables.fct_sales", "net_amount = 0 and customer_key <> -1"),
     ),
     *(
         Fault(
@@ -199,18 +199,18 @@ FAULTS = [
         )
         for relation, rows in (
             ("silver.int_lines_classified", 4),
-            ("gold.fct_sales", 1),
-            ("gold.fct_invoices", 1),
-            ("gold.daily_sales", 1),
-            ("gold.monthly_product_sales", 1),
+            ("gold_tables.fct_sales", 1),
+            ("gold_tables.fct_invoices", 1),
+            ("gold_tables.daily_sales", 1),
+            ("gold_tables.monthly_product_sales", 1),
         )
         for word, sign in (("too much", "+"), ("too little", "-"))
     ),
-    Fault("assert_gold_adds_up_to_silver", "lines too many", one("gold.fct_invoices", "lines = lines + 1000")),
+    Fault("assert_gold_adds_up_to_silver", "lines too many", one("gold_tables.fct_invoices", "lines = lines + 1000")),
     Fault(
         "assert_gold_adds_up_to_silver",
         "lines of a product too many",
-        one("gold.monthly_product_sales", "lines = lines + 1000"),
+        one("gold_tables.monthly_product_sales", "lines = lines + 1000"),
     ),
     *(
         Fault(
@@ -219,31 +219,37 @@ FAULTS = [
             one(relation, f"{column} = {column} + 1"),
         )
         for relation, columns in {
-            "gold.monthly_customer_orders": ("orders", "sale_amount", "cancelled_amount"),
-            "gold.monthly_segment_moves": ("customers", "net_amount"),
+            "gold_tables.monthly_customer_orders": ("orders", "sale_amount", "cancelled_amount"),
+            "gold_tables.monthly_segment_moves": ("customers", "net_amount"),
         }.items()
         for column in columns
     ),
-    Fault("assert_gold_adds_up_to_silver", "customer lost", one("gold.fct_sales", "customer_key = -1", KNOWN)),
+    Fault("assert_gold_adds_up_to_silver", "customer lost", one("gold_tables.fct_sales", "customer_key = -1", KNOWN)),
     Fault(
         "assert_gold_adds_up_to_silver",
         "customer made up",
-        one("gold.fct_sales", "customer_key = (select max(customer_key) from gold.dim_customer)", "customer_key = -1"),
+        one(
+            "gold_tables.fct_sales",
+            "customer_key = (select max(customer_key) from gold_tables.dim_customer)",
+            "customer_key = -1",
+        ),
     ),
     Fault(
-        "assert_gold_adds_up_to_silver", "product lost", one("gold.fct_sales", "product_key = -1", "product_key <> -1")
+        "assert_gold_adds_up_to_silver",
+        "product lost",
+        one("gold_tables.fct_sales", "product_key = -1", "product_key <> -1"),
     ),
     *(
         Fault("assert_category_weights_add_up", what, statement, rows)
         for what, statement, rows in (
-            ("a ten-thousandth too little", one("gold.bridge_product_category", "weight = weight - 0.0001"), 1),
-            ("a product without category", without("gold.bridge_product_category", "weight = 1"), 1),
-            ("no such product", one("gold.bridge_product_category", "product_key = 1"), 2),
-            ("a category too many", again("gold.bridge_product_category", category="'Elsewhere'"), 1),
+            ("a ten-thousandth too little", one("gold_tables.bridge_product_category", "weight = weight - 0.0001"), 1),
+            ("a product without category", without("gold_tables.bridge_product_category", "weight = 1"), 1),
+            ("no such product", one("gold_tables.bridge_product_category", "product_key = 1"), 2),
+            ("a category too many", again("gold_tables.bridge_product_category", category="'Elsewhere'"), 1),
         )
     ),
-    Fault("dim_rfm_band_has_every_band", "band missing", without("gold.dim_rfm_band", "rfm_band_key = 111")),
-    Fault("dim_date_leaves_no_day_out", "day missing", "delete from gold.dim_date where date_key = 20110615"),
+    Fault("dim_rfm_band_has_every_band", "band missing", without("gold_tables.dim_rfm_band", "rfm_band_key = 111")),
+    Fault("dim_date_leaves_no_day_out", "day missing", "delete from gold_tables.dim_date where date_key = 20110615"),
     # Facts that are derived from others
     Fault(
         "assert_cancellations_add_up",
@@ -265,17 +271,19 @@ FAULTS = [
     Fault(
         "assert_cancellations_add_up",
         "a hundredth of a penny lost on an invoice",
-        one("gold.fct_invoice_lifecycle", "cancelled_amount = cancelled_amount - 0.0001", "status = 'cancelled'"),
+        one(
+            "gold_tables.fct_invoice_lifecycle", "cancelled_amount = cancelled_amount - 0.0001", "status = 'cancelled'"
+        ),
     ),
     Fault(
         "assert_cancellations_add_up",
         "unit lost",
-        one("gold.fct_invoice_lifecycle", "units_cancelled = units_cancelled - 1", "status = 'cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = units_cancelled - 1", "status = 'cancelled'"),
     ),
     Fault(
         "assert_cancellations_add_up",
         "invoice lost",
-        without("gold.fct_invoice_lifecycle", "status = 'cancelled'"),
+        without("gold_tables.fct_invoice_lifecycle", "status = 'cancelled'"),
         rows=2,
     ),
     Fault(
@@ -308,40 +316,44 @@ FAULTS = [
             one(relation, f"net_amount = net_amount {sign} 0.0001", where),
         )
         for relation, where in (
-            ("gold.fct_customer_month", "true"),
+            ("gold_tables.fct_customer_month", "true"),
             # of a month that is closed for sure
-            ("gold.fct_sales", f"{KNOWN} and invoiced_at < '2010-01-01'"),
+            ("gold_tables.fct_sales", f"{KNOWN} and invoiced_at < '2010-01-01'"),
         )
         for word, sign in (("too much", "+"), ("too little", "-"))
     ),
-    Fault("assert_months_hold_all_money_of_customers", "month lost", without("gold.fct_customer_month", "orders > 0")),
+    Fault(
+        "assert_months_hold_all_money_of_customers",
+        "month lost",
+        without("gold_tables.fct_customer_month", "orders > 0"),
+    ),
     Fault(
         "assert_balances_are_sums_of_months",
         "a hundredth of a penny too much",
-        one("gold.fct_customer_month", "balance_amount = balance_amount + 0.0001"),
+        one("gold_tables.fct_customer_month", "balance_amount = balance_amount + 0.0001"),
     ),
     Fault(
         "assert_offers_show_what_was_sold",
         "sale not shown",
-        one("gold.fct_product_offered_day", "is_sold = false", "is_sold"),
+        one("gold_tables.fct_product_offered_day", "is_sold = false", "is_sold"),
     ),
     Fault(
         "assert_offers_show_what_was_sold",
         "sale made up",
-        one("gold.fct_product_offered_day", "is_sold = true", "not is_sold"),
+        one("gold_tables.fct_product_offered_day", "is_sold = true", "not is_sold"),
     ),
-    Fault("assert_offers_show_what_was_sold", "sale lost", without("gold.fct_product_offered_day", "is_sold")),
+    Fault("assert_offers_show_what_was_sold", "sale lost", without("gold_tables.fct_product_offered_day", "is_sold")),
     Fault(
         "assert_offers_show_what_was_sold",
         "no trading day",
-        one("gold.fct_product_offered_day", "date_key = 20091225", "not is_sold and date_key / 100 = 200912"),
+        one("gold_tables.fct_product_offered_day", "date_key = 20091225", "not is_sold and date_key / 100 = 200912"),
     ),
     # History
     *(
         Fault(
             f"{dimension}_history_has_no_gaps",
             what,
-            one(f"gold.{dimension}", change, FOLLOWED),
+            one(f"gold_tables.{dimension}", change, FOLLOWED),
         )
         for dimension in ("dim_customer", "dim_product")
         for what, change in (("gap of a day", "valid_to = valid_to - 1"),)
@@ -350,8 +362,8 @@ FAULTS = [
         Fault("assert_one_version_is_current", f"{what} of {dimension}", statement)
         for dimension in ("dim_customer", "dim_product")
         for what, statement in (
-            ("no current version", one(f"gold.{dimension}", "is_current = false", "is_current")),
-            ("two current versions", one(f"gold.{dimension}", "is_current = true", "not is_current")),
+            ("no current version", one(f"gold_tables.{dimension}", "is_current = false", "is_current")),
+            ("two current versions", one(f"gold_tables.{dimension}", "is_current = true", "not is_current")),
         )
     ),
     Fault("assert_facts_join_the_version_of_their_date", "customer as of today", CUSTOMER_MOVED),
@@ -359,28 +371,28 @@ FAULTS = [
     Fault(
         "assert_facts_join_the_version_of_their_date",
         "line from before its customer",
-        one("gold.fct_sales", "invoiced_at = '2009-01-01'", KNOWN),
+        one("gold_tables.fct_sales", "invoiced_at = '2009-01-01'", KNOWN),
     ),
     Fault("assert_offers_show_the_version_of_their_day", "product as of today", OFFER_MOVED),
     Fault(
         "assert_offers_show_the_version_of_their_day",
         "version of another product",
-        one("gold.fct_product_offered_day", "product_durable_key = 1"),
+        one("gold_tables.fct_product_offered_day", "product_durable_key = 1"),
     ),
     Fault(
         "assert_first_version_covers_first_fact",
         "customer begins a day late",
-        one("gold.dim_customer", "valid_from = valid_from + 1", f"{FOLLOWED} and {FIRST_OF_CUSTOMER}"),
+        one("gold_tables.dim_customer", "valid_from = valid_from + 1", f"{FOLLOWED} and {FIRST_OF_CUSTOMER}"),
     ),
     Fault(
         "assert_first_version_covers_first_fact",
         "first version of a customer lost",
-        without("gold.dim_customer", f"not is_current and {FIRST_OF_CUSTOMER}"),
+        without("gold_tables.dim_customer", f"not is_current and {FIRST_OF_CUSTOMER}"),
     ),
     Fault(
         "assert_first_version_covers_first_fact",
         "product lost",
-        "delete from gold.dim_product where stock_code = (select min(stock_code) from gold.dim_product)",
+        "delete from gold_tables.dim_product where stock_code = (select min(stock_code) from gold_tables.dim_product)",
     ),
     Fault(
         "assert_invoices_name_one_customer",
@@ -400,9 +412,9 @@ FAULTS = [
     Fault(
         "assert_no_invoice_is_from_the_future",
         "dated two days after it landed",
-        "update gold.fct_invoices set last_invoiced_at = landed_at::date + 2"
+        "update gold_tables.fct_invoices set last_invoiced_at = landed_at::date + 2"
         " from (select max(landed_at) as landed_at from bronze.landed_files) as landed"
-        " where invoice_number = (select max(invoice_number) from gold.fct_invoices)",
+        " where invoice_number = (select max(invoice_number) from gold_tables.fct_invoices)",
     ),
     # Reference data
     *(
@@ -423,29 +435,33 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("silver.stg_retail__transactions", "quarantine_reasons = 'quantity_not_an_integer'", "is_usable"),
     ],
     ("fct_sales_obeys_its_rules", "net_amount_is_quantity_times_price"): [
-        one("gold.fct_sales", "net_amount = net_amount + 0.0001"),
+        one("gold_tables.fct_sales", "net_amount = net_amount + 0.0001"),
     ],
-    ("fct_sales_obeys_its_rules", "line_number_counts_from_one"): [one("gold.fct_sales", "line_number = 0")],
-    ("fct_sales_obeys_its_rules", "line_is_of_a_known_type"): [one("gold.fct_sales", "line_type = 'gift'")],
+    ("fct_sales_obeys_its_rules", "line_number_counts_from_one"): [one("gold_tables.fct_sales", "line_number = 0")],
+    ("fct_sales_obeys_its_rules", "line_is_of_a_known_type"): [one("gold_tables.fct_sales", "line_type = 'gift'")],
     ("fct_sales_obeys_its_rules", "date_key_is_of_the_timestamp"): [
-        one("gold.fct_sales", "date_key = to_char(invoiced_at + interval '1 day', 'YYYYMMDD')::integer"),
+        one("gold_tables.fct_sales", "date_key = to_char(invoiced_at + interval '1 day', 'YYYYMMDD')::integer"),
     ],
     ("fct_sales_obeys_its_rules", "day_is_of_the_timestamp"): [
-        one("gold.fct_sales", "invoiced_on = invoiced_on + 1", "extract(day from invoiced_on) < 28"),
+        one("gold_tables.fct_sales", "invoiced_on = invoiced_on + 1", "extract(day from invoiced_on) < 28"),
     ],
     ("fct_sales_obeys_its_rules", "cancellation_is_in_the_number"): [
-        one("gold.fct_sales", "is_cancellation = not is_cancellation", "line_type = 'postage'"),
-        one("gold.fct_sales", "invoice_number = 'C1'", "line_type = 'sale'"),
+        one("gold_tables.fct_sales", "is_cancellation = not is_cancellation", "line_type = 'postage'"),
+        one("gold_tables.fct_sales", "invoice_number = 'C1'", "line_type = 'sale'"),
     ],
     ("fct_sales_obeys_its_rules", "sale_gives_units_out"): [
-        one("gold.fct_sales", "quantity = -quantity, net_amount = -net_amount", "line_type = 'sale' and quantity > 0"),
-        one("gold.fct_sales", "line_type = 'sale'", "is_cancellation and quantity < 0"),
+        one(
+            "gold_tables.fct_sales",
+            "quantity = -quantity, net_amount = -net_amount",
+            "line_type = 'sale' and quantity > 0",
+        ),
+        one("gold_tables.fct_sales", "line_type = 'sale'", "is_cancellation and quantity < 0"),
     ],
     ("fct_sales_obeys_its_rules", "return_takes_units_back"): [
-        one("gold.fct_sales", "line_type = 'return'", "line_type = 'sale'"),
+        one("gold_tables.fct_sales", "line_type = 'return'", "line_type = 'sale'"),
     ],
     ("fct_invoices_obeys_its_rules", "kinds_add_up"): [
-        one("gold.fct_invoices", f"{kind}_amount = {kind}_amount + 0.0001")
+        one("gold_tables.fct_invoices", f"{kind}_amount = {kind}_amount + 0.0001")
         for kind in (
             "sale",
             "return",
@@ -461,29 +477,31 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
             "net",
         )
     ],
-    ("fct_invoices_obeys_its_rules", "has_lines"): [one("gold.fct_invoices", "lines = 0")],
-    ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [one("gold.fct_invoices", "units_sold = -1")],
+    ("fct_invoices_obeys_its_rules", "has_lines"): [one("gold_tables.fct_invoices", "lines = 0")],
+    ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [one("gold_tables.fct_invoices", "units_sold = -1")],
     # gives units out
-    ("fct_invoices_obeys_its_rules", "units_are_taken_back"): [one("gold.fct_invoices", "units_returned = -1")],
+    ("fct_invoices_obeys_its_rules", "units_are_taken_back"): [one("gold_tables.fct_invoices", "units_returned = -1")],
     ("fct_invoices_obeys_its_rules", "ends_after_it_begins"): [
-        one("gold.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
+        one("gold_tables.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
     ],
     ("daily_sales_obeys_its_rules", "parts_add_up"): [
-        one("gold.daily_sales", f"{part}_amount = {part}_amount + 0.0001")
+        one("gold_tables.daily_sales", f"{part}_amount = {part}_amount + 0.0001")
         for part in ("gross", "returns", "other", "net")
     ],
-    ("daily_sales_obeys_its_rules", "customers_order"): [one("gold.daily_sales", "orders = 0", "customers > 0")],
-    ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold.daily_sales", "units = -1")],
-    ("customer_rfm_obeys_its_rules", "recency_is_past"): [one("gold.customer_rfm", "recency_days = -1")],
-    ("customer_rfm_obeys_its_rules", "frequency_is_a_count"): [one("gold.customer_rfm", "frequency = -1")],
+    ("daily_sales_obeys_its_rules", "customers_order"): [one("gold_tables.daily_sales", "orders = 0", "customers > 0")],
+    ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold_tables.daily_sales", "units = -1")],
+    ("customer_rfm_obeys_its_rules", "recency_is_past"): [one("gold_tables.customer_rfm", "recency_days = -1")],
+    ("customer_rfm_obeys_its_rules", "frequency_is_a_count"): [one("gold_tables.customer_rfm", "frequency = -1")],
     **{
         ("customer_rfm_obeys_its_rules", f"{score}_score_is_a_fifth"): [
-            one("gold.customer_rfm", f"{score}_score = {value}") for value in (0, 6)
+            one("gold_tables.customer_rfm", f"{score}_score = {value}") for value in (0, 6)
         ]
         for score in ("recency", "frequency", "monetary")
     },
-    ("customer_rfm_obeys_its_rules", "customer_is_known"): [one("gold.customer_rfm", "customer_key = -1")],
-    ("customer_rfm_obeys_its_rules", "month_end_is_one"): [one("gold.customer_rfm", "month_end = month_end - 1")],
+    ("customer_rfm_obeys_its_rules", "customer_is_known"): [one("gold_tables.customer_rfm", "customer_key = -1")],
+    ("customer_rfm_obeys_its_rules", "month_end_is_one"): [
+        one("gold_tables.customer_rfm", "month_end = month_end - 1")
+    ],
     ("int_cancellations_matched_obeys_its_rules", "match_is_of_a_known_kind"): [
         one("silver.int_cancellations_matched", "match_type = 'half'", "match_type = 'part'"),
     ],
@@ -499,177 +517,185 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("silver.int_cancellations_matched", "sold_at = cancelled_at + interval '1 minute'", "match_type = 'part'"),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "no_more_is_cancelled_than_sold"): [
-        one("gold.fct_invoice_lifecycle", "units_cancelled = units_sold + 1", "status = 'cancelled'"),
-        one("gold.fct_invoice_lifecycle", "units_cancelled = -1", "status = 'partly cancelled'"),
-        one("gold.fct_invoice_lifecycle", "lines_cancelled = lines_sold + 1"),
-        one("gold.fct_invoice_lifecycle", "lines_cancelled = -1"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = units_sold + 1", "status = 'cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = -1", "status = 'partly cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "lines_cancelled = lines_sold + 1"),
+        one("gold_tables.fct_invoice_lifecycle", "lines_cancelled = -1"),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "has_sale_lines"): [
-        one("gold.fct_invoice_lifecycle", "lines_sold = 0", "lines_cancelled = 0"),
+        one("gold_tables.fct_invoice_lifecycle", "lines_sold = 0", "lines_cancelled = 0"),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "status_is_of_the_units"): [
-        one("gold.fct_invoice_lifecycle", "units_cancelled = 1", "status = 'open'"),
-        one("gold.fct_invoice_lifecycle", "units_cancelled = units_sold", "status = 'partly cancelled'"),
-        one("gold.fct_invoice_lifecycle", "units_cancelled = 0", "status = 'cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = 1", "status = 'open'"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = units_sold", "status = 'partly cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "units_cancelled = 0", "status = 'cancelled'"),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "status_is_of_the_milestones"): [
         one(
-            "gold.fct_invoice_lifecycle",
+            "gold_tables.fct_invoice_lifecycle",
             "fully_cancelled_on = null, days_to_full_cancellation = null, fully_cancelled_date_key = -1",
             "status = 'cancelled'",
         ),
         one(
-            "gold.fct_invoice_lifecycle",
+            "gold_tables.fct_invoice_lifecycle",
             "first_cancelled_on = null, days_to_first_cancellation = null, first_cancelled_date_key = -1",
             "status = 'partly cancelled'",
         ),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "days_are_between_the_milestones"): [
-        one("gold.fct_invoice_lifecycle", "days_to_first_cancellation = 0", "status = 'open'"),
-        one("gold.fct_invoice_lifecycle", "days_to_full_cancellation = 0", "status = 'partly cancelled'"),
-        one("gold.fct_invoice_lifecycle", "days_to_full_cancellation = null", "status = 'cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "days_to_first_cancellation = 0", "status = 'open'"),
+        one("gold_tables.fct_invoice_lifecycle", "days_to_full_cancellation = 0", "status = 'partly cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "days_to_full_cancellation = null", "status = 'cancelled'"),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "milestones_come_in_order"): [
         one(
-            "gold.fct_invoice_lifecycle",
+            "gold_tables.fct_invoice_lifecycle",
             "first_cancelled_on = invoiced_on - 1, days_to_first_cancellation = -1,"
             " first_cancelled_date_key = to_char(invoiced_on - 1, 'YYYYMMDD')::integer",
             "status = 'partly cancelled'",
         ),
         one(
-            "gold.fct_invoice_lifecycle",
+            "gold_tables.fct_invoice_lifecycle",
             "fully_cancelled_on = invoiced_on, days_to_full_cancellation = 0,"
             " fully_cancelled_date_key = invoiced_date_key",
             "status = 'cancelled' and first_cancelled_on > invoiced_on",
         ),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "keys_are_of_the_days"): [
-        one("gold.fct_invoice_lifecycle", "invoiced_date_key = -1"),
-        one("gold.fct_invoice_lifecycle", "first_cancelled_date_key = invoiced_date_key", "status = 'open'"),
-        one("gold.fct_invoice_lifecycle", "fully_cancelled_date_key = -1", "status = 'cancelled'"),
+        one("gold_tables.fct_invoice_lifecycle", "invoiced_date_key = -1"),
+        one("gold_tables.fct_invoice_lifecycle", "first_cancelled_date_key = invoiced_date_key", "status = 'open'"),
+        one("gold_tables.fct_invoice_lifecycle", "fully_cancelled_date_key = -1", "status = 'cancelled'"),
     ],
     ("fct_customer_month_obeys_its_rules", "customer_is_known"): [
-        one("gold.fct_customer_month", "customer_key = -1"),
-        one("gold.fct_customer_month", "customer_durable_key = -1"),
+        one("gold_tables.fct_customer_month", "customer_key = -1"),
+        one("gold_tables.fct_customer_month", "customer_durable_key = -1"),
     ],
     ("fct_customer_month_obeys_its_rules", "date_is_a_month_end"): [
-        one("gold.fct_customer_month", "date_key = date_key - 1"),
+        one("gold_tables.fct_customer_month", "date_key = date_key - 1"),
     ],
-    ("fct_customer_month_obeys_its_rules", "orders_are_counted"): [one("gold.fct_customer_month", "orders = -1")],
+    ("fct_customer_month_obeys_its_rules", "orders_are_counted"): [
+        one("gold_tables.fct_customer_month", "orders = -1")
+    ],
     ("fct_customer_month_obeys_its_rules", "recency_is_past"): [
-        one("gold.fct_customer_month", "recency_days = -1", "recency_days is not null"),
+        one("gold_tables.fct_customer_month", "recency_days = -1", "recency_days is not null"),
     ],
     ("fct_customer_month_obeys_its_rules", "rated_since_the_first_purchase"): [
-        one("gold.fct_customer_month", "recency_days = null", "recency_days is not null"),
-        one("gold.fct_customer_month", "rfm_band_key = 0", "recency_days is not null"),
-        one("gold.fct_customer_month", "segment = 'Not rated'", "recency_days is not null"),
+        one("gold_tables.fct_customer_month", "recency_days = null", "recency_days is not null"),
+        one("gold_tables.fct_customer_month", "rfm_band_key = 0", "recency_days is not null"),
+        one("gold_tables.fct_customer_month", "segment = 'Not rated'", "recency_days is not null"),
     ],
     ("monthly_product_sales_obeys_its_rules", "month_begins_on_its_first"): [
         one(
-            "gold.monthly_product_sales",
+            "gold_tables.monthly_product_sales",
             "month_start = month_start + 1",
             "last_invoiced_on > month_start",
         ),
     ],
     ("monthly_product_sales_obeys_its_rules", "days_have_lines"): [
-        one("gold.monthly_product_sales", "days_with_lines = 0"),
-        one("gold.monthly_product_sales", "days_with_lines = lines + 1"),
+        one("gold_tables.monthly_product_sales", "days_with_lines = 0"),
+        one("gold_tables.monthly_product_sales", "days_with_lines = lines + 1"),
     ],
     ("monthly_product_sales_obeys_its_rules", "last_day_is_of_the_month"): [
-        one("gold.monthly_product_sales", "last_invoiced_on = month_start - 1"),
+        one("gold_tables.monthly_product_sales", "last_invoiced_on = month_start - 1"),
     ],
     ("monthly_product_sales_obeys_its_rules", "sale_gives_units_out"): [
-        one("gold.monthly_product_sales", "quantity = -1", "line_type = 'sale'"),
+        one("gold_tables.monthly_product_sales", "quantity = -1", "line_type = 'sale'"),
     ],
     ("monthly_customer_orders_obeys_its_rules", "customer_is_known"): [
-        one("gold.monthly_customer_orders", "customer_durable_key = -1"),
+        one("gold_tables.monthly_customer_orders", "customer_durable_key = -1"),
     ],
     ("monthly_customer_orders_obeys_its_rules", "months_begin_on_their_first"): [
         one(
-            "gold.monthly_customer_orders",
+            "gold_tables.monthly_customer_orders",
             "month_start = month_start + 1, first_month_start = first_month_start + 1",
             "months_since_first = 0",
         ),
     ],
     ("monthly_customer_orders_obeys_its_rules", "months_are_counted_from_the_first"): [
-        one("gold.monthly_customer_orders", "months_since_first = months_since_first + 1"),
-        one("gold.monthly_customer_orders", "months_since_first = -1", "months_since_first = 0"),
+        one("gold_tables.monthly_customer_orders", "months_since_first = months_since_first + 1"),
+        one("gold_tables.monthly_customer_orders", "months_since_first = -1", "months_since_first = 0"),
     ],
     ("monthly_customer_orders_obeys_its_rules", "orders_have_lines"): [
-        one("gold.monthly_customer_orders", "orders = 0"),
-        one("gold.monthly_customer_orders", "orders = lines_sold + 1"),
+        one("gold_tables.monthly_customer_orders", "orders = 0"),
+        one("gold_tables.monthly_customer_orders", "orders = lines_sold + 1"),
     ],
     ("monthly_segment_moves_obey_their_rules", "month_end_is_one"): [
-        one("gold.monthly_segment_moves", "month_end = month_end - 1"),
+        one("gold_tables.monthly_segment_moves", "month_end = month_end - 1"),
     ],
-    ("monthly_segment_moves_obey_their_rules", "somebody_moves"): [one("gold.monthly_segment_moves", "customers = 0")],
+    ("monthly_segment_moves_obey_their_rules", "somebody_moves"): [
+        one("gold_tables.monthly_segment_moves", "customers = 0")
+    ],
     ("monthly_segment_moves_obey_their_rules", "orders_are_counted"): [
-        one("gold.monthly_segment_moves", "orders = -1")
+        one("gold_tables.monthly_segment_moves", "orders = -1")
     ],
     ("monthly_segment_moves_obey_their_rules", "a_rating_is_not_lost"): [
         one(
-            "gold.monthly_segment_moves",
+            "gold_tables.monthly_segment_moves",
             "segment = 'Not rated', segment_before = 'Lost'",
             "segment_before <> 'Not rated'",
         ),
     ],
     ("fct_product_offered_day_obeys_its_rules", "sold_today_is_no_day_ago"): [
-        one("gold.fct_product_offered_day", "is_sold = false", "is_sold"),
-        one("gold.fct_product_offered_day", "is_sold = true", "not is_sold"),
+        one("gold_tables.fct_product_offered_day", "is_sold = false", "is_sold"),
+        one("gold_tables.fct_product_offered_day", "is_sold = true", "not is_sold"),
     ],
     ("fct_product_offered_day_obeys_its_rules", "sold_within_the_window"): [
-        one("gold.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
-        one("gold.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
+        one("gold_tables.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
+        one("gold_tables.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
     ],
     ("dim_country_obeys_its_rules", "iso_code_is_well_formed"): [
-        one("gold.dim_country", "iso_alpha3 = 'gbr'"),
-        one("gold.dim_country", "iso_alpha3 = 'GBRX'"),
+        one("gold_tables.dim_country", "iso_alpha3 = 'gbr'"),
+        one("gold_tables.dim_country", "iso_alpha3 = 'GBRX'"),
     ],
     ("dim_country_obeys_its_rules", "country_is_resolved"): [
-        one("gold.dim_country", "is_resolved = false", "country_key <> -1"),
+        one("gold_tables.dim_country", "is_resolved = false", "country_key <> -1"),
     ],
-    ("dim_customer_obeys_its_rules", "customer_has_an_id"): [one("gold.dim_customer", "customer_id = null", KNOWN)],
+    ("dim_customer_obeys_its_rules", "customer_has_an_id"): [
+        one("gold_tables.dim_customer", "customer_id = null", KNOWN)
+    ],
     ("dim_product_obeys_its_rules", "product_says_what_it_is"): [
-        one("gold.dim_product", "description = ''"),
-        one("gold.dim_product", "description = ' '"),
+        one("gold_tables.dim_product", "description = ''"),
+        one("gold_tables.dim_product", "description = ' '"),
     ],
     ("dim_product_obeys_its_rules", "product_has_a_stock_code"): [
-        one("gold.dim_product", "stock_code = null", "product_key <> -1"),
+        one("gold_tables.dim_product", "stock_code = null", "product_key <> -1"),
     ],
     ("dim_product_obeys_its_rules", "product_is_of_a_known_class"): [
-        one("gold.dim_product", "product_class = 'gift'"),
+        one("gold_tables.dim_product", "product_class = 'gift'"),
     ],
     ("dim_date_counts_right", "month_within_year"): [
-        one("gold.dim_date", "month_number = 0", "date_key <> -1"),
-        one("gold.dim_date", "month_number = 13", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_number = 0", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_number = 13", "date_key <> -1"),
         # what is missing is no month either
-        one("gold.dim_date", "month_number = null", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_number = null", "date_key <> -1"),
     ],
-    ("dim_date_counts_right", "iso_week_within_year"): [one("gold.dim_date", "iso_week = 54", "date_key <> -1")],
+    ("dim_date_counts_right", "iso_week_within_year"): [one("gold_tables.dim_date", "iso_week = 54", "date_key <> -1")],
     ("dim_date_counts_right", "fiscal_month_within_year"): [
-        one("gold.dim_date", "fiscal_month = 13", "date_key <> -1"),
+        one("gold_tables.dim_date", "fiscal_month = 13", "date_key <> -1"),
     ],
     ("dim_date_counts_right", "fiscal_year_is_this_or_next"): [
-        one("gold.dim_date", "fiscal_year = calendar_year - 1", "date_key <> -1"),
-        one("gold.dim_date", "fiscal_year = calendar_year + 2", "date_key <> -1"),
+        one("gold_tables.dim_date", "fiscal_year = calendar_year - 1", "date_key <> -1"),
+        one("gold_tables.dim_date", "fiscal_year = calendar_year + 2", "date_key <> -1"),
     ],
     ("dim_date_counts_right", "month_holds_day"): [
-        one("gold.dim_date", "month_end = date_day - 1", "date_key <> -1"),
-        one("gold.dim_date", "month_start = date_day + 1", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_end = date_day - 1", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_start = date_day + 1", "date_key <> -1"),
     ],
     # References, each to a row that is not there
     ("fct_sales_obeys_its_rules", "fct_sales_has_its_dates"): [
         # a line may only be on a day of its partition, so the day goes, with all of its lines but one
         """
-        delete from gold.fct_sales
+        delete from gold_tables.fct_sales
         where
-            date_key = (select min(date_key) from gold.fct_sales)
-            and sales_key > (select min(sales_key) from gold.fct_sales group by date_key order by date_key limit 1);
-        delete from gold.dim_date where date_key = (select min(date_key) from gold.fct_sales)
+            date_key = (select min(date_key) from gold_tables.fct_sales)
+            and sales_key > (
+                select min(sales_key) from gold_tables.fct_sales group by date_key order by date_key limit 1
+            );
+        delete from gold_tables.dim_date where date_key = (select min(date_key) from gold_tables.fct_sales)
         """
     ],
     **{
-        (f"{model}_obeys_its_rules", reference): [one(f"gold.{model}", change, where)]
+        (f"{model}_obeys_its_rules", reference): [one(f"gold_tables.{model}", change, where)]
         for model, reference, change, where in (
             ("fct_sales", "fct_sales_has_its_customers", "customer_key = 1", "true"),
             ("fct_sales", "fct_sales_has_its_products", "product_key = 1", "true"),
@@ -752,7 +778,7 @@ class Constraint(NamedTuple):
 
 def _resources() -> list[dict[str, Any]]:
     """Return what the YAML files say of each model, seed and snapshot, with its `schema` and its name there."""
-    schemas = {"models/intermediate/*.yml": "silver", "models/marts/**/*.yml": "gold", "seeds/*.yml": "silver"}
+    schemas = {"models/intermediate/*.yml": "silver", "models/marts/**/*.yml": "gold_tables", "seeds/*.yml": "silver"}
     schemas |= {"models/staging/**/*.yml": "silver", "snapshots/*.yml": "history"}
     return [
         {
@@ -980,8 +1006,8 @@ def broken_key(built, work_on, dbt: Dbt) -> tuple[dict[str, Outcome], bool]:
         tables = (
             "silver.int_customer_versions",
             "history.snp_customer_versions",
-            "gold.dim_customer",
-            "gold.fct_sales",
+            "gold_tables.dim_customer",
+            "gold_tables.fct_sales",
         )
         with psycopg.connect(copy.url, autocommit=True) as session:
             before = [fingerprint(session, table) for table in tables]

@@ -427,8 +427,7 @@ def change(built, work_on, dbt: Dbt) -> Change:
         changed_at = session.execute("select clock_timestamp()").fetchone()[0]
         known_before = as_known(session, changed_at)["dim_customer"]
         build(dbt, "--select", "int_customer_versions+", project=project)
-        session.execute("alter table gold.dim_customer drop column is_domestic")
-        gold_after = gold(copy)
+        gold_after = fingerprints(copy.url, without=BOOKKEEPING | {"is_domestic"})
         known_after = as_known(session, changed_at)["dim_customer"]
         answer = session.execute("select * from gold.dim_customer_as_known(now()) limit 0")
         columns = [column.name for column in answer.description]

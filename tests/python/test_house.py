@@ -297,7 +297,7 @@ def test_gold_has_primary_keys(built: Database) -> None:
             select pg_class.relname
             from pg_class
             left join pg_inherits on pg_class.oid = inhparent
-            where pg_class.relnamespace = 'gold'::regnamespace and pg_class.relkind in ('r', 'p')
+            where pg_class.relnamespace = 'gold_tables'::regnamespace and pg_class.relkind in ('r', 'p')
                 and not exists (
                     -- of a partitioned table, each partition has the key
                     select from pg_constraint where conrelid = coalesce(inhrelid, pg_class.oid) and contype = 'p'

@@ -31,6 +31,7 @@ PARTITIONS = "shop_gold_partitions"
 IS_DELTA = (
     "{% macro is_delta() %}{{ return(not should_full_refresh() and load_relation(this) is not none) }}{% endmacro %}"
 )
+IS_PUBLISHED = "{% macro is_published(node) %}{{ return(false) }}{% endmacro %}"
 RECORD = """
 {% macro record_touched_partitions(relation, partitions, is_full) %}
     {% for start, end in partitions %}
@@ -197,6 +198,7 @@ def project() -> Iterator[Shop]:
             shutil.copy(MACROS / f"{name}.sql", folder / "macros")
         shutil.copy(PROJECT_ROOT / "profiles.yml", folder)
         (folder / "macros" / "is_delta.sql").write_text(IS_DELTA)
+        (folder / "macros" / "is_published.sql").write_text(IS_PUBLISHED)
         (folder / "macros" / "record_touched_partitions.sql").write_text(RECORD)
         (folder / "macros" / "generate_schema_name.sql").write_text(
             "{% macro generate_schema_name(custom_schema_name, node) %}shop_gold{% endmacro %}"

@@ -11,7 +11,8 @@
     {%- elif drop is not boolean -%}
         {%- set problem.text = "drop must be true or false, not '" ~ drop ~ "'" -%}
     {%- else -%}
-        {%- set relation = load_relation(api.Relation.create(node.database, node.schema, node.alias)) -%}
+        {%- set relation = api.Relation.create(node.database, node.schema, node.alias) -%}
+        {%- set relation = load_relation(served_table(relation) if is_published(node) else relation) -%}
         {%- set problem.text = node.schema ~ "." ~ node.alias ~ " does not exist" if relation is none -%}
     {%- endif -%}
     {%- if problem.text -%}

@@ -1,7 +1,8 @@
 {% materialization partitioned, adapter="postgres" -%}
     {%- set by = get_partition_by() -%}
-    {%- set relation = this.incorporate(type="table") -%}
-    {%- set base = partitions_of(relation) -%}
+    {%- set is_candidate = is_published(model) -%}
+    {%- set relation = served_table(this) if is_candidate else this.incorporate(type="table") -%}
+    {%- set base = partitions_of(this) -%}
     {%- set staged = base.incorporate(path={"identifier": base.identifier ~ "__staged"}) -%}
     {%- set is_bounded = "/* partition " in sql -%}
     {%- set decisions = {"is_full": not is_delta()} -%}
@@ -30,17 +31,23 @@
     {%- call statement("drop_staged") -%} drop table {{ staged }} {%- endcall -%}
     {%- do adapter.commit() -%}
 
-    {%- set swap = swap_partitions(relation, by, state, plan_swap(touched, filled, state, decisions)) -%}
-    {%- if touched or decisions.is_full -%}
+    {%- set change = plan_swap(touched, filled, state, decisions) -%}
+    {%- if is_candidate -%}
+        {%- set swap = stage_partitioned(relation, by, state, change) if touched or decisions.is_full else "begin" -%}
+        {%- call statement("stage_candidate") -%} {{ swap }} {%- endcall -%}
+    {%- elif touched or decisions.is_full -%}
+        {%- set swap = swap_partitions(relation, by, state, change) -%}
         {%- call statement("swap_partitions", auto_begin=false) -%} {{ swap }} {%- endcall -%}
     {%- endif -%}
     {%- call noop_statement("main", touched | length ~ " PARTITIONS") -%} {{ swap }} {%- endcall -%}
 
-    {%- call statement("analyze_partitioned") -%} begin; {{ analyze_partitioned(relation) }} {%- endcall -%}
-    {%- do apply_grants(relation, config.get("grants"), should_revoke=should_revoke(relation, decisions.is_new)) -%}
-    {%- do persist_docs(relation, model) if decisions.is_full -%}
+    {%- if not is_candidate -%}
+        {%- call statement("analyze_partitioned") -%} begin; {{ analyze_partitioned(relation) }} {%- endcall -%}
+        {%- do apply_grants(relation, config.get("grants"), should_revoke=should_revoke(relation, decisions.is_new)) -%}
+        {%- do persist_docs(relation, model) if decisions.is_full -%}
+    {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({"relations": [relation]}) }}
+    {{ return({"relations": [this.incorporate(type="view" if is_candidate else "table")]}) }}
 {%- endmaterialization %}
