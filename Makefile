@@ -17,13 +17,25 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build test lint docs psql bench plans deps clean
+.PHONY: help build published publish rollback test lint docs psql bench plans deps clean
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
+
+published: deps ## tell what is served: since when, from which files, which gates passed
+	@$(START) >&2
+	@$(BIN)/python -m scripts.publication published
+
+publish: deps ## publish what was built and passed all gates, where the build could not
+	@$(START) >&2
+	@$(BIN)/python -m scripts.publication publish
+
+rollback: deps ## serve again what was published before
+	@$(START) >&2
+	@$(BIN)/python -m scripts.publication rollback
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest

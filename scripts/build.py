@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -123,11 +124,15 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
             _refuse(landing, report)
         with clock.step("wait for dbt to load"):
             manifest.exception()
+        last = _last_publication(session)
         with clock.step("build and test"):
             steps, warnings = _dbt_build(manifest, [*options, *(["--full-refresh"] if full_refresh else [])])
         for warning in warnings:
             console.print(f"Warning     {warning}", soft_wrap=True)
-        _tell_build(console, steps)
+        try:
+            _tell_build(console, steps)
+        finally:
+            _tell_publication(console, session, last)
     _tell_steps(console, clock)
     _tell_next(console, steps)
     if times:
@@ -257,6 +262,7 @@ def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple
 
     # Unit tests prove the models, not the data: they belong to `make test`.
     arguments = ["build", *options, "--exclude-resource-type", "unit_test"]
+    os.environ.setdefault("DBT_GIT_COMMIT", _git_commit())
     if "DBT_THREADS" not in os.environ:
         # At any time about half of them wait for the server, which works on the same processors.
         arguments += ["--threads", str(2 * machine_cores())]
@@ -281,6 +287,16 @@ def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple
             raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
         raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")
     return [Step.of(result) for result in outcome.result.results], warnings
+
+
+def _git_commit() -> str:
+    """Return the commit that is checked out, marked where files differ from it; nothing where git does not know."""
+    command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _tell_build(console: Console, steps: list[Step]) -> None:
@@ -337,6 +353,39 @@ def _tell_cancellations(console: Console, relation: tuple[str, str]) -> None:
         console.print(
             f"Cancelled   {matched:,} of {lines:,} lines matched to the sale they cancel ({shares})", soft_wrap=True
         )
+
+
+def _last_publication(session: psycopg.Connection) -> tuple[int, str, int] | None:
+    """Return the number of what is served, since when it is, and how many relations it changed."""
+    schema = sql.Identifier(_audit_schema())
+    if session.execute("select to_regclass(%s)", [f"{_audit_schema()}.publications"]).fetchone() == (None,):
+        return None
+    return session.execute(
+        sql.SQL(
+            """
+            select publication_id, to_char(published_at, 'YYYY-MM-DD HH24:MI:SS TZ'), cardinality(changed_models)
+            from {}.publications
+            order by publication_id desc
+            limit 1
+            """
+        ).format(schema)
+    ).fetchone()
+
+
+def _audit_schema() -> str:
+    """Return the name that macros/generate_schema_name.sql gives it."""
+    target = connection.target_name()
+    return "audit" if target in ("local", "prod") else f"{os.environ.get('DBT_SCHEMA', target)}_audit"
+
+
+def _tell_publication(console: Console, session: psycopg.Connection, last: tuple[int, str, int] | None) -> None:
+    found = _last_publication(session)
+    if found and found != last:
+        console.print(f"Published   {found[2]} relations of gold, as publication {found[0]}", soft_wrap=True)
+    elif found:
+        console.print(f"Published   nothing: publication {found[0]} of {found[1]} is still served", soft_wrap=True)
+    else:
+        console.print("Published   nothing, and nothing was before", soft_wrap=True)
 
 
 def _tell_steps(console: Console, clock: Clock) -> None:

@@ -1,0 +1,49 @@
+"""`make publish`, `make rollback` and `make published`: what is served, and how to change it without a build."""
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
+
+OPERATIONS = ("published", "publish", "rollback")
+
+
+@click.command()
+@click.argument("operation", type=click.Choice(OPERATIONS))
+def main(operation: str) -> None:
+    """Tell what is published, publish what was built and passed, or go back to what was published before.
+
+    Each is the run-operation of dbt of the same name, which docs/publishing.md describes.
+    """
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # three seconds, which a mistake in the command need not take
+
+    problems: list[str] = []
+
+    def follow(event: "EventMsg") -> None:
+        if event.info.name == "JinjaLogInfo":
+            click.echo(event.data.msg)
+        elif event.info.name == "RunningOperationCaughtError":
+            problems.append(event.data.exc)
+
+    folders = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    outcome = dbtRunner(callbacks=[follow]).invoke(["--log-level", "none", "run-operation", operation, *folders])
+    if not outcome.success:
+        raise Refusal(_one_line(problems[0] if problems else str(outcome.exception)))
+
+
+def _one_line(problem: str) -> str:
+    """Leave out what dbt says around a message: which kind of error, and which macro called which."""
+    said = " ".join(problem.split())
+    said = re.sub(r"^(Runtime Error )?(Compilation|Database) Error( in macro \w+ \(\S+\))? ", "", said)
+    said = re.sub(r" (> in macro|CONTEXT:|PL/pgSQL function) .*$", "", said)
+    return said[:1].lower() + said[1:]
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m scripts.publication")
