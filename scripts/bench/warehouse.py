@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from scripts.bench.measure import cpu_of_children, peak_memory
 from scripts.bench.timeline import Bar, inside, join, read_nodes, read_steps
 from scripts.warehouse import server
 
-GROWN = ("silver", "history", "gold", "audit", "silver_partitions", "gold_partitions")
+GROWN = ("silver", "history", "gold_tables", "gold_partitions", "audit")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,25 @@ class Warehouse:
         cpu = self.server_cpu() + cpu_of_children() - cpu
         bars = join(read_steps(times), read_nodes(target), began, began + seconds)
         return Build(seconds, inside(bars), megabytes, cpu, bars)
+
+    def rollback(self) -> float:
+        """Serve again what was published before the last build; return the seconds that the command took.
+
+        Raises:
+            subprocess.CalledProcessError: it failed; it has said why on standard error.
+        """
+        folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": self.folder / "target"}
+        environment = os.environ | {name: str(path) for name, path in folders.items()}
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "scripts.publication", "rollback"]
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    def publications(self) -> list[tuple[str, float, float]]:
+        """Return of each publication, the last first: its kind, and the milliseconds that it took and held locks."""
+        query = "select kind, took_ms::float, locked_ms::float from audit.publications order by publication_id desc"
+        with self.chosen(), connection.connect() as session:
+            return session.execute(query).fetchall()
 
     @property
     def home(self) -> Path:
