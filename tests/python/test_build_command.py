@@ -73,14 +73,14 @@ def folder() -> Iterator[Path]:
 
 
 def state(url: str) -> dict[str, str]:
-    """Return a fingerprint of each table of the warehouse: of all its rows, whatever their order.
+    """Return a fingerprint of each table of the warehouse, and view of gold: of all its rows, whatever their order.
 
     What a build has to look at is left out: it is of the build, and nothing after one that succeeded.
     """
     with psycopg.connect(url) as session:
         tables = session.execute(
-            "select format('%I.%I', schemaname, tablename) from pg_tables"
-            " where schemaname in ('bronze', 'silver', 'history', 'gold') and tablename <> 'int_months_touched'"
+            "select format('%I.%I', table_schema, table_name) from information_schema.tables"
+            " where table_schema in ('bronze', 'silver', 'history', 'gold') and table_name <> 'int_months_touched'"
             " order by 1"
         ).fetchall()
         digest = "select md5(string_agg(row::text, '|' order by row::text)) from {} as row"

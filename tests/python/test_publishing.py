@@ -21,6 +21,8 @@ from dbt_project import environment
 
 from scripts.paths import PROJECT_ROOT
 
+# How many publications a reader polls through; set it higher for a night.
+PUBLICATIONS = int(os.environ.get("PUBLICATIONS", "8"))
 MACROS = ("delta", "materializations", "publishing", "generate_schema_name.sql")
 # Of the project's own, this one names a model of it.
 LANDED = "{% macro landed_so_far() %}select count(*) as files, 1 as last_file_id from raw.state{% endmacro %}"
@@ -71,7 +73,7 @@ import psycopg
 answers, errors = [], []
 with psycopg.connect(sys.argv[1]) as session:
     print("reading", flush=True)
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while not select.select([sys.stdin], [], [], 0.002)[0]:
         try:
             with session.transaction():
                 answer = [
@@ -305,14 +307,15 @@ def test_readers_meet_neither_errors_nor_mixtures(store: Store) -> None:
         [sys.executable, "-c", READER, store.database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as reader:
         assert reader.stdout.readline() == "reading\n"
-        for version in range(2, 10):
-            assert store.build(version, *(["--full-refresh"] if version % 3 == 0 else [])), store.errors
+        patience = ["--vars", "swap_patience_seconds: 60"]
+        for version in range(2, 2 + PUBLICATIONS):
+            assert store.build(version, *patience, *(["--full-refresh"] if version % 3 == 0 else [])), store.errors
             if version == 5:
-                assert store.dbt("run-operation", "rollback"), store.errors
+                assert store.dbt("run-operation", "rollback", *patience), store.errors
         answers, errors = json.loads(reader.communicate("\n")[0])
     assert not errors
     assert {tuple(answer) for answer in answers if len(set(answer)) > 1} == set()
-    assert {answer[0] for answer in answers} == set(range(1, 10))
+    assert {answer[0] for answer in answers} == set(range(1, 2 + PUBLICATIONS))
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
