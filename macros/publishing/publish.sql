@@ -14,6 +14,7 @@
     {%- if problem.text -%}
         {{ exceptions.raise_compiler_error(problem.text ~ ". What was published stays.") }}
     {%- endif -%}
+    {%- do run_query(create_run_tables()) -%}
     {%- do publish_candidate(rows[0][1]) -%}
     {{ published() }}
 {%- endmacro %}

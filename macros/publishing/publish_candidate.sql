@@ -52,6 +52,7 @@ select
     round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
 from {{ candidate_log() }} as candidate
 cross join ({{ landed_so_far() }}) as landed;
+{{ record_publication() }}
 delete from {{ steps }};
 delete from {{ candidate_log() }};
     {%- endset -%}
@@ -59,4 +60,5 @@ delete from {{ candidate_log() }};
         {{ publish_sql(steps, "", before, after) }}
     {%- endcall -%}
     {%- do run_query(settle_steps()) -%}
+    {%- do run_query(record_rows()) -%}
 {%- endmacro %}

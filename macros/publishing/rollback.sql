@@ -1,6 +1,7 @@
 {% macro rollback() -%}
     {%- set publication = publication_to_roll_back() -%}
     {%- set steps = rollback_steps() -%}
+    {%- do run_query(create_run_tables()) -%}
     {%- set before %}
 for step in select * from {{ steps }} order by view loop
     execute format('drop view if exists %s', step.candidate);
@@ -31,6 +32,7 @@ select
     round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
 from {{ publish_log() }}
 where publication_id = {{ publication.served_again }};
+{{ record_publication() }}
 for step in select * from {{ steps }} where to_regclass(served) is not null loop
     execute format('create view %s as select * from %s', step.candidate, step.served);
 end loop;
@@ -39,5 +41,6 @@ delete from {{ steps }};
     {%- call statement("rollback", auto_begin=false) -%}
         {{ publish_sql(steps, "rollback_", before, after) }}
     {%- endcall -%}
+    {%- do run_query(record_rows()) -%}
     {{ published() }}
 {%- endmacro %}

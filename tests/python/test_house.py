@@ -161,7 +161,9 @@ def test_every_table_has_a_gate(manifest) -> None:
     bare = [
         model["name"]
         for model in nodes(manifest, "model")
-        if model["unique_id"] not in tested
+        # views on the history of runs, of which the tables have keys: nothing that they say reaches gold
+        if not model["original_file_path"].startswith("models/operations/")
+        and model["unique_id"] not in tested
         and not model["constraints"]
         and not any(column["constraints"] for column in model["columns"].values())
     ]
@@ -263,7 +265,7 @@ def test_descriptions_are_in_the_database(manifest, built: Database) -> None:
             from pg_description
             inner join pg_class on pg_description.objoid = pg_class.oid and classoid = 'pg_class'::regclass
             left join pg_attribute on attrelid = objoid and attnum = objsubid
-            where pg_class.relnamespace in ('silver'::regnamespace, 'gold'::regnamespace)
+            where pg_class.relnamespace in ('silver'::regnamespace, 'gold'::regnamespace, 'audit'::regnamespace)
             """
         ).fetchall()
     comments = {(relation, column): text.strip() for relation, column, text in found}

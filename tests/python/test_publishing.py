@@ -23,9 +23,13 @@ from scripts.paths import PROJECT_ROOT
 
 # How many publications a reader polls through; set it higher for a night.
 PUBLICATIONS = int(os.environ.get("PUBLICATIONS", "8"))
-MACROS = ("delta", "materializations", "publishing", "generate_schema_name.sql")
+MACROS = ("delta", "materializations", "operations", "publishing", "generate_schema_name.sql")
 # Of the project's own, this one names a model of it.
-LANDED = "{% macro landed_so_far() %}select count(*) as files, 1 as last_file_id from raw.state{% endmacro %}"
+LANDED = """
+{% macro landed_so_far() %}
+select count(*) as files, 1 as last_file_id, null::timestamptz as last_landed_at from raw.state
+{% endmacro %}
+"""
 
 SOURCE = """
 create schema raw;
@@ -189,8 +193,8 @@ def project() -> Iterator[Store]:
                     "vars": {"swap_patience_seconds": 1},
                     "models": {"+schema": "gold", "+on_schema_change": "fail"},
                     "data_tests": {"+schema": "audit", "+store_failures": True},
-                    "on-run-start": ["{{ begin_build() }}", "{{ begin_candidate() }}"],
-                    "on-run-end": ["{{ end_build(results) }}"],
+                    "on-run-start": ["{{ begin_run() }}", "{{ begin_build() }}", "{{ begin_candidate() }}"],
+                    "on-run-end": ["{{ record_run(results) }}", "{{ end_build(results) }}", "{{ end_run(results) }}"],
                 }
             )
         )
