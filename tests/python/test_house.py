@@ -232,6 +232,22 @@ def test_exposures_read_gold(manifest) -> None:
     assert not elsewhere
 
 
+def test_history_of_runs_is_read_where_it_is_written(tmp_path: Path) -> None:
+    """A source cannot call the macro that names schemas; a developer's views would read the runs of production."""
+    where = {"PGHOST": "nowhere", "PGUSER": "me", "PGPASSWORD": "not looked at", "PGDATABASE": "retail"}
+    for target, schema in (("prod", "audit"), ("dev", "mine_audit"), ("ci", "mine_audit")):
+        done = run_dbt("parse", tmp_path, "--target", target, DBT_SCHEMA="mine", **where)
+        assert done.returncode == 0, done.stdout
+        manifest = json.loads((tmp_path / "manifest.json").read_text())
+        written = {
+            node["schema"]
+            for node in nodes(manifest, "model")
+            if node["original_file_path"].startswith("models/operations/")
+        }
+        read = {source["schema"] for source in ours(manifest["sources"]) if source["source_name"] == "operations"}
+        assert (written, read) == ({schema}, {schema})
+
+
 # What the database knows of it
 
 
