@@ -178,6 +178,23 @@ FAULTS = [
         " where _file_id = (select max(_file_id) from bronze.transactions)"
         " order by _line limit 20",
     ),
+    Fault(
+        "assert_quarantine_is_worked_off",
+        "a line forgotten for a year",
+        one("silver.quarantined_lines", "first_seen_at = now() - interval '1 year'"),
+    ),
+    *(
+        Fault("assert_quarantine_is_on_record", what, statement)
+        for what, statement in (
+            ("no record of a line", without("history.snp_quarantine_versions")),
+            ("record of a line that does not wait", again("history.snp_quarantine_versions", file_line="-1")),
+            ("other reasons", one("history.snp_quarantine_versions", "quarantine_reasons = 'late'")),
+            (
+                "taken for released",
+                one("history.snp_quarantine_versions", "release_kind = 'rule_changed', released_by_file_id = null"),
+            ),
+        )
+    ),
     # From silver to gold
     Fault(
         "assert_gold_adds_up_to_silver",
@@ -993,6 +1010,14 @@ def test_history_knows_a_version_once(snapshot: str, change: dict[str, str], ses
     session.execute(again(relation, "dbt_valid_to is null", dbt_valid_to="now()"))
     with pytest.raises(psycopg.errors.UniqueViolation, match=f"snp_{snapshot}_versions_knows_a_version_once"):
         session.execute(again(relation, "dbt_valid_to is null", **change))
+
+
+def test_quarantine_is_on_record_once(session: psycopg.Connection) -> None:
+    """Two states at once would put a line on record twice; states that have passed do not count."""
+    relation = "history.snp_quarantine_versions"
+    session.execute(again(relation, "dbt_valid_to is null", dbt_valid_to="now()"))
+    with pytest.raises(psycopg.errors.UniqueViolation, match="snp_quarantine_versions_knows_a_line_once"):
+        session.execute(again(relation, "dbt_valid_to is null", release_kind="'rule_changed'"))
 
 
 @pytest.fixture(scope="module")
