@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 BUILD_LOCK = 0x6275_696C_6400
 # What a model that sets rows aside is called: int_<what>_quarantined, silver.quarantined_<what>.
 QUARANTINE = "_quarantined"
+# The record of what was set aside: silver.quarantine_log.
+RECORD = "int_quarantine_logged"
 # The model that finds the sale of each cancelled line.
 CANCELLATIONS = "int_cancellations_matched"
 RELATIONS = ("model", "snapshot", "seed")
@@ -124,13 +127,13 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
             _refuse(landing, report)
         with clock.step("wait for dbt to load"):
             manifest.exception()
-        last = _last_publication(session)
+        last, began = _last_publication(session), _server_time(session)
         with clock.step("build and test"):
             steps, warnings = _dbt_build(manifest, [*options, *(["--full-refresh"] if full_refresh else [])])
         for warning in warnings:
             console.print(f"Warning     {warning}", soft_wrap=True)
         try:
-            _tell_build(console, steps)
+            _tell_build(console, steps, began)
         finally:
             _tell_publication(console, session, last)
     _tell_steps(console, clock)
@@ -299,11 +302,18 @@ def _git_commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _tell_build(console: Console, steps: list[Step]) -> None:
+def _server_time(session: psycopg.Connection) -> datetime:
+    """Return the time by the clock that dates what is built."""
+    return cast("tuple[datetime]", session.execute("select clock_timestamp()").fetchone())[0]
+
+
+def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
     kinds = Counter(step.kind for step in steps if step.status == "success")
     for step in steps:
         if step.name.endswith(QUARANTINE) and step.kind == "model" and step.status == "success" and step.relation:
             _tell_quarantine(console, step.relation)
+        if step.name == RECORD and step.status in ("success", "no-op") and step.relation:
+            _tell_releases(console, step.relation, began)
         if step.name == CANCELLATIONS and step.status == "success" and step.relation:
             _tell_cancellations(console, step.relation)
     counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
@@ -330,6 +340,17 @@ def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
     detail = f", see {'.'.join(relation)}: {each}"
     what = relation[1].removeprefix("quarantined_")
     console.print(f"Quarantined {total:,} {what}{detail if total else ''}", soft_wrap=True)
+
+
+def _tell_releases(console: Console, relation: tuple[str, str], began: datetime) -> None:
+    query = sql.SQL("select release_kind, count(*) from {} where released_at >= %s group by 1 order by 2 desc, 1")
+    with connection.connect() as session:
+        kinds: list[tuple[str, int]] = session.execute(query.format(sql.Identifier(*relation)), [began]).fetchall()
+    if kinds:
+        each = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
+        total = sum(count for _, count in kinds)
+        lines = f"{total:,} {'line' if total == 1 else 'lines'}"
+        console.print(f"Released    {lines}, see {'.'.join(relation)}: {each}", soft_wrap=True)
 
 
 def _tell_cancellations(console: Console, relation: tuple[str, str]) -> None:

@@ -219,6 +219,17 @@ def test_variables_take_effect_and_times_are_written(build: Callable[..., Answer
     assert all(0 < began <= ended for began, ended in spans)
 
 
+def test_build_says_what_came_back_from_quarantine(build: Callable[..., Answer], working, folder: Path) -> None:
+    """Whoever mends a rule for some lines wants to read that they are in, and reads it once."""
+    target, files = folder / "target", folder / "files"
+    files.mkdir()
+    (files / "one.csv").write_text(HEADER + GOOD_LINE)
+    first = build(files, "--vars", "{calendar_end: '2010-01-01'}", **environment(), DBT_TARGET_PATH=str(target))
+    second, third = build(files, **environment()), build(files, **environment())
+    assert "Released    1 line, see silver.quarantine_log: 1 rule_changed" in second.out, second
+    assert "Released" not in first.out + third.out
+
+
 def test_variables_that_are_none_are_refused_before_anything_lands(build: Callable[..., Answer], folder: Path) -> None:
     """A slip of the pen must not cost the landing of a night's files."""
     for slip in ("{", "calendar_end"):
