@@ -17,7 +17,7 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build published publish rollback test lint docs psql bench plans deps clean
+.PHONY: help build published publish rollback gates test lint docs psql bench plans deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ publish: deps ## publish what was built and passed all gates, where the build co
 rollback: deps ## serve again what was published before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.publication rollback
+
+gates: deps ## list every gate with its owner, severity and last failure, and write the catalogue of the documentation
+	@$(START) >&2
+	@$(BIN)/python -m scripts.gate_catalogue
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest

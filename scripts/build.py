@@ -231,14 +231,14 @@ class Step:
             broken_rules,
         )
 
-    @property
-    def complaint(self) -> str:
-        """Say in one line what is wrong and where to look."""
+    def complaint(self, before: int | None = None) -> str:
+        """Say in one line what is wrong and where to look; of a gate, also what it found before, if that is known."""
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
             rows = f"{self.failures:,} {'row' if self.failures == 1 else 'rows'}"
-            rules = f" ({self.broken_rules})" if self.broken_rules else ""
-            return f"gate {self.name} found {rows}{rules}: {look}"
+            trend = None if before is None else f"{before:,} in the run before"
+            details = "; ".join(detail for detail in (self.broken_rules, trend) if detail)
+            return f"gate {self.name} found {rows}{f' ({details})' if details else ''}: {look}"
         return f"{self.kind} {self.name}: {self.message}"
 
 
@@ -320,15 +320,38 @@ def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
     gates = Counter(step.status for step in steps if step.kind == "test")
     console.print(f"Gates       {gates['pass']} of {gates.total()} passed", soft_wrap=True)
-    for step in steps:
-        if step.status == "warn":
-            console.print(f"            warning: {step.complaint}", soft_wrap=True)
+    warned = [step for step in steps if step.status == "warn"]
+    before = _found_before(warned)
+    for step in warned:
+        console.print(f"            warning: {step.complaint(before.get(step.name))}", soft_wrap=True)
     failed = [step for step in steps if step.status in ("error", "fail")]
     if failed:
         for step in failed[:FAILURES_TOLD]:
-            click.echo(f"Error: {step.complaint}", err=True)
+            click.echo(f"Error: {step.complaint()}", err=True)
         more = f"; {len(failed) - FAILURES_TOLD} more are in logs/dbt.log" if len(failed) > FAILURES_TOLD else ""
         raise Refusal(f"{len(failed)} of {len(steps)} steps failed{more}. Mend the cause and run this again.")
+
+
+def _found_before(gates: list[Step]) -> dict[str, int]:
+    """Return how many rows each of these gates found in the last run before this one, where that is on record."""
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415  # imported by `_load_dbt`
+
+    if not gates:
+        return {}
+    query = sql.SQL(
+        """
+        select distinct on (name) name, failures
+        from {}
+        where name = any(%s) and resource_type = 'test' and status in ('pass', 'warn', 'fail') and invocation_id <> %s
+        order by name, started_at desc
+        """
+    )
+    results = (connection.audit_schema(), "node_results")
+    with connection.connect() as session:
+        if session.execute("select to_regclass(%s)", [".".join(results)]).fetchone() == (None,):
+            return {}
+        named = [[gate.name for gate in gates], get_invocation_id()]
+        return {name: rows or 0 for name, rows in session.execute(query.format(sql.Identifier(*results)), named)}
 
 
 def _tell_quarantine(console: Console, relation: tuple[str, str]) -> None:
@@ -378,8 +401,8 @@ def _tell_cancellations(console: Console, relation: tuple[str, str]) -> None:
 
 def _last_publication(session: psycopg.Connection) -> tuple[int, str, int] | None:
     """Return the number of what is served, since when it is, and how many relations it changed."""
-    schema = sql.Identifier(_audit_schema())
-    if session.execute("select to_regclass(%s)", [f"{_audit_schema()}.publications"]).fetchone() == (None,):
+    schema = sql.Identifier(connection.audit_schema())
+    if session.execute("select to_regclass(%s)", [f"{connection.audit_schema()}.publications"]).fetchone() == (None,):
         return None
     return session.execute(
         sql.SQL(
@@ -391,12 +414,6 @@ def _last_publication(session: psycopg.Connection) -> tuple[int, str, int] | Non
             """
         ).format(schema)
     ).fetchone()
-
-
-def _audit_schema() -> str:
-    """Return the name that macros/generate_schema_name.sql gives it."""
-    target = connection.target_name()
-    return "audit" if target in ("local", "prod") else f"{os.environ.get('DBT_SCHEMA', target)}_audit"
 
 
 def _tell_publication(console: Console, session: psycopg.Connection, last: tuple[int, str, int] | None) -> None:

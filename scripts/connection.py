@@ -71,6 +71,12 @@ def url(target: str | None = None) -> str:
     return f"postgresql://{login}@/{given['PGDATABASE']}?host={given['PGHOST']}&port={given['PGPORT']}"
 
 
+def audit_schema() -> str:
+    """Return the name that macros/generate_schema_name.sql gives the schema `audit` in the target in use."""
+    target = target_name()
+    return "audit" if target in ("local", "prod") else f"{os.environ.get('DBT_SCHEMA', target)}_audit"
+
+
 def refuse_to_land_for_developers() -> None:
     """Keep developers' files out of bronze, which they share with production.
 

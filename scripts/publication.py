@@ -21,6 +21,18 @@ def main(operation: str) -> None:
 
     Each is the run-operation of dbt of the same name, which docs/publishing.md describes.
     """
+    operate(operation)
+
+
+def operate(operation: str) -> None:
+    """Run a run-operation of dbt, and say what it says.
+
+    Args:
+        operation: the name of a macro.
+
+    Raises:
+        Refusal: it failed; the message is its own.
+    """
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # three seconds, which a mistake in the command need not take
 
     problems: list[str] = []

@@ -4,7 +4,7 @@
     {%- if unique_id not in known -%}
         {%- set node = graph.nodes[unique_id] -%}
         {%- set code = [node.raw_code, node.checksum.checksum] -%}
-        {%- for name, value in node.config | dictsort if name not in ["meta", "docs", "tags", "persist_docs", "access"] -%}
+        {%- for name, value in node.config | dictsort if name not in ["meta", "docs", "tags", "persist_docs", "access", "group"] -%}
             {%- do code.append(name ~ "=" ~ value) -%}
         {%- endfor -%}
         {%- for column in node.columns.values() -%}

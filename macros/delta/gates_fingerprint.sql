@@ -4,7 +4,11 @@
     {%- for node in graph.nodes.values() | sort(attribute="unique_id") -%}
         {%- if node.resource_type == "test" -%}
             {%- do said.extend([node.unique_id, node.raw_code, node.test_metadata | string]) -%}
+            {%- do said.extend([node.description, node.group, node.config | string]) -%}
             {%- do said.extend(macros_used(node.depends_on.macros)) -%}
+            {%- for name in node.config.meta.get("threshold") or [] -%}
+                {%- do said.append(name ~ "=" ~ var(name, none)) -%}
+            {%- endfor -%}
         {%- elif node.resource_type == "model" -%}
             {%- do said.append(node.config.meta | string) -%}
             {%- for column in node.columns.values() if column.meta -%}
