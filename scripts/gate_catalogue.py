@@ -23,9 +23,9 @@ HEADER = """{% docs __retail_warehouse__ %}
 <!-- Written by `make gates` from what the YAML files declare: change those. -->
 
 What has to hold before gold is published. A hard gate that finds a row keeps gold as it was; a soft one warns, and the
-build says how many rows it found before. Rules and references belong to the gate above them, which checks all of them in
-one scan. When each gate last found something is in `audit.gate_catalogue`, and `make gates` prints it; `docs/gates.md` in
-the repository tells how to declare one.
+build says how many rows it found before. Rules and references belong to the gate above them, which checks all of them
+in one scan. When each gate last found something is in `audit.gate_catalogue`, and `make gates` prints it. How to
+declare one is told in `docs/gates.md` of the repository.
 """
 FOOTER = "{% enddocs %}\n"
 COLUMNS = ("gate", "what holds, and why", "protects", "severity", "threshold")

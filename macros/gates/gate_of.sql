@@ -2,6 +2,12 @@
     generic test's name says what holds, so its description says why. -#}
 {% macro gate_of(node) -%}
     {%- set test = node.get("test_metadata") or {} -%}
+    {%- if not test and not node.patch_path -%}
+        {{ exceptions.raise_compiler_error(
+            "gate '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since the SQL was edited: declare it, or let"
+            ~ " `dbt parse --no-partial-parse` read all files again."
+        ) }}
+    {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}
     {%- if keys -%}
         {{ exceptions.raise_compiler_error(
@@ -9,6 +15,7 @@
         ) }}
     {%- endif -%}
     {%- set threshold = node.config.meta.get("threshold") or [] -%}
+    {%- set threshold = [threshold] if threshold is string else threshold -%}
     {%- set used = modules.re.findall("\\bvar\\(\\s*[\"'](\\w+)", node.raw_code ~ test) | unique | sort -%}
     {%- if used != threshold | sort -%}
         {{ exceptions.raise_compiler_error(
@@ -29,13 +36,16 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set comment = modules.re.match("(?:--[^\n]*\n)*", node.raw_code).group() -%}
-    {{ return(declared_gate(
-        node.name,
-        states=test.name ~ " (" ~ arguments | join(", ") ~ ")" if arguments else test.name or node.description,
-        reason=node.description if test else comment | replace("--", ""),
-        owner=node.config.group or node.group,
-        severity=node.config.severity | lower if "severity" in node.unrendered_config else none,
-        threshold=threshold,
-        protects=protects,
-    )) }}
+    {{ return(declared_gate({
+        "unique_id": node.unique_id,
+        "gate": node.name,
+        "name": node.name,
+        "kind": "gate",
+        "states": test.name ~ " (" ~ arguments | join(", ") ~ ")" if arguments else test.name or node.description,
+        "reason": node.description if test else comment | replace("--", ""),
+        "owner": node.config.group or node.group,
+        "severity": node.config.severity | lower if "severity" in node.unrendered_config else none,
+        "threshold": threshold,
+        "protects": protects,
+    })) }}
 {%- endmacro %}

@@ -4,12 +4,16 @@
     {%- if execute and flags.WHICH in ["build", "test", "run-operation"] -%}
         {%- set gates = gates_relation() -%}
         {%- set results = load_relation(gates.incorporate(path={"identifier": "node_results"})) -%}
-        {%- set fingerprint = local_md5(gates_fingerprint() ~ " " ~ results) -%}
+        {%- set code = macros_used(["macro." ~ project_name ~ ".note_gates"]) -%}
+        {%- set fingerprint = local_md5(([gates_fingerprint(), results | string] + code) | join("\n")) -%}
         {%- set is_noted = load_relation(gates)
             and run_query("select 1 from " ~ gates ~ " where fingerprint = '" ~ fingerprint ~ "' limit 1").rows | length -%}
         {%- if not is_noted -%}
             {%- call statement("note_gates", auto_begin=false) -%}
-                {{ note_gates_sql(gates, results, fingerprint) }}
+                begin;
+                {{ note_gates_sql(gates, fingerprint) }}
+                {{ gate_catalogue_sql(gates, results) }}
+                commit
             {%- endcall -%}
         {%- endif -%}
     {%- endif -%}

@@ -55,6 +55,7 @@ class Dbt:
     Attributes:
         warnings: what the project's own macros warned of, in the last command.
         told: what they told besides.
+        errors: what went wrong in a run-operation.
     """
 
     def __init__(self, work: Path):
@@ -62,6 +63,7 @@ class Dbt:
         self.log_path = work / "logs"
         self.warnings: list[str] = []
         self.told: list[str] = []
+        self.errors: list[str] = []
 
     def __call__(self, *arguments: str, project: Path = PROJECT_ROOT) -> dict[str, Outcome]:
         """Run a command of dbt; return what became of each node by its name, which is empty of `parse` and the like.
@@ -79,20 +81,22 @@ class Dbt:
         own = self.target_path if project == PROJECT_ROOT else project / "target"
         folders = {"project-dir": project, "profiles-dir": project, "target-path": own, "log-path": self.log_path}
         options = [f"--{name}={folder}" for name, folder in folders.items()]
-        self.warnings, self.told = [], []
+        self.warnings, self.told, self.errors = [], [], []
 
         def listen(event) -> None:
             if event.info.name == "JinjaLogWarning":
                 self.warnings.append(event.data.msg)
             elif event.info.name == "JinjaLogInfo":
                 self.told.append(event.data.msg)
+            elif event.info.name == "RunningOperationCaughtError":
+                self.errors.append(" ".join(event.data.exc.split()))
 
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment().items():
                 patch.setenv(name, value)
             outcome = dbtRunner(callbacks=[listen]).invoke(["--log-level=none", *arguments, *options])
         assert outcome.exception is None, f"dbt {' '.join(arguments)}: {outcome.exception}"
-        # an operation that is run by its name has no node
+        # those of a run-operation are of no node
         results = [result for result in getattr(outcome.result, "results", []) if hasattr(result, "node")]
         return {result.node.name: _outcome(result) for result in results if result.node.resource_type != "operation"}
 

@@ -1,0 +1,269 @@
+"""Every gate says who owns it, why it is there and how hard it is; the catalogue of the gates is what they say."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from conftest import Database
+from dbt_project import Dbt
+from test_gate_materializations import Project
+
+from scripts.gate_catalogue import PAGE, Gate, catalogue, page
+from scripts.paths import PROJECT_ROOT
+
+# A model with a rule, a gate that checks it, and a gate with a threshold.
+SINGULAR = """-- A list of numbers that is too long is no list of numbers.
+select * from (select count(*) as numbers from {{ ref('numbers') }}) as counted
+where numbers > {{ var('most_numbers') }}
+"""
+DECLARED: dict[str, Any] = {
+    "groups": [{"name": name, "owner": {"name": name}} for name in ("arithmetic", "statistics")],
+    "models": [
+        {
+            "name": "numbers",
+            "config": {
+                "group": "arithmetic",
+                "meta": {"rules": {"is_small": {"expression": "number < 10", "why": "Fingers are ten."}}},
+            },
+            "columns": [{"name": "number"}],
+            "data_tests": [
+                {
+                    "row_rules": {
+                        "name": "numbers_obey",
+                        "description": "Sums rest on them.",
+                        "config": {"severity": "error"},
+                    }
+                }
+            ],
+        }
+    ],
+    "data_tests": [
+        {
+            "name": "not_too_many",
+            "description": "There are at most most_numbers of them.",
+            "config": {"group": "statistics", "severity": "warn", "meta": {"threshold": ["most_numbers"]}},
+        }
+    ],
+}
+
+
+class Declarations(Project):
+    """A small dbt project of which a test changes what its gates declare."""
+
+    def __init__(self, folder: Path, dbt: Dbt, url: str):
+        super().__init__(folder, dbt, url)
+        project = yaml.safe_load((folder / "dbt_project.yml").read_text())
+        self.write("dbt_project.yml", yaml.safe_dump(project | {"vars": {"most_numbers": 3}}))
+        self.write("models/numbers.sql", "select 1 as number")
+
+    def note(self, declared: dict[str, Any], singular: str = SINGULAR, *, parse_anew: bool = True) -> list[str]:
+        """Note what the gates declare; return what was wrong with it."""
+        models = {name: declared[name] for name in ("groups", "models")}
+        self.write("models/models.yml", yaml.safe_dump({"version": 2, **models}))
+        self.write("tests/tests.yml", yaml.safe_dump({"version": 2, "data_tests": declared["data_tests"]}))
+        self.write("tests/not_too_many.sql", singular)
+        self.run("run-operation", "note_gates", *["--no-partial-parse"] * parse_anew)
+        return self.dbt.errors
+
+
+@pytest.fixture(scope="module")
+def declarations(dbt: Dbt, work_on: Callable[..., AbstractContextManager[Database]]) -> Iterator[Declarations]:
+    """Make the project on an empty database."""
+    with TemporaryDirectory(prefix="retail-") as folder, work_on() as database:
+        yield Declarations(Path(folder), dbt, database.url)
+
+
+def test_what_gates_declare_is_noted(declarations: Declarations) -> None:
+    """Whoever is called at night asks the warehouse whose gate it is, not a repository; rules are gates as well."""
+    assert declarations.note(DECLARED) == []
+    noted = declarations.rows(
+        """
+        select gate, name, kind, owner, severity, threshold, states, reason, protects
+        from audit.gates
+        order by position
+        """
+    )
+    assert noted == [
+        (
+            *("not_too_many", "not_too_many", "gate", "statistics", "soft", ["most_numbers = 3"]),
+            "There are at most most_numbers of them.",
+            "A list of numbers that is too long is no list of numbers.",
+            ["gold.numbers"],
+        ),
+        (
+            *("numbers_obey", "numbers_obey", "gate", "arithmetic", "hard", []),
+            *("row_rules", "Sums rest on them.", ["gold.numbers"]),
+        ),
+        (
+            *("numbers_obey", "is_small", "rule", "arithmetic", "hard", []),
+            *("number < 10", "Fingers are ten.", ["gold.numbers.number"]),
+        ),
+    ]
+
+
+def test_a_rule_may_have_an_owner_of_its_own(declarations: Declarations) -> None:
+    """A table may be looked after by one team, and a rule on it matter to another."""
+    declared = deepcopy(DECLARED)
+    _rule(declared)["owner"] = "statistics"
+    assert declarations.note(declared) == []
+    assert declarations.rows("select owner from audit.gates where name = 'is_small'") == [("statistics",)]
+
+
+def test_another_threshold_is_noted(declarations: Declarations) -> None:
+    """A catalogue that says 3 where the gate goes by 4 is worse than none; and all else is noted once."""
+    declarations.note(DECLARED)
+    assert declarations.rows("select threshold from audit.gates where threshold <> '{}'") == [(["most_numbers = 3"],)]
+    before = declarations.rows("select min(xmin::text) from audit.gates")
+    declarations.run("run-operation", "note_gates")
+    assert declarations.rows("select min(xmin::text) from audit.gates") == before
+    declarations.run("run-operation", "note_gates", "--vars", "most_numbers: 4")
+    assert declarations.rows("select threshold from audit.gates where threshold <> '{}'") == [(["most_numbers = 4"],)]
+
+
+def _rule(declared: dict[str, Any]) -> dict[str, Any]:
+    return declared["models"][0]["config"]["meta"]["rules"]["is_small"]
+
+
+def _generic(declared: dict[str, Any]) -> dict[str, Any]:
+    return declared["models"][0]["data_tests"][0]["row_rules"]
+
+
+def _singular(declared: dict[str, Any]) -> dict[str, Any]:
+    return declared["data_tests"][0]["config"]
+
+
+NEGLECTS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "no owner": ("gate 'not_too_many' has no owner", lambda declared: _singular(declared).pop("group")),
+    "no owner of the model": (
+        "gate 'numbers_obey' has no owner",
+        lambda declared: declared["models"][0]["config"].pop("group"),
+    ),
+    "no severity": ("gate 'numbers_obey' declares no severity", lambda declared: _generic(declared).pop("config")),
+    "misspelt severity": (
+        "gate 'not_too_many' declares no severity",
+        lambda declared: _singular(declared).update(serverity=_singular(declared).pop("severity")),
+    ),
+    "no reason": ("gate 'numbers_obey' says nowhere why", lambda declared: _generic(declared).pop("description")),
+    "misspelt threshold": (
+        "gate 'not_too_many' has 'treshold' in its meta",
+        lambda declared: _singular(declared).update(meta={"treshold": ["most_numbers"]}),
+    ),
+    "threshold not named": (
+        "gate 'not_too_many' reads the vars [most_numbers]",
+        lambda declared: _singular(declared).pop("meta"),
+    ),
+    "threshold of a rule that is no var": (
+        "gate 'is_small' has the threshold 'fingers', which is no var",
+        lambda declared: _rule(declared).update(threshold=["fingers"]),
+    ),
+    "owner of a rule that nobody knows": (
+        "gate 'is_small' is of the group 'nobody'",
+        lambda declared: _rule(declared).update(owner="nobody"),
+    ),
+    "rule without a reason": ("rule 'is_small' of 'numbers' must have", lambda declared: _rule(declared).pop("why")),
+    "misspelt key of a rule": (
+        "rule 'is_small' of 'numbers' must have",
+        lambda declared: _rule(declared).update(owned_by="statistics"),
+    ),
+}
+
+
+@pytest.mark.parametrize("neglect", NEGLECTS)
+def test_a_gate_that_does_not_say_all_is_refused(neglect: str, declarations: Declarations) -> None:
+    """What is left out or misspelt is missed by nobody until the gate fails, and then there is nobody to ask."""
+    message, change = NEGLECTS[neglect]
+    declared = deepcopy(DECLARED)
+    change(declared)
+    errors = declarations.note(declared)
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_a_singular_gate_says_first_why_it_matters(declarations: Declarations) -> None:
+    """The comment is the one place for it, and who reads the query reads it first."""
+    errors = declarations.note(DECLARED, SINGULAR.partition("\n")[2])
+    assert len(errors) == 1
+    assert "gate 'not_too_many' says nowhere why it matters" in errors[0]
+
+
+def test_a_gate_that_dbt_has_forgotten_is_told(declarations: Declarations) -> None:
+    """Of a query that was edited, dbt's partial parsing loses the YAML: what had to warn would fail, or the reverse."""
+    declarations.note(DECLARED)
+    errors = declarations.note(DECLARED, SINGULAR.replace("too long", "very long"), parse_anew=False)
+    assert len(errors) == 1
+    assert "gate 'not_too_many' is declared in no YAML, or dbt has forgotten it" in errors[0]
+    assert declarations.note(DECLARED) == []
+
+
+# Of this project
+
+
+@pytest.fixture
+def gates(built: Database) -> list[Gate]:
+    """What the gates of the built warehouse declare."""
+    with psycopg.connect(built.url) as session:
+        return catalogue(session)
+
+
+def test_the_page_is_what_gates_declare(gates: list[Gate]) -> None:
+    """A page that was right once is believed for long: after a change of a gate, `make gates` writes it anew."""
+    assert PAGE.read_text() == page(gates), "run `make gates`"
+
+
+def test_every_gate_is_in_the_catalogue(gates: list[Gate], dbt: Dbt) -> None:
+    """A gate that is missing there has no owner that anybody finds."""
+    text = (dbt.target_path / "manifest.json").read_text()
+    tests = set(re.findall(r'"test\.retail_warehouse\.(\w+)(?:\.\w+)?": \{', text))
+    assert tests
+    assert {gate.name for gate in gates if gate.kind == "gate"} == tests
+
+
+def test_rules_name_the_vars_that_they_read() -> None:
+    """The value is put in the place of the var before anybody can see it, so the rule must say which one it is."""
+    wrong = {}
+    for path in [*PROJECT_ROOT.glob("models/**/*.yml"), *PROJECT_ROOT.glob("seeds/*.yml")]:
+        resources = yaml.safe_load(path.read_text())
+        for resource in [*resources.get("models", []), *resources.get("seeds", [])]:
+            for owner in [resource, *resource.get("columns", [])]:
+                for name, rule in owner.get("config", {}).get("meta", {}).get("rules", {}).items():
+                    read = re.findall(r"\bvar\(\s*[\"'](\w+)", rule["expression"])
+                    if sorted(read) != sorted(rule.get("threshold", [])):
+                        wrong[name] = read
+    assert wrong == {}
+
+
+# What became of each node in each run, as far as the catalogue reads it.
+NODE_RESULTS = """
+    create table if not exists audit.node_results (
+        invocation_id text, unique_id text, name text, resource_type text, status text, started_at timestamptz,
+        seconds numeric, rows_affected bigint, failures bigint, message text
+    );
+    delete from audit.node_results;
+    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, failures)
+    select run, unique_id, gate, 'test', status, started_at::timestamptz, failures
+    from audit.gates
+    cross join (
+        values ('1', 'fail', '2024-01-01 00:00+00', 7), ('2', 'fail', '2024-02-01 00:00+00', 5),
+        ('3', 'pass', '2024-03-01 00:00+00', 0)
+    ) as runs (run, status, started_at, failures)
+    where name = 'dim_date_counts_right'
+"""
+
+
+def test_the_catalogue_says_when_a_gate_failed_last(copy_of_built: Database, dbt: Dbt) -> None:
+    """A gate that fails each month is looked at in another way than one that never did; its rules go with it."""
+    with psycopg.connect(copy_of_built.url, autocommit=True) as session:
+        session.execute(NODE_RESULTS)
+        dbt("run-operation", "note_gates")
+        assert dbt.errors == []
+        session.execute("set time zone 'UTC'")
+        told = {(gate.gate, gate.last_failed, gate.rows_found_then) for gate in catalogue(session)}
+    assert ("dim_date_counts_right", "2024-02-01 00:00:00 UTC", 5) in told
+    assert {last_failed for gate, last_failed, _ in told if gate != "dim_date_counts_right"} == {None}
