@@ -1,0 +1,302 @@
+"""Of all that the generator does to deliveries: what has to keep gold as it was does so, and nothing else does."""
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import polars as pl
+import psycopg
+import pytest
+import yaml
+from conftest import Database, Sample
+from dbt_project import Dbt, Outcome, environment
+
+from scripts.generate import dirt, price_list
+from scripts.generate.writing import CSV_COLUMNS
+from scripts.land import land
+from scripts.land.loading import LandingReport
+from scripts.paths import PROJECT_ROOT
+
+VARS = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]
+# Fewer bad lines are dirt, in however small a file.
+TOO_MANY = VARS["min_quarantined_lines"]
+GOLD = sorted(path.stem for path in PROJECT_ROOT.glob("models/marts/*/*.sql"))
+COLUMNS = ("invoice", "code", "text", "quantity", "date", "price", "customer", "country")
+LISTED = ("StockCode", "Category", "Cost", "ListPrice", "EffectiveDate")
+
+# Each of the generator's faults of a line, with a name of its own: a reason may come about in several ways.
+LINE_FAULTS = {f"{number:02d}-{reason}": spoil for number, (reason, spoil) in enumerate(dirt.FAULTS)}
+PRICE_FAULTS = {f"{number:02d}-{reason}": spoil for number, (reason, spoil) in enumerate(price_list.FAULTS)}
+
+
+def line(invoice: int | str, **changes: str | None) -> dirt.Row:
+    """Return a good line, with some values changed."""
+    good = ("85123A", "LANTERN", "6", "2011-11-30 10:00:00", "2.55", "17850.0", "United Kingdom")
+    return dict(zip(COLUMNS, (str(invoice), *good), strict=True)) | changes
+
+
+def write(path: Path, rows: list[dirt.Row], header: tuple[str, ...] = CSV_COLUMNS) -> None:
+    """Write rows as the generator does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame([list(row.values()) for row in rows], schema=dict.fromkeys(header, pl.String), orient="row").write_csv(
+        path
+    )
+
+
+class Served(NamedTuple):
+    """What analysts see, and what the log of publications says."""
+
+    gold: dict[str, str]
+    publications: int
+
+    @classmethod
+    def of(cls, session: psycopg.Connection) -> "Served":
+        """Read it."""
+        digest = "select coalesce(md5(string_agg(md5(row::text), '' order by md5(row::text))), '') from gold.{} as row"
+        gold = {name: session.execute(digest.format(name)).fetchone()[0] for name in GOLD}
+        return cls(gold, session.execute("select count(*) from audit.publications").fetchone()[0])
+
+
+class Build(NamedTuple):
+    """A build of the sample and one more delivery: what came of it, and what was served before and after."""
+
+    landing: LandingReport
+    outcomes: dict[str, Outcome]
+    before: Served
+    after: Served
+    found: dict[str, list[tuple[Any, ...]]]
+
+
+def build(work_on, built: Database, dbt: Dbt, folder: Path, **questions: str) -> Build:
+    """Land a folder on a copy of the built warehouse, build, and ask questions of it."""
+    with work_on(built) as copy, psycopg.connect(copy.url, autocommit=True) as session:
+        before = Served.of(session)
+        landing = land([folder], copy.url)
+        outcomes = dbt("build", "--exclude-resource-type", "unit_test")
+        found = {name: session.execute(question.encode()).fetchall() for name, question in questions.items()}
+        return Build(landing, outcomes, before, Served.of(session), found)
+
+
+# What has to keep gold as it was
+
+
+@pytest.fixture(scope="module")
+def blocked(built: Database, work_on: Callable[..., AbstractContextManager[Database]], dbt: Dbt) -> Build:
+    """Deliver, beside good lines, a file for each fault with as many of it as are too many, and build."""
+    with TemporaryDirectory(prefix="retail-") as folder:
+        for file, (name, spoil) in enumerate(LINE_FAULTS.items()):
+            rows = [line(900_000 + 100 * file + number) for number in range(2 * TOO_MANY)]
+            bad = [row | spoil(row) for row in rows[:TOO_MANY]]
+            write(Path(folder, f"{name}.csv"), bad + rows[TOO_MANY:])
+        return build(
+            work_on,
+            built,
+            dbt,
+            Path(folder),
+            too_many="select file_name, quarantined_lines from audit.assert_quarantine_stays_small",
+        )
+
+
+@pytest.mark.parametrize("fault", LINE_FAULTS)
+def test_too_many_lines_that_cannot_be_used_block(fault: str, blocked: Build) -> None:
+    """A format has changed: gold without these lines would look like a bad day for the shop."""
+    assert (f"{fault}.csv", TOO_MANY) in blocked.found["too_many"]
+
+
+def test_what_blocks_is_a_hard_gate_and_nothing_else(blocked: Build) -> None:
+    """The files have landed and were built from; were it another error that stopped it, no gate would be proven."""
+    assert {file.outcome for file in blocked.landing.files} == {"landed"}
+    bad = {name: outcome.status for name, outcome in blocked.outcomes.items() if outcome.status in ("error", "fail")}
+    assert bad == {"assert_quarantine_stays_small": "fail"}
+
+
+def test_what_is_blocked_reaches_nobody(blocked: Build) -> None:
+    """Neither the bad lines nor the good ones beside them: gold is of one build, and that is still the last one."""
+    assert blocked.after == blocked.before
+
+
+@pytest.fixture(scope="module")
+def refused(built: Database, work_on, dbt: Dbt) -> tuple[subprocess.CompletedProcess[str], Served, Served]:
+    """Run the build command on a good file and on files that cannot be read."""
+    with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
+        for file, spoil in REFUSED.values():
+            write(Path(folder, "good.csv"), [line(1_000_000 + number) for number in range(200)])
+            Path(folder, file).write_bytes(spoil(Path(folder, "good.csv").read_bytes()))
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+        ours |= {"DBT_TARGET_PATH": str(dbt.target_path), "DBT_LOG_PATH": str(dbt.log_path)}
+        with psycopg.connect(copy.url, autocommit=True) as session:
+            before = Served.of(session)
+            done = subprocess.run(
+                [sys.executable, "-m", "scripts.build", folder],
+                cwd=PROJECT_ROOT,
+                env=ours | environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return done, before, Served.of(session)
+
+
+# How a file is damaged such that landing refuses it as a whole.
+REFUSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "a required column is missing": ("columns.csv", lambda text: text.replace(b"Quantity", b"Amount", 1)),
+    "too many rows are broken": ("broken.csv", lambda text: re.sub(rb"(?m)^(10000[01]\d),", rb"\1", text)),
+    "the archive is cut short": ("short.csv.gz", lambda text: gzip.compress(text)[:-20]),
+    "no column is known": ("other.csv", lambda text: text.replace(text.partition(b"\n")[0], b"a,b,c,d,e,f,g,h")),
+    "there is nothing in it": ("empty.csv", lambda text: b""),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_file_that_cannot_be_read_blocks(fault: str, refused) -> None:
+    """Half a day's lines must not pass for the whole: the file is named, and nothing is built."""
+    done, before, after = refused
+    assert done.returncode == 1
+    assert re.search(rf"^Error: .*{re.escape(REFUSED[fault][0])}", done.stderr, re.MULTILINE), done.stderr
+    assert after == before
+
+
+# What by design does not
+
+# What a delivery of one good invoice and of slips warns of: gates, each with the lines that are the slip.
+WARNED: dict[str, list[dirt.Row]] = {
+    "assert_invoices_name_one_customer": [line(950_001), line(950_001, customer="17851.0")],
+    "assert_customers_are_in_one_country_at_a_time": [
+        line(950_002, customer="17852.0"),
+        line(950_003, customer="17852.0", country="EIRE"),
+    ],
+    "dim_country_obeys_its_rules": [line(950_005, country="New Atlantis", customer=None)],
+    "fct_invoices_obeys_its_rules": [line("C950006")],
+}
+# What is corrected or understood: the line as it is delivered, and what gold has to say of it.
+UNDERSTOOD: dict[str, tuple[list[dirt.Row], list[tuple[Any, ...]]]] = {
+    "case and blanks around a code": ([line(960_001, code=" 85123a ")], [("85123A", 6, "2.5500")]),
+    "blanks around a country": ([line(960_002, country=" United Kingdom ")], [("85123A", 6, "2.5500")]),
+    "no customer": ([line(960_003, customer=None)], [("85123A", 6, "2.5500")]),
+    "a note in place of a description": ([line(960_004, text="damaged")], [("85123A", 6, "2.5500")]),
+    "no description": ([line(960_005, text=None)], [("85123A", 6, "2.5500")]),
+    "an article scanned twice": ([line(960_006), line(960_006)], [("85123A", 6, "2.5500")] * 2),
+    "stock written off": ([line(960_007, price="0.0", quantity="-9", customer=None)], [("85123A", -9, "0.0000")]),
+    "a price of four decimals": ([line(960_008, price="0.0012")], [("85123A", 6, "0.0012")]),
+    "a late line": ([line(960_009, date="2010-01-05 10:00:00")], [("85123A", 6, "2.5500")]),
+}
+CORRECTED = 970_000
+# Lines of the sample and their money.
+OTHERS = "select count(*), sum(net_amount) from gold.fct_sales where invoice_number !~ '^C?9[4-7]\\d{4}$'"
+
+
+@pytest.fixture(scope="module")
+def accepted(built: Database, work_on, dbt: Dbt, sample: Sample) -> Build:
+    """Deliver one of each fault, slips, a doubled file, an invoice that is corrected, and one in another order."""
+    with TemporaryDirectory(prefix="retail-") as parent:
+        folder = Path(parent)
+        bad = [
+            row | spoil(row) for number, spoil in enumerate(LINE_FAULTS.values()) for row in [line(940_000 + number)]
+        ]
+        write(folder / "1" / "bad.csv", bad)
+        write(
+            folder / "1" / "slips.csv", [*chain(*WARNED.values()), *chain(*(rows for rows, _ in UNDERSTOOD.values()))]
+        )
+        write(folder / "1" / "first.csv", [line(CORRECTED), line(CORRECTED, code="22423", quantity="1")])
+        write(folder / "2" / "corrected.csv", [line(CORRECTED, quantity="7")])
+        day = sorted((sample.folder / "daily").glob("*.csv"))[-1].read_text()
+        (folder / "2" / "doubled.csv").write_text(day)
+        header, *rows = day.splitlines(keepends=True)
+        (folder / "2" / "reordered.csv").write_text("".join([header, *reversed(rows)]))
+        prices = [
+            row | spoil(row)
+            for spoil in PRICE_FAULTS.values()
+            for row in [dict(zip(LISTED, ("85123A", "Lighting", "1.05", "2.55", "2011-11-01"), strict=True))]
+        ]
+        write(folder / "2" / "prices.csv", prices, LISTED)
+        return build(
+            work_on,
+            built,
+            dbt,
+            folder,
+            bad_lines=(
+                "select quarantine_reasons from silver.quarantined_lines inner join bronze.landed_files using (file_id)"
+                " where name like '%bad.csv'"
+            ),
+            bad_prices=(
+                "select quarantine_reasons from silver.quarantined_products"
+                " inner join bronze.landed_files using (file_id) where name like '%prices.csv'"
+            ),
+            lines="select invoice_number, stock_code, quantity, unit_price::text from gold.fct_sales"
+            " inner join gold.dim_product using (product_key) where invoice_number ~ '^9[67]'",
+            others=OTHERS,
+        )
+
+
+def test_what_does_not_block_is_published(accepted: Build) -> None:
+    """One slip in one invoice is no reason to serve nobody: all of the delivery is in gold, or told where it is."""
+    bad = {name: outcome.message for name, outcome in accepted.outcomes.items() if outcome.status in ("error", "fail")}
+    assert bad == {}
+    assert accepted.after.publications == accepted.before.publications + 1
+    assert accepted.after.gold["fct_sales"] != accepted.before.gold["fct_sales"]
+
+
+def test_a_few_lines_that_cannot_be_used_are_set_aside(accepted: Build) -> None:
+    """They are dirt, as there is in any delivery: each waits with its reason for whoever mends the file."""
+    reasons = Counter(reason for (reason,) in accepted.found["bad_lines"])
+    assert reasons == Counter(reason for reason, _ in dirt.FAULTS)
+
+
+def test_prices_that_cannot_be_used_are_set_aside(accepted: Build) -> None:
+    """However many they are: the entry before goes on to hold, so no sale is wrong, and the build tells them."""
+    reasons = Counter(reason for (reason,) in accepted.found["bad_prices"])
+    assert reasons == Counter(reason for reason, _ in price_list.FAULTS)
+
+
+@pytest.mark.parametrize("gate", WARNED)
+def test_a_slip_warns(gate: str, accepted: Build) -> None:
+    """A rule on the data decides what counts, and a soft gate lists the rows for whoever looks after them."""
+    assert accepted.outcomes[gate].status == "warn"
+
+
+@pytest.mark.parametrize("dirt", UNDERSTOOD)
+def test_dirt_that_can_be_understood_counts(dirt: str, accepted: Build) -> None:
+    """What a person would read without asking is no fault."""
+    delivered, meant = UNDERSTOOD[dirt]
+    number = delivered[0]["invoice"]
+    assert [row[1:] for row in accepted.found["lines"] if row[0] == number] == meant
+
+
+def test_a_correction_counts_in_place_of_what_it_corrects(accepted: Build) -> None:
+    """Deliveries that overlap are no fault: the last one supplies all lines of the invoice."""
+    assert [row[1:] for row in accepted.found["lines"] if row[0] == str(CORRECTED)] == [("85123A", 7, "2.5500")]
+
+
+def test_a_file_that_comes_twice_counts_once(accepted: Build) -> None:
+    """Whatever its name: what was sent again by mistake must neither count nor keep anything from being served."""
+    outcomes = {Path(file.name).name: file.outcome for file in accepted.landing.files}
+    assert outcomes["doubled.csv"] == "skipped"
+
+
+def test_lines_that_come_again_in_another_order_count_once(accepted: Build, built: Database) -> None:
+    """The two halves of the real data overlap like that: the file is another one, its invoices are not."""
+    assert "reordered.csv" in {Path(file.name).name for file in accepted.landing.of("landed")}
+    with psycopg.connect(built.url) as session:
+        assert accepted.found["others"] == session.execute(OTHERS).fetchall()
+
+
+def test_a_slip_in_the_year_warns(working: Database, dbt: Dbt, tmp_path: Path) -> None:
+    """Next year's invoice is somebody's mistake in one place; it waits in the gate, and all others are served."""
+    today = datetime.now(timezone.utc)
+    dates = [today - timedelta(days=1), today + timedelta(days=365)]
+    write(tmp_path / "slip.csv", [line(number, date=f"{date:%Y-%m-%d} 10:00:00") for number, date in enumerate(dates)])
+    land([tmp_path], working.url)
+    outcomes = dbt("build", "--exclude-resource-type", "unit_test")
+    assert outcomes["assert_no_invoice_is_from_the_future"].status == "warn"
+    with psycopg.connect(working.url) as session:
+        assert session.execute("select count(*) from gold.fct_sales").fetchone() == (2,)
