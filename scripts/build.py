@@ -321,7 +321,7 @@ def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
     gates = Counter(step.status for step in steps if step.kind == "test")
     console.print(f"Gates       {gates['pass']} of {gates.total()} passed", soft_wrap=True)
     warned = [step for step in steps if step.status == "warn"]
-    before = _found_before(warned)
+    before = found_before(warned)
     for step in warned:
         console.print(f"            warning: {step.complaint(before.get(step.name))}", soft_wrap=True)
     failed = [step for step in steps if step.status in ("error", "fail")]
@@ -332,8 +332,15 @@ def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
         raise Refusal(f"{len(failed)} of {len(steps)} steps failed{more}. Mend the cause and run this again.")
 
 
-def _found_before(gates: list[Step]) -> dict[str, int]:
-    """Return how many rows each of these gates found in the last run before this one, where that is on record."""
+def found_before(gates: list[Step]) -> dict[str, int]:
+    """Return how many rows gates found before, where that is on record.
+
+    Args:
+        gates: those to tell of.
+
+    Returns:
+        The number of rows of each in the last run before this one that asked it, by its name.
+    """
     from dbt_common.invocation import get_invocation_id  # noqa: PLC0415  # imported by `_load_dbt`
 
     if not gates:

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
+from dbt_common.invocation import get_invocation_id
 from dbt_project import Dbt, environment
 
 from scripts import connection
 from scripts import sample as made_up
-from scripts.build import BUILD_LOCK
+from scripts.build import BUILD_LOCK, Step, found_before
 from scripts.errors import Refusal
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
@@ -240,6 +241,19 @@ def test_variables_that_are_none_are_refused_before_anything_lands(build: Callab
 
 # Warnings
 
+# What is on record of earlier runs: of one of the gates that will warn, two runs.
+EARLIER_RUNS = """
+    create table if not exists audit.node_results (
+        invocation_id text, unique_id text, name text, resource_type text, status text, started_at timestamptz,
+        seconds numeric, rows_affected bigint, failures bigint, message text
+    );
+    delete from audit.node_results;
+    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, failures)
+    values
+        ('1', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-01', 5),
+        ('2', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-02', 3)
+"""
+
 
 @pytest.fixture(scope="module")
 def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
@@ -247,6 +261,7 @@ def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
     with work_on(built) as warehouse, TemporaryDirectory(prefix="retail-") as folder:
         with psycopg.connect(warehouse.url) as session:
             session.execute("drop table history.snp_customer_versions")
+            session.execute(EARLIER_RUNS)
         lines = [GOOD_LINE, GOOD_LINE.replace("17850", "17851"), f"C{GOOD_LINE}"]
         Path(folder, "odd.csv").write_text(HEADER + "".join(lines))
         return build(folder, **environment())
@@ -267,13 +282,28 @@ def test_lost_snapshot_is_told(warned: Answer) -> None:
 def test_gate_that_warns_is_told_with_where_to_look(warned: Answer) -> None:
     """It fails nothing, so if it is not read here it is not read at all."""
     gate = "assert_invoices_name_one_customer"
-    assert f"warning: gate {gate} found 1 row: select * from audit.{gate}" in warned.out
+    assert f"warning: gate {gate} found 1 row (3 in the run before): select * from audit.{gate}" in warned.out
 
 
 def test_rule_that_warns_is_told_by_its_name(warned: Answer) -> None:
     """A table has a dozen rules: which of them is broken should not take another query."""
     gate = "fct_invoices_obeys_its_rules"
     assert f"warning: gate {gate} found 1 row (units_are_taken_back 1): select * from audit.{gate}" in warned.out
+
+
+@pytest.mark.parametrize("on_record", [False, True], ids=["no runs", "this run only"])
+def test_what_was_before_the_first_run_is_not_told(monkeypatch, working, on_record: bool) -> None:
+    """A number that nobody has counted would be taken for a trend."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    with psycopg.connect(working.url) as session:
+        if on_record:
+            session.execute(f"create schema audit; {EARLIER_RUNS}")
+            session.execute("delete from audit.node_results where invocation_id = '1'")
+            session.execute("update audit.node_results set invocation_id = %s", [get_invocation_id()])
+    gate = Step("test", "assert_invoices_name_one_customer", "warn", "", 1, None, None)
+    assert found_before([gate]) == {}
+    assert gate.complaint() == "gate assert_invoices_name_one_customer found 1 row: see logs/dbt.log"
 
 
 def test_first_build_warns_of_nothing(story: Story) -> None:
