@@ -1,0 +1,192 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoiced_on', 'country_name'],
+    touched_key='invoiced_on',
+    touched="{{ days_since_change(['int_daily_measures'], ref('int_daily_measures')) }}",
+    changes=['invoiced_on'],
+) }}
+
+with
+
+daily_measures as (
+
+    select
+        invoiced_on,
+        country_name,
+        lines
+    from {{ ref('int_daily_measures') }}
+    -- nine weeks for what is usual, as of nine weeks ago for a silence; eight for open weekdays
+    where {{ before_touched(63 + 63 + 7) }}
+
+),
+
+bank_holidays as (
+
+    select * from {{ ref('uk_bank_holidays') }}
+
+),
+
+trading_days as (
+
+    select distinct invoiced_on from daily_measures
+
+),
+
+first_and_last as (
+
+    select
+        min(invoiced_on)::timestamp as first_at,
+        max(invoiced_on)::timestamp as last_at
+    from trading_days
+
+),
+
+calendar as (
+
+    select series.day_at::date as invoiced_on
+    from first_and_last
+    cross join generate_series(first_and_last.first_at, first_and_last.last_at, interval '1 day') as series (day_at)
+
+),
+
+weekdays as (
+
+    -- a weekday is one of trade if it was on most of the last eight
+    select
+        calendar.invoiced_on,
+        trading_days.invoiced_on is not null as is_trading_day,
+        count(*) over last_eight >= 4 as is_known,
+        2 * count(trading_days.invoiced_on) over last_eight > count(*) over last_eight as is_open
+    from calendar
+    left join trading_days on calendar.invoiced_on = trading_days.invoiced_on
+    window
+        last_eight as (
+            partition by extract(isodow from calendar.invoiced_on)
+            order by calendar.invoiced_on
+            range between interval '56 days' preceding and interval '1 day' preceding
+        )
+
+),
+
+closed_days as (
+
+    select holiday_date as invoiced_on from bank_holidays
+
+    union all
+
+    -- Easter Sunday is no bank holiday
+    select holiday_date - 1 as invoiced_on
+    from bank_holidays
+    where holiday_name = 'Easter Monday'
+
+),
+
+shop_days as (
+
+    select
+        weekdays.invoiced_on,
+        weekdays.is_trading_day,
+        weekdays.is_known,
+        weekdays.is_open
+        and closed_days.invoiced_on is null
+        and to_char(weekdays.invoiced_on, 'MM-DD') not between '{{ var("closed_from") }}' and '12-31'
+        and to_char(weekdays.invoiced_on, 'MM-DD') not between '01-01' and '{{ var("closed_until") }}'
+            as is_expected
+    from weekdays
+    left join closed_days on weekdays.invoiced_on = closed_days.invoiced_on
+
+),
+
+countries as (
+
+    select distinct country_name from daily_measures
+
+),
+
+country_days as (
+
+    -- with the days on which a country has nothing, though the shop traded or should have
+    select
+        shop_days.invoiced_on,
+        countries.country_name,
+        shop_days.is_trading_day,
+        shop_days.is_trading_day and shop_days.is_known and not shop_days.is_expected as is_unexpected,
+        coalesce(daily_measures.lines, 0) as lines
+    from countries
+    inner join shop_days on shop_days.is_trading_day or shop_days.is_expected
+    left join daily_measures
+        on
+            countries.country_name = daily_measures.country_name
+            and shop_days.invoiced_on = daily_measures.invoiced_on
+
+),
+
+with_past as (
+
+    select
+        *,
+        avg(lines) over nine_weeks as usual_lines,
+        count(*) filter (where is_trading_day) over nine_weeks as days_before,
+        count(*) filter (where lines > 0) over nine_weeks as days_with_lines_before,
+        count(*) filter (where is_trading_day) over until_today as day_number,
+        max(invoiced_on) filter (where lines > 0) over nine_weeks_and_today as last_traded_on
+    from country_days
+    window
+        until_today as (
+            partition by country_name
+            order by invoiced_on
+        ),
+        nine_weeks as (
+            partition by country_name
+            order by invoiced_on
+            range between interval '63 days' preceding and interval '1 day' preceding
+        ),
+        nine_weeks_and_today as (
+            partition by country_name
+            order by invoiced_on
+            range between interval '63 days' preceding and current row
+        )
+
+),
+
+shares as (
+
+    -- neither never nor always, whatever nine weeks show
+    select
+        *,
+        (days_with_lines_before + 0.5) / (days_before + 1) as share_of_days
+    from with_past
+
+),
+
+final as (
+
+    -- how long a silence may last is told by what was known when the country was last heard of
+    select
+        shares.invoiced_on,
+        shares.country_name,
+
+        shares.is_unexpected,
+
+        shares.lines,
+        shares.usual_lines::numeric(18, 4) as usual_lines,
+        (shares.day_number - last_trades.day_number)::integer as days_silent,
+        floor(
+            ln({{ var("anomaly_silence_chance") }}) / ln(1 - last_trades.share_of_days)
+        )::integer as longest_silence
+    from shares
+    left join shares as last_trades
+        on
+            shares.country_name = last_trades.country_name
+            and shares.last_traded_on = last_trades.invoiced_on
+            and shares.is_trading_day
+            and last_trades.share_of_days >= {{ var("anomaly_min_share_of_days") }}
+            and last_trades.days_before >= 15
+    where
+        {{ before_touched(0) | replace("invoiced_on >=", "shares.invoiced_on >=") }}
+        and (shares.usual_lines >= {{ var("anomaly_min_lines") }} or last_trades.invoiced_on is not null)
+
+)
+
+select * from final

@@ -1,0 +1,159 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoiced_on', 'country_name', 'measure'],
+    touched_key='invoiced_on',
+    touched="{{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}",
+    changes=['invoiced_on'],
+) }}
+
+with
+
+compared as (
+
+    select * from {{ ref('int_measures_compared') }}
+    where {{ before_touched(63 + 7) }}
+
+),
+
+country_days as (
+
+    select * from {{ ref('int_country_days') }}
+    where {{ before_touched(0) }}
+
+),
+
+clean_windows as (
+
+    -- the same again, from a past without what is marked
+    select
+        invoiced_on,
+        country_name,
+        measure,
+        observed,
+        scale,
+        least_spread,
+        is_unexpected,
+        scaled,
+        array_agg(scaled) filter (where not is_marked) over three_weeks as levels_before,
+        array_agg(above_level) filter (where above_level is not null and not is_marked) over same_weekdays
+            as weekdays_before,
+        array_agg(abs(deviation)) filter (where deviation is not null and not is_marked) over nine_weeks
+            as deviations_before
+    from compared
+    window
+        three_weeks as (
+            partition by country_name, measure
+            order by invoiced_on
+            range between interval '21 days' preceding and interval '1 day' preceding
+        ),
+        same_weekdays as (
+            partition by country_name, measure, iso_weekday
+            order by invoiced_on
+            range between interval '63 days' preceding and interval '1 day' preceding
+        ),
+        nine_weeks as (
+            partition by country_name, measure
+            order by invoiced_on
+            range between interval '63 days' preceding and interval '1 day' preceding
+        )
+
+),
+
+expected as (
+
+    select
+        *,
+        {{ median_of('levels_before') }} + {{ median_of('weekdays_before') }} as expected,
+        -- a normal deviation is 1.4826 times the median one
+        greatest(least_spread, 1.4826 * {{ median_of('deviations_before') }}) as spread
+    from clean_windows
+    where
+        {{ before_touched(0) }}
+        and (
+            is_unexpected
+            or (
+                cardinality(levels_before) >= 5
+                and cardinality(weekdays_before) >= 3
+                and cardinality(deviations_before) >= 15
+            )
+        )
+    {{ compute_once() }}
+
+),
+
+rated_measures as (
+
+    select
+        invoiced_on,
+        country_name,
+        measure,
+        observed::numeric(24, 4) as observed,
+        case
+            when is_unexpected then 0
+            else {{ unscaled('expected - ' ~ var("anomaly_score") ~ ' * spread', 'scale') }}
+        end as expected_low,
+        case when is_unexpected then 0 else {{ unscaled('expected', 'scale') }} end as expected,
+        case
+            when is_unexpected then 0
+            else {{ unscaled('expected + ' ~ var("anomaly_score") ~ ' * spread', 'scale') }}
+        end as expected_high,
+        case when not is_unexpected then ((scaled - expected) / spread)::numeric(12, 2) end as score,
+        case
+            when is_unexpected then 'unexpected_day'
+            when scaled < expected - {{ var("anomaly_score") }} * spread
+                then case when measure = 'lines' and observed = 0 then 'missing_day' else 'too_low' end
+            when scaled > expected + {{ var("anomaly_score") }} * spread then 'too_high'
+        end as kind
+    from expected
+
+),
+
+rated_silences as (
+
+    -- told once, on the day on which it gets too long
+    select
+        invoiced_on,
+        country_name,
+        'days_silent' as measure,
+        days_silent as observed,
+        0 as expected_low,
+        0 as expected,
+        longest_silence as expected_high,
+        null::numeric as score,
+        case when days_silent = longest_silence + 1 then 'silent' end as kind
+    from country_days
+    where days_silent is not null
+
+),
+
+rated as (
+
+    select * from rated_measures
+
+    union all
+
+    select * from rated_silences
+
+),
+
+final as (
+
+    select
+        invoiced_on,
+        country_name,
+        measure,
+
+        kind is not null as is_anomaly,
+        kind,
+
+        observed,
+        expected_low,
+        expected,
+        expected_high,
+        score
+    from rated
+
+)
+
+select * from final

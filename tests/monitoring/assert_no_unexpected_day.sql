@@ -1,0 +1,33 @@
+-- Whoever reads of the last days tomorrow should hear today that they are out of the ordinary.
+{{ config(severity='warn') }}
+{%- set is_new = is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
+with
+
+rated_days as (
+
+    select * from {{ ref('daily_anomalies') }}
+
+),
+
+last_day as (
+
+    select max(invoiced_on) as invoiced_on from rated_days
+
+),
+
+final as (
+
+    select rated_days.*
+    from rated_days
+    cross join last_day
+    where
+        rated_days.is_anomaly
+        {% if is_new == "true" -%}
+        and rated_days.invoiced_on > last_day.invoiced_on - {{ var("anomaly_news_days") }}
+        {%- else -%}
+        and {{ is_new }}
+        {%- endif %}
+
+)
+
+select * from final
