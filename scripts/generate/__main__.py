@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from scripts.errors import Refusal
+from scripts.generate.faults import KINDS
 from scripts.generate.plan import Settings, end_of
 from scripts.generate.run import Run
 from scripts.generate.writing import termination_as_exit, whole_folder
@@ -32,6 +33,8 @@ def _check(settings: Settings) -> None:
         raise Refusal(f"--seed is {settings.seed}: give a number that is not negative.")
     if not 0 <= settings.unusable_share <= MOST_UNUSABLE:
         raise Refusal(f"--unusable-share is {settings.unusable_share}: give a share from 0 to {MOST_UNUSABLE}.")
+    if settings.faults < 0:
+        raise Refusal(f"--faults is {settings.faults}: give a number that is not negative.")
     in_calendar = 1 <= settings.months <= MOST_MONTHS and FIRST_DAY <= settings.start <= LAST_DAY
     if not in_calendar or end_of(settings) > LAST_DAY + timedelta(days=1):
         raise Refusal(f"--start and --months must span at least a month, within {FIRST_DAY} to {LAST_DAY}.")
@@ -53,6 +56,13 @@ def _count(files: int, rows: int) -> str:
     "--unusable-share", type=float, default=0.0005, show_default=True, help="Share of rows that cannot be used."
 )
 @click.option("--price-list/--no-price-list", default=True, show_default=True, help="Write the price list, too.")
+@click.option(
+    "--faults",
+    type=int,
+    default=0,
+    show_default=True,
+    help=f"Faults to deliver on purpose, told in truth.json; their kinds take turns: {', '.join(KINDS)}.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a folder that this command made before.")
 def generate(
     *,
@@ -63,10 +73,11 @@ def generate(
     months: int,
     unusable_share: float,
     price_list: bool,
+    faults: int,
     overwrite: bool,
 ) -> None:
     """Write raw sales files, and truth.json: what a warehouse must find in them."""
-    settings = Settings(rows, seed, start.date(), months, unusable_share, price_list)
+    settings = Settings(rows, seed, start.date(), months, unusable_share, price_list, faults)
     _check(settings)
     began = time.perf_counter()
     console = Console(stderr=True)

@@ -20,6 +20,7 @@ class Stream(IntEnum):
     DIRT = 4
     PRICE_LIST = 5
     ASSORTMENT = 6
+    FAULTS = 7
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:

@@ -35,6 +35,7 @@ class Settings:
     months: int
     unusable_share: float
     price_list: bool
+    faults: int = 0
 
 
 @dataclass(frozen=True)
