@@ -1,3 +1,3 @@
-{% macro before_touched(days) -%}
-    {{ return("invoiced_on >= (select min(invoiced_on) - " ~ days ~ " from " ~ touched_keys() ~ ")" if is_delta() else "true") }}
+{% macro before_touched(days, column="invoiced_on") -%}
+    {{ return(column ~ " >= (select min(invoiced_on) - " ~ days ~ " from " ~ touched_keys() ~ ")" if is_delta() else "true") }}
 {%- endmacro %}

@@ -16,8 +16,8 @@ daily_measures as (
         country_name,
         lines
     from {{ ref('int_daily_measures') }}
-    -- nine weeks for what is usual, as of nine weeks ago for a silence; eight for open weekdays
-    where {{ before_touched(63 + 63 + 7) }}
+    -- what is needed below, and a year of holidays
+    where {{ before_touched(63 + 63 + 365 + 7) }}
 
 ),
 
@@ -27,11 +27,7 @@ bank_holidays as (
 
 ),
 
-trading_days as (
-
-    select distinct invoiced_on from daily_measures
-
-),
+trading_days as (select distinct invoiced_on from daily_measures),
 
 first_and_last as (
 
@@ -50,25 +46,6 @@ calendar as (
 
 ),
 
-weekdays as (
-
-    -- a weekday is one of trade if it was on most of the last eight
-    select
-        calendar.invoiced_on,
-        trading_days.invoiced_on is not null as is_trading_day,
-        count(*) over last_eight >= 4 as is_known,
-        2 * count(trading_days.invoiced_on) over last_eight > count(*) over last_eight as is_open
-    from calendar
-    left join trading_days on calendar.invoiced_on = trading_days.invoiced_on
-    window
-        last_eight as (
-            partition by extract(isodow from calendar.invoiced_on)
-            order by calendar.invoiced_on
-            range between interval '56 days' preceding and interval '1 day' preceding
-        )
-
-),
-
 closed_days as (
 
     select holiday_date as invoiced_on from bank_holidays
@@ -82,19 +59,46 @@ closed_days as (
 
 ),
 
-shop_days as (
+kinds_of_days as (
 
     select
-        weekdays.invoiced_on,
-        weekdays.is_trading_day,
-        weekdays.is_known,
-        weekdays.is_open
-        and closed_days.invoiced_on is null
-        and to_char(weekdays.invoiced_on, 'MM-DD') not between '{{ var("closed_from") }}' and '12-31'
-        and to_char(weekdays.invoiced_on, 'MM-DD') not between '01-01' and '{{ var("closed_until") }}'
-            as is_expected
-    from weekdays
-    left join closed_days on weekdays.invoiced_on = closed_days.invoiced_on
+        calendar.invoiced_on,
+        trading_days.invoiced_on is not null as is_trading_day,
+        extract(isodow from calendar.invoiced_on) as iso_weekday,
+        closed_days.invoiced_on is not null as is_holiday,
+        to_char(calendar.invoiced_on, 'MM-DD') between '{{ var("closed_from") }}' and '12-31'
+        or to_char(calendar.invoiced_on, 'MM-DD') between '01-01' and '{{ var("closed_until") }}' as is_closed
+    from calendar
+    left join trading_days on calendar.invoiced_on = trading_days.invoiced_on
+    left join closed_days on calendar.invoiced_on = closed_days.invoiced_on
+
+),
+
+shop_days as (
+
+    -- a weekday is one of trade if most of the last eight were, and so is a holiday if most of the last year were
+    select
+        invoiced_on,
+        is_trading_day,
+        count(*) over last_eight >= 4 as is_known,
+        2 * count(*) filter (where is_trading_day) over last_eight > count(*) over last_eight
+        and not is_closed
+        and (
+            not is_holiday
+            or 2 * count(*) filter (where is_trading_day) over last_holidays > count(*) over last_holidays
+        ) as is_expected
+    from kinds_of_days
+    window
+        last_eight as (
+            partition by iso_weekday
+            order by invoiced_on
+            range between interval '56 days' preceding and interval '1 day' preceding
+        ),
+        last_holidays as (
+            partition by is_holiday, is_closed
+            order by invoiced_on
+            range between interval '365 days' preceding and interval '1 day' preceding
+        )
 
 ),
 
@@ -106,7 +110,7 @@ countries as (
 
 country_days as (
 
-    -- with the days on which a country has nothing, though the shop traded or should have
+    -- with the days on which a country has nothing; nine weeks for what is usual, as of nine weeks ago for a silence
     select
         shop_days.invoiced_on,
         countries.country_name,
@@ -119,6 +123,7 @@ country_days as (
         on
             countries.country_name = daily_measures.country_name
             and shop_days.invoiced_on = daily_measures.invoiced_on
+    where {{ before_touched(63 + 63 + 7, "shop_days.invoiced_on") }}
 
 ),
 
@@ -184,7 +189,7 @@ final as (
             and last_trades.share_of_days >= {{ var("anomaly_min_share_of_days") }}
             and last_trades.days_before >= 15
     where
-        {{ before_touched(0) | replace("invoiced_on >=", "shares.invoiced_on >=") }}
+        {{ before_touched(0, "shares.invoiced_on") }}
         and (shares.usual_lines >= {{ var("anomaly_min_lines") }} or last_trades.invoiced_on is not null)
 
 )

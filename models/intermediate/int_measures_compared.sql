@@ -61,7 +61,7 @@ measured as (
                 'share_without_customer',
                 daily_measures.lines_without_customer::double precision / nullif(country_days.lines, 0),
                 'share',
-                0.15
+                0.2
             ),
             ('last_hour', daily_measures.last_hour::double precision, 'hour', 0.5)
         ) as measures (measure, observed, scale, least_spread)

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from scripts import connection
+from scripts.bench import anomalies as detection
 from scripts.bench import landing, polling, reference
 from scripts.bench.deliveries import Days, copy, halves, write_clean
 from scripts.bench.measure import Row, percentile
@@ -252,6 +253,21 @@ def publish(bench: Bench) -> list[Row]:
     ]
 
 
+def anomalies(bench: Bench) -> list[Row]:
+    """Seed faults into generated deliveries and tell which are found; a round is a seed."""
+    outcomes = []
+    for seed in range(1, bench.rounds + 1):
+        files = bench.work / f"faults-{seed}"
+        detection.generate(files, seed)
+        warehouse = bench.warehouse(f"faults-{seed}")
+        warehouse.build(files)
+        with warehouse.chosen(), connection.connect() as session:
+            outcomes.append(detection.measure(session, files))
+        warehouse.destroy()
+        shutil.rmtree(files)
+    return detection.report(outcomes)
+
+
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "land": land,
     "scratch": scratch,
@@ -260,6 +276,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "publish": publish,
     "disk": disk,
     "nodes": nodes,
+    "anomalies": anomalies,
 }
 
 

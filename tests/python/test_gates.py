@@ -23,6 +23,7 @@ WARNINGS = {
     "assert_customers_are_in_one_country_at_a_time",
     "assert_invoices_name_one_customer",
     "assert_no_invoice_is_from_the_future",
+    "assert_no_unexpected_day",
     "country_is_resolved",
     "units_are_taken_back",
 }
@@ -433,6 +434,14 @@ FAULTS = [
         " from (select max(landed_at) as landed_at from bronze.landed_files) as landed"
         " where invoice_number = (select max(invoice_number) from gold_tables.fct_invoices)",
     ),
+    # Monitoring
+    Fault(
+        "assert_no_unexpected_day",
+        "last day out of the ordinary",
+        "insert into gold_tables.daily_anomalies"
+        " (invoiced_on, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
+        " select max(invoiced_on), '-', 'lines', true, 'too_low', 1, 2, 3, 4 from silver.int_trading_days",
+    ),
     # Reference data
     *(
         Fault("price_bands_have_neither_overlaps_nor_gaps", what, one("silver.price_bands", change, "lower_price = 1"))
@@ -659,6 +668,12 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("fct_product_offered_day_obeys_its_rules", "sold_within_the_window"): [
         one("gold_tables.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
         one("gold_tables.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
+    ],
+    ("daily_anomalies_obeys_its_rules", "anomaly_is_out_of_its_range"): [
+        "insert into gold_tables.daily_anomalies"
+        " (invoiced_on, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
+        f" values ('2010-01-04', '-', 'lines', {values})"
+        for values in ("true, 'too_low', 3, 2, 3, 4", "true, null, 1, 2, 3, 4", "false, 'too_low', 1, 2, 3, 4")
     ],
     ("dim_country_obeys_its_rules", "iso_code_is_well_formed"): [
         one("gold_tables.dim_country", "iso_alpha3 = 'gbr'"),

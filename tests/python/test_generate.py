@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.generate import catalogue, plan, price_list, writing
+from scripts.generate import catalogue, faults, plan, price_list, writing
 from scripts.generate.__main__ import generate
 from scripts.paths import PROJECT_ROOT
 
@@ -135,11 +135,11 @@ def read(folder: Path) -> Reading:
         assert frame.columns == PARQUET_COLUMNS
         rows = [[None if value is None else str(value) for value in row] for row in frame.iter_rows()]
         files.append((path.name, rows))
-    for path in sorted((folder / "daily").glob("*.csv")):
+    for path in (*sorted((folder / "daily").glob("*.csv")), *sorted((folder / "resent").glob("*.csv"))):
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
         assert header == CSV_COLUMNS
-        files.append((f"daily/{path.name}", rows))
+        files.append((f"{path.parent.name}/{path.name}", rows))
     invoices: dict[str, list] = {}
     for name, rows in files:
         reading.rows_by_file[name] = len(rows)
@@ -661,6 +661,62 @@ def test_price_list_prices_what_is_sold(two_years):
     assert asked > 0.6 * len(listed)
 
 
+@pytest.fixture(scope="module")
+def with_and_without_faults(tmp_path_factory) -> tuple[Path, Path, dict[str, Any]]:
+    parent = tmp_path_factory.mktemp("faults")
+    arguments = ("--rows", 60_000, "--seed", 3, "--months", 14, "--unusable-share", 0, "--no-price-list")
+    make(parent / "without", *arguments)
+    return parent / "with", parent / "without", make(parent / "with", *arguments, "--faults", 7)
+
+
+def test_faults_are_in_the_truth(with_and_without_faults) -> None:
+    """What a warehouse must find in wrong deliveries is what they hold, not what they should have held."""
+    folder, _, truth = with_and_without_faults
+    assert_agree(read(folder), truth)
+    assert Counter(fault["kind"] for fault in truth["faults"]).most_common()[0][1] == 2
+    assert {fault["kind"] for fault in truth["faults"]} == set(faults.KINDS)
+
+
+def test_faults_are_as_they_are_told_and_nowhere_else(with_and_without_faults) -> None:
+    """Recall is measured against this truth, and precision against the days on which nothing is wrong."""
+    folder, sound, truth = with_and_without_faults
+    before, after = fingerprint(sound / "daily"), fingerprint(folder / "daily")
+    wrong = set()
+    for fault in truth["faults"]:
+        days = [day for day in before if fault["first_day"] <= day.removesuffix(".csv") <= fault["last_day"]]
+        assert days
+        wrong.update(days)
+        for day in days:
+            old = pl.read_csv(sound / "daily" / day, infer_schema=False)
+            if fault["kind"] == "missing_day":
+                assert day not in after
+                continue
+            new = pl.read_csv(folder / "daily" / day, infer_schema=False)
+            prices = pl.col("UnitPrice").cast(pl.Decimal(14, 4))
+            if fault["kind"] == "doubled_file":
+                again = pl.read_csv(folder / "resent" / day, infer_schema=False)
+                assert new.equals(old)
+                assert again.drop("InvoiceNo").equals(old.drop("InvoiceNo"))
+                assert not set(again["InvoiceNo"]) & set(old["InvoiceNo"])
+            elif fault["kind"] == "currency_slip":
+                assert (new.select(prices)["UnitPrice"] == old.select(prices * 100)["UnitPrice"]).all()
+            elif fault["kind"] == "country_lost":
+                there = pl.col("Country").str.strip_chars().str.to_lowercase() != fault["country"].lower()
+                kept = ["InvoiceNo", "InvoiceDate", "Quantity", "UnitPrice", "CustomerID"]
+                assert 0 < len(new) < len(old)
+                assert new.select(kept).equals(old.filter(there).select(kept))
+            elif fault["kind"] == "customers_lost":
+                assert new["CustomerID"].is_null().all()
+                assert new.drop("CustomerID").equals(old.drop("CustomerID"))
+            else:
+                ratio = new.select(prices)["UnitPrice"].cast(float) / old.select(prices)["UnitPrice"].cast(float)
+                assert 1.25 < ratio.drop_nans().median() < 1.31
+    assert {day for day in before if before[day] != after.get(day)} <= wrong
+    assert set(fingerprint(folder)) - {f"daily/{day}" for day in after} - set(fingerprint(sound)) == {
+        f"resent/{fault['first_day']}.csv" for fault in truth["faults"] if fault["kind"] == "doubled_file"
+    }
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.integers(1, 300), seed=st.integers(0, 2**64), share=st.sampled_from([0.0, 0.05, 0.2]))
 def test_any_small_run_is_exact(tmp_path, rows, seed, share):
@@ -697,6 +753,8 @@ def test_any_span_is_exact(tmp_path, start, months):
         ("--rows", 5, "--start", "2010-12-25", "--months", 1),
         ("--rows", 5, "--unusable-share", "nan"),
         ("--rows", 5, "--unusable-share", 0.9),
+        ("--rows", 5, "--faults", -1),
+        ("--rows", 90_000, "--faults", 100),
     ],
 )
 def test_bad_values_are_refused_in_one_line(tmp_path, arguments):

@@ -1,0 +1,123 @@
+"""How well seeded faults are found: by `daily_anomalies`, and by a plain rule of three standard deviations."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from scripts.bench.measure import Row
+from scripts.generate.faults import ALL_COUNTRIES, KINDS
+
+ROWS, FAULTS = 600_000, 12
+
+# The same measures on the same days, each compared with the mean of the nine weeks before it.
+DETECTORS = {
+    "daily_anomalies": "select invoiced_on, country_name from gold.daily_anomalies where is_anomaly",
+    "three deviations": """
+        select invoiced_on, country_name
+        from (
+            select *, avg(observed) over before as mean, stddev_samp(observed) over before as deviation
+            from gold.daily_anomalies
+            where measure <> 'days_silent'
+            window before as (
+                partition by country_name, measure
+                order by invoiced_on
+                range between interval '63 days' preceding and interval '1 day' preceding
+            )
+        ) as compared
+        where abs(observed - mean) > 3 * deviation
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault as the generator tells it."""
+
+    kind: str
+    country: str
+    first_day: date
+    last_day: date
+
+    def explains(self, day: date, country: str) -> bool:
+        """Return whether an alarm of this day and country is one of this fault."""
+        return self.first_day <= day <= self.last_day and self.country in (country, ALL_COUNTRIES)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one detector made of one run: of each kind how many faults there are and how many it found, and its alarms.
+
+    An alarm is a day and a country, whatever the number of measures that are off.
+    """
+
+    found: Mapping[str, tuple[int, int]]
+    alarms: int
+    true_alarms: int
+
+    @property
+    def recall(self) -> float:
+        """Return the share of the faults that were found."""
+        return sum(found for found, _ in self.found.values()) / sum(seeded for _, seeded in self.found.values())
+
+    @property
+    def precision(self) -> float:
+        """Return the share of the alarms that are of a fault; of no alarms, none is wrong."""
+        return self.true_alarms / self.alarms if self.alarms else 1.0
+
+
+def generate(folder: Path, seed: int) -> None:
+    """Make deliveries with faults."""
+    from scripts.generate.__main__ import generate as command  # noqa: PLC0415  # numpy and polars
+
+    options = {"rows": ROWS, "seed": seed, "faults": FAULTS, "unusable-share": 0, "out": folder}
+    command([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
+
+
+def faults_of(folder: Path) -> list[Fault]:
+    """Read the truth of a folder of generated deliveries."""
+    return [
+        Fault(
+            told["kind"], told["country"], date.fromisoformat(told["first_day"]), date.fromisoformat(told["last_day"])
+        )
+        for told in json.loads((folder / "truth.json").read_text())["faults"]
+    ]
+
+
+def judge(faults: Sequence[Fault], alarms: set[tuple[date, str]]) -> Outcome:
+    """Compare alarms with the truth; those from before the first fault do not count, as there is none to find yet."""
+    begun = {alarm for alarm in alarms if alarm[0] >= min(fault.first_day for fault in faults)}
+    found = {}
+    for kind in KINDS:
+        seeded = [fault for fault in faults if fault.kind == kind]
+        caught = [fault for fault in seeded if any(fault.explains(*alarm) for alarm in begun)]
+        found[kind] = (len(caught), len(seeded))
+    true_alarms = sum(any(fault.explains(*alarm) for fault in faults) for alarm in begun)
+    return Outcome(found, len(begun), true_alarms)
+
+
+def measure(session: psycopg.Connection, folder: Path) -> dict[str, Outcome]:
+    """Return what each detector found in a warehouse that was built from a folder of generated deliveries."""
+    faults = faults_of(folder)
+    return {name: judge(faults, set(session.execute(query).fetchall())) for name, query in DETECTORS.items()}
+
+
+def report(runs: Sequence[Mapping[str, Outcome]]) -> list[Row]:
+    """Return precision and recall of each detector over some runs, and what of each kind of fault was found."""
+    rows = []
+    for name in DETECTORS:
+        outcomes = [run[name] for run in runs]
+        alarms, right = sum(each.alarms for each in outcomes), sum(each.true_alarms for each in outcomes)
+        note = f"{right} of {alarms} alarms, a day and country each"
+        rows.append(Row(f"{name}, precision", [each.precision for each in outcomes], unit="", note=note))
+        rows.append(Row(f"{name}, recall", [each.recall for each in outcomes], unit="", note=f"{len(runs)} seeds"))
+        for kind in KINDS:
+            pairs = [each.found[kind] for each in outcomes]
+            shares = [found / seeded for found, seeded in pairs if seeded]
+            note = f"{sum(found for found, _ in pairs)} of {sum(seeded for _, seeded in pairs)} found"
+            if shares:
+                rows.append(Row(f"{name}, recall of {kind}", shares, unit="", note=note))
+    return rows
