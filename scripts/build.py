@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from scripts import connection, sample
-from scripts.errors import Refusal
+from scripts.errors import Refusal, said_in_one_line
 from scripts.land.loading import LandingReport, land, refusals
 from scripts.paths import PROJECT_ROOT
 from scripts.warehouse import server
@@ -285,7 +285,7 @@ def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple
 
         outcome = dbtRunner(manifest=manifest.result(), callbacks=[follow]).invoke(arguments)
     if not isinstance(outcome.result, RunExecutionResult):
-        reason = " ".join(str(outcome.exception or "").split())
+        reason = said_in_one_line(str(outcome.exception or ""))
         if not reason:
             raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
         raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")

@@ -1,5 +1,7 @@
 """The one way in which a command says no."""
 
+import re
+
 import click
 
 
@@ -11,3 +13,10 @@ class Refusal(click.ClickException):
     """
 
     exit_code = 1
+
+
+def said_in_one_line(problem: str) -> str:
+    """Return what dbt says of a problem, without which kind of error it is and which macro called which."""
+    said = " ".join(problem.split())
+    said = re.sub(r"^(Runtime Error )?(Compilation|Database) Error( in \w+ \S+ \(\S+\))? ", "", said)
+    return re.sub(r" (> in macro|CONTEXT:|PL/pgSQL function) .*$", "", said).rstrip(".")

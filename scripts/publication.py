@@ -1,11 +1,10 @@
 """`make publish`, `make rollback` and `make published`: what is served, and how to change it without a build."""
 
-import re
 from typing import TYPE_CHECKING
 
 import click
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -46,15 +45,7 @@ def operate(operation: str) -> None:
     folders = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     outcome = dbtRunner(callbacks=[follow]).invoke(["--log-level", "none", "run-operation", operation, *folders])
     if not outcome.success:
-        raise Refusal(_one_line(problems[0] if problems else str(outcome.exception)))
-
-
-def _one_line(problem: str) -> str:
-    """Leave out what dbt says around a message: which kind of error, and which macro called which."""
-    said = " ".join(problem.split())
-    said = re.sub(r"^(Runtime Error )?(Compilation|Database) Error( in macro \w+ \(\S+\))? ", "", said)
-    said = re.sub(r" (> in macro|CONTEXT:|PL/pgSQL function) .*$", "", said)
-    return said[:1].lower() + said[1:]
+        raise Refusal(said_in_one_line(problems[0] if problems else str(outcome.exception)))
 
 
 if __name__ == "__main__":
