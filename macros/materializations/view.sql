@@ -1,6 +1,8 @@
-{#- A view that is there, and is of the code that it has now, is passed over in a delta build. -#}
+{#- A view that is there, and is of the code that it has now, is passed over in a delta build. One on models is made anew with them, and
+    once: when that was is noted, as of a table. -#}
 {% materialization view, adapter="postgres" %}
     {%- if not is_delta() -%}
+        {%- do run_query(record_full_build()) -%}
         {{ return(dbt.materialization_view_default()) }}
     {%- endif -%}
     {%- call noop_statement("main", "UNCHANGED") -%}{%- endcall -%}

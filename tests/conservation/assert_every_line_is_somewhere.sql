@@ -37,13 +37,13 @@ counted as (
         ) as bronze_lines,
         (
             select count(*)
-            from {{ ref('int_lines_classified') }} as classified
+            from {{ ref('int_lines_classified') }}
             where
                 {{ is_touched('stg_retail__landed_files', 'file_id') }}
                 -- by their invoices, as there is an index; of a file that was replayed, most lines are as they were
                 and (
                     {{ is_touched('stg_retail__transactions', 'invoice_number', column='invoice_number') }}
-                    or classified.invoice_number = any(array(select lines.invoice_number from lines))
+                    or int_lines_classified.invoice_number = any(array(select lines.invoice_number from lines))
                 )
         ) as silver_lines,
         (
