@@ -243,15 +243,13 @@ def test_variables_that_are_none_are_refused_before_anything_lands(build: Callab
 
 # What is on record of earlier runs: of one of the gates that will warn, two runs.
 EARLIER_RUNS = """
-    create table if not exists audit.node_results (
-        invocation_id text, unique_id text, name text, resource_type text, status text, started_at timestamptz,
-        seconds numeric, rows_affected bigint, failures bigint, message text
-    );
-    delete from audit.node_results;
-    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, failures)
+    delete from audit.runs;
+    insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
+    select run, 'dbt build', 'prod', false, 'fail' from unnest(array['1', '2']) as runs (run);
+    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures)
     values
-        ('1', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-01', 5),
-        ('2', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-02', 3)
+        ('1', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-01', 0, 5),
+        ('2', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-02', 0, 3)
 """
 
 

@@ -241,13 +241,11 @@ def test_rules_name_the_vars_that_they_read() -> None:
 
 # What became of each node in each run, as far as the catalogue reads it.
 NODE_RESULTS = """
-    create table if not exists audit.node_results (
-        invocation_id text, unique_id text, name text, resource_type text, status text, started_at timestamptz,
-        seconds numeric, rows_affected bigint, failures bigint, message text
-    );
-    delete from audit.node_results;
-    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, failures)
-    select run, unique_id, gate, 'test', status, started_at::timestamptz, failures
+    delete from audit.runs;
+    insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
+    select run, 'dbt build', 'prod', false, 'fail' from unnest(array['1', '2', '3']) as runs (run);
+    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures)
+    select run, unique_id, gate, 'test', status, started_at::timestamptz, 0, failures
     from audit.gates
     cross join (
         values ('1', 'fail', '2024-01-01 00:00+00', 7), ('2', 'fail', '2024-02-01 00:00+00', 5),
