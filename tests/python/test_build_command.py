@@ -246,7 +246,9 @@ EARLIER_RUNS = """
     delete from audit.runs;
     insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
     select run, 'dbt build', 'prod', false, 'fail' from unnest(array['1', '2']) as runs (run);
-    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures)
+    insert into audit.node_results (
+        invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures
+    )
     values
         ('1', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-01', 0, 5),
         ('2', 'test.1', 'assert_invoices_name_one_customer', 'test', 'warn', '2024-01-02', 0, 3)

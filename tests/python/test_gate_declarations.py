@@ -244,7 +244,9 @@ NODE_RESULTS = """
     delete from audit.runs;
     insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
     select run, 'dbt build', 'prod', false, 'fail' from unnest(array['1', '2', '3']) as runs (run);
-    insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures)
+    insert into audit.node_results (
+        invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures
+    )
     select run, unique_id, gate, 'test', status, started_at::timestamptz, 0, failures
     from audit.gates
     cross join (
