@@ -2,7 +2,8 @@
     once: when that was is noted, as of a table. -#}
 {% materialization view, adapter="postgres" %}
     {%- if not is_delta() -%}
-        {%- do run_query(record_full_build()) -%}
+        {#- where `begin_build` was called -#}
+        {%- do run_query(record_full_build()) if "built_in_full" in graph -%}
         {{ return(dbt.materialization_view_default()) }}
     {%- endif -%}
     {%- call noop_statement("main", "UNCHANGED") -%}{%- endcall -%}

@@ -241,6 +241,17 @@ def test_variables_that_are_none_are_refused_before_anything_lands(build: Callab
 
 # Warnings
 
+# What macros/operations/create_run_tables.sql makes, as far as it is read here.
+RUN_TABLES = """
+    create schema audit;
+    create table audit.runs (
+        invocation_id text, command text, target text, is_full_refresh boolean, status text
+    );
+    create table audit.node_results (
+        invocation_id text, unique_id text, name text, resource_type text, status text, started_at timestamptz,
+        seconds numeric, failures bigint
+    )
+"""
 # What is on record of earlier runs: of one of the gates that will warn, two runs.
 EARLIER_RUNS = """
     delete from audit.runs;
@@ -298,7 +309,7 @@ def test_what_was_before_the_first_run_is_not_told(monkeypatch, working, on_reco
         monkeypatch.setenv(name, value)
     with psycopg.connect(working.url) as session:
         if on_record:
-            session.execute(f"create schema audit; {EARLIER_RUNS}")
+            session.execute(f"{RUN_TABLES}; {EARLIER_RUNS}")
             session.execute("delete from audit.node_results where invocation_id = '1'")
             session.execute("update audit.node_results set invocation_id = %s", [get_invocation_id()])
     gate = Step("test", "assert_invoices_name_one_customer", "warn", "", 1, None, None)

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="Online Retail II is
 
 def build(dbt) -> None:
     results = dbt("build", "--exclude-resource-type", "unit_test")
+    # the last day of the data brought an order of 80,995 pieces, and took it back
+    assert results.pop("assert_no_unexpected_day").status == "warn"
     assert {result.status for result in results.values()} <= {"success", "pass", "no-op"}, results
 
 
