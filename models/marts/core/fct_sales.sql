@@ -1,10 +1,12 @@
-{#- Two processes on a month take a fifth more CPU than one, and other models run meanwhile. -#}
+{#- Two processes on a month take a fifth more CPU than one, and other models run meanwhile. Where statistics do not know the last month
+    yet, the planner takes it to be empty, and goes through all of its ratings for each line: on ten times the history for more than
+    four minutes, instead of one second. All joins have a column in common, so none needs a nested loop. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='partitioned',
     partition_by={'field': 'invoiced_on', 'granularity': 'month'},
     partitions="select month_start, is_touched from {{ ref('int_months_touched') }}",
-    sql_header='set local max_parallel_workers_per_gather = 0;',
+    sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
 ) }}
 -- depends_on: {{ ref('int_months_touched') }}
 
