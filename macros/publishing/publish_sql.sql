@@ -26,6 +26,10 @@
         end loop;
         {%- endif %}
         {{ before | indent(8) }}
+        -- vacuum would be in the way of the locks below; PostgreSQL stops it for those who wait, as here, not for those who only ask
+        for step in select * from {{ steps }} where to_regclass(served) is not null order by view loop
+            execute format('lock table %s in share update exclusive mode', step.served);
+        end loop;
         while not is_done loop
             begin
                 attempts := attempts + 1;

@@ -6,9 +6,6 @@
             "(" ~ by.column ~ " < " ~ partition.from ~ " or " ~ by.column ~ " >= " ~ partition.to ~ ")"
         ) -%}
     {%- endfor -%}
-    {%- set keep_vacuum_away -%}
-        lock table only {{ ([table] + change.gone | map(attribute="relation") | list) | join(", only ") }} in share update exclusive mode;
-    {%- endset -%}
     {%- for partition in change.gone -%}
         {%- set bounds = {} -%}
         {%- for built in change.built + change.empty if built.name == partition.name -%}
@@ -48,12 +45,10 @@
         rows=rows,
         is_full=false,
         publish={
-            "before_locks": keep_vacuum_away,
             "under_locks": swap | join(";\n") ~ ";",
             "settle": analyze_partitioned(served),
         },
         rollback={
-            "before_locks": keep_vacuum_away,
             "under_locks": (taken_back + swap_back) | join(";\n") ~ ";",
         },
     ) }}
