@@ -1,6 +1,6 @@
-{#- Two processes on a month take a fifth more CPU than one, and other models run meanwhile. Where statistics do not know the last month
-    yet, the planner takes it to be empty, and goes through all of its ratings for each line: on ten times the history for more than
-    four minutes, instead of one second. All joins have a column in common, so none needs a nested loop. -#}
+{#- Two processes on a month take a fifth more CPU than one, and other models run meanwhile. Where statistics do not
+    know the last month yet, the planner takes it to be empty, and goes through all of its ratings for each line: on ten
+    times the history for more than four minutes, instead of one second. No join here needs a nested loop. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='partitioned',
