@@ -82,6 +82,7 @@ final as (
 
     select
         invoice_number,
+        {{ surrogate_key(['invoice_number']) }} as invoice_key,
 
         -- file ids are given out in the order of landing: the highest is the latest delivery
         max(file_id) as file_id

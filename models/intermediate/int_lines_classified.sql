@@ -49,7 +49,9 @@ countries as (
 
 current_lines as (
 
-    select lines.*
+    select
+        lines.*,
+        supplied.invoice_key
     from lines
     inner join supplied
         on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
@@ -75,6 +77,7 @@ classified as (
 
     -- the order of lines is that of code points, said here: said in the window, each text would be sorted along twice
     select
+        invoice_key,
         invoice_number,
         stock_code collate "C" as stock_code,
         description collate "C" as description,
@@ -124,6 +127,7 @@ numbered as (
 final as (
 
     select
+        invoice_key,
         invoice_number,
         line_number,
 
