@@ -113,7 +113,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
         raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
     # While the server starts and takes the files in, this process has time for dbt, whose import takes two seconds.
     options = [*DBT_OPTIONS, *(["--vars", variables] if variables else [])]
-    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt, options, clock)
+    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(load_dbt, options, clock)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
@@ -242,16 +242,38 @@ class Step:
         return f"{self.kind} {self.name}: {self.message}"
 
 
-def _load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
-    """Import dbt and parse the project; return nothing where that fails: the build will fail as well, and say why."""
+def load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
+    """Import dbt and parse the project.
+
+    Args:
+        options: where the project is and what else dbt is to be told, as on its command line.
+        clock: told how long each took.
+
+    Returns:
+        The project as dbt knows it; nothing where that fails: the build will fail as well, and say why.
+    """
     with clock.step("import dbt", beside=True):
         # The first is for `_dbt_build`, which would wait for it; either takes seconds.
         from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
     with clock.step("parse the project", beside=True):
         # The build writes the manifest.
-        result = dbtRunner().invoke(["parse", "--no-write-json", *options]).result
-    return cast("Manifest | None", result)
+        parse = ["parse", "--no-write-json", *options]
+        manifest = cast("Manifest | None", dbtRunner().invoke(parse).result)
+        if manifest and _has_forgotten_gates(manifest):
+            manifest = cast("Manifest | None", dbtRunner().invoke([*parse, "--no-partial-parse"]).result)
+    return manifest
+
+
+def _has_forgotten_gates(manifest: "Manifest") -> bool:
+    """Return whether a singular test is without its YAML, which dbt's partial parsing loses when what it reads changes.
+
+    Its severity is there: a gate that only warns would fail the build, or the reverse. A test that is declared nowhere
+    looks the same, and is then refused by the macro `gate_of`.
+    """
+    from dbt.contracts.graph.nodes import SingularTestNode  # noqa: PLC0415  # imported by `load_dbt`
+
+    return any(isinstance(node, SingularTestNode) and not node.patch_path for node in manifest.nodes.values())
 
 
 def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple[list[Step], list[str]]:
@@ -260,8 +282,8 @@ def _dbt_build(manifest: "Future[Manifest | None]", options: list[str]) -> tuple
     Returns:
         What became of each node, and what the project's own macros warn of.
     """
-    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415  # imported by `_load_dbt`
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # imported by `_load_dbt`
+    from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: PLC0415  # imported by `load_dbt`
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # imported by `load_dbt`
 
     # Unit tests prove the models, not the data: they belong to `make test`.
     arguments = ["build", *options, "--exclude-resource-type", "unit_test"]
@@ -341,7 +363,7 @@ def found_before(gates: list[Step]) -> dict[str, int]:
     Returns:
         The number of rows of each in the last run before this one that asked it, by its name.
     """
-    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415  # imported by `_load_dbt`
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415  # imported by `load_dbt`
 
     if not gates:
         return {}

@@ -4,8 +4,8 @@
     {%- set test = node.get("test_metadata") or {} -%}
     {%- if not test and not node.patch_path -%}
         {{ exceptions.raise_compiler_error(
-            "gate '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since the SQL was edited: declare it, or let"
-            ~ " `dbt parse --no-partial-parse` read all files again."
+            "gate '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since what it reads was edited: declare it, or"
+            ~ " let `dbt parse --no-partial-parse` read all files again."
         ) }}
     {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}
