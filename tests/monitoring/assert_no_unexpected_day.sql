@@ -1,5 +1,4 @@
 -- Whoever reads of the last days tomorrow should hear today that they are out of the ordinary.
-{{ config(severity='warn') }}
 {%- set is_new = is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
 with
 
