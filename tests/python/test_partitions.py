@@ -1,15 +1,11 @@
 """Tables built by partitions: each option does what docs/partitions.md says; readers see the old state or the new."""
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +13,8 @@ import psycopg
 import pytest
 import yaml
 from conftest import Database
-from dbt_project import Outcome, environment
+from dbt_project import Outcome
+from small_project import SmallProject
 
 from scripts.paths import PROJECT_ROOT
 
@@ -71,52 +68,12 @@ select * from raw.lines
 """
 
 
-class Shop:
-    """A small project that has this project's macros, and the database it builds in.
-
-    Attributes:
-        folder: where the project is.
-        errors: what run-operations failed of, in the last command.
-        said: what macros told the user, in the last command.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.errors: list[str] = []
-        self.said: list[str] = []
-        self.database: Database
-
-    def model(self, name: str, sql: str, **properties) -> None:
-        """Write a model, and its properties where it has any."""
-        (self.folder / "models" / f"{name}.sql").write_text(sql)
-        contract = self.folder / "models" / f"{name}.yml"
-        contract.unlink(missing_ok=True)
-        if properties:
-            contract.write_text(yaml.safe_dump({"models": [{"name": name} | properties]}))
-
-    def arguments(self, *arguments: str) -> list[str]:
-        """Return a command of dbt with the folders of the project."""
-        folders = {"project-dir": self.folder, "profiles-dir": self.folder, "log-path": self.folder / "logs"}
-        return ["--log-level=none", *arguments, *(f"--{name}={folder}" for name, folder in folders.items())]
+class Shop(SmallProject):
+    """A shop, whose lines of sale its models hold in partitions."""
 
     def dbt(self, *arguments: str) -> dict[str, Outcome]:
         """Run a command of dbt; return what became of each model."""
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415  # three seconds, which no other test should bear
-
-        self.errors, self.said = [], []
-
-        def listen(event) -> None:
-            if event.info.name == "RunningOperationCaughtError":
-                self.errors.append(" ".join(event.data.exc.split()))
-            elif event.info.name == "JinjaLogInfo":
-                self.said.append(event.data.msg)
-
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment().items():
-                patch.setenv(name, value)
-            # dbt walks the stack once for each of its behavior flags, and pytest's is deep: a second of each command.
-            with ThreadPoolExecutor(max_workers=1) as shallow:
-                outcome = shallow.submit(dbtRunner(callbacks=[listen]).invoke, self.arguments(*arguments)).result()
+        outcome = self.invoke(*arguments)
         assert outcome.exception is None, outcome.exception
         return {
             result.node.name: Outcome(str(result.status), 0, " ".join((result.message or "").split()), None, None)
@@ -134,23 +91,6 @@ class Shop:
         outcome = self.dbt("run", "--select", name, *options)[name]
         assert outcome.status == "error"
         return outcome.message
-
-    @contextmanager
-    def dbt_apart(self, *arguments: str) -> Iterator[subprocess.Popen]:
-        """Run dbt in a process of its own, to be killed."""
-        command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *self.arguments(*arguments)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=os.environ | environment(), **quiet) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    def ask(self, statement: str) -> list[tuple]:
-        """Run SQL; return its rows."""
-        with psycopg.connect(self.database.url, autocommit=True) as session:
-            cursor = session.execute(statement)
-            return cursor.fetchall() if cursor.description else []
 
     def land(self, *days: str) -> None:
         """Add a line for each day."""
@@ -191,32 +131,19 @@ class Shop:
 def project() -> Iterator[Shop]:
     """Write a project of this project's materializations and hardly more, which is parsed once."""
     with TemporaryDirectory(prefix="retail-") as parent:
-        folder = Path(parent) / "shop"
-        (folder / "models").mkdir(parents=True)
-        shutil.copytree(MACROS / "partitioned", folder / "macros" / "partitioned")
+        variables, models = {"swap_patience_seconds": 1}, {"+on_schema_change": "fail"}
+        shop = Shop(Path(parent) / "shop", {"name": "shop", "vars": variables, "models": models})
+        macros = shop.folder / "macros"
+        shutil.copytree(MACROS / "partitioned", macros / "partitioned")
         for name in ALONGSIDE:
-            shutil.copy(MACROS / f"{name}.sql", folder / "macros")
-        shutil.copy(PROJECT_ROOT / "profiles.yml", folder)
-        (folder / "macros" / "is_delta.sql").write_text(IS_DELTA)
-        (folder / "macros" / "is_published.sql").write_text(IS_PUBLISHED)
-        (folder / "macros" / "record_touched_partitions.sql").write_text(RECORD)
-        (folder / "macros" / "generate_schema_name.sql").write_text(
+            shutil.copy(MACROS / f"{name}.sql", macros)
+        (macros / "is_delta.sql").write_text(IS_DELTA)
+        (macros / "is_published.sql").write_text(IS_PUBLISHED)
+        (macros / "record_touched_partitions.sql").write_text(RECORD)
+        (macros / "generate_schema_name.sql").write_text(
             "{% macro generate_schema_name(custom_schema_name, node) %}shop_gold{% endmacro %}"
         )
-        (folder / "dbt_project.yml").write_text(
-            yaml.safe_dump(
-                {
-                    "name": "shop",
-                    "profile": "retail_warehouse",
-                    "version": "1.0.0",
-                    "config-version": 2,
-                    "flags": {"send_anonymous_usage_stats": False},
-                    "vars": {"swap_patience_seconds": 1},
-                    "models": {"+on_schema_change": "fail"},
-                }
-            )
-        )
-        yield Shop(folder)
+        yield shop
 
 
 @pytest.fixture

@@ -8,16 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-import yaml
 from conftest import Database
-from dbt_project import environment
+from small_project import SmallProject
 
 from scripts.paths import PROJECT_ROOT
 
@@ -92,113 +89,52 @@ print(json.dumps([answers, errors]))
 """
 
 
-class Store:
-    """A small project that publishes as this one does, and the database it builds in.
+class Store(SmallProject):
+    """A store that publishes as this project does.
 
     Attributes:
-        folder: where the project is.
-        said: what its macros told, in the last command.
-        errors: what went wrong in it.
+        errors: all that went wrong in the last command.
     """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.said: list[str] = []
-        self.errors: list[str] = []
-        self.database: Database
-
-    def arguments(self, *arguments: str) -> list[str]:
-        """Return a command of dbt with the folders of the project."""
-        folders = {"project-dir": self.folder, "profiles-dir": self.folder, "log-path": self.folder / "logs"}
-        return ["--log-level=none", *arguments, *(f"--{name}={folder}" for name, folder in folders.items())]
 
     def dbt(self, *arguments: str) -> bool:
         """Run a command of dbt; return whether it succeeded."""
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415  # three seconds, which no other test should bear
-
-        self.said, self.errors = [], []
-
-        def listen(event) -> None:
-            if event.info.name == "JinjaLogInfo":
-                self.said.append(event.data.msg)
-            elif event.info.name == "RunningOperationCaughtError":
-                self.errors.append(" ".join(event.data.exc.split()))
-
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment().items():
-                patch.setenv(name, value)
-            # dbt walks the stack once for each of its behavior flags, and pytest's is deep.
-            with ThreadPoolExecutor(max_workers=1) as shallow:
-                outcome = shallow.submit(dbtRunner(callbacks=[listen]).invoke, self.arguments(*arguments)).result()
+        outcome = self.invoke(*arguments)
         if outcome.exception:
             self.errors.append(" ".join(str(outcome.exception).split()))
         for result in getattr(outcome.result, "results", []):
             if str(result.status) in ("error", "fail"):
                 self.errors.append(" ".join((result.message or "").split()))
-        return outcome.success
+        return bool(outcome.success)
 
     def build(self, version: int, *options: str) -> bool:
         """Let the source say a version, and build from it."""
         self.ask(f"update raw.state set version = {version}")
         return self.dbt("build", *options)
 
-    @contextmanager
-    def dbt_apart(self, *arguments: str) -> Iterator[subprocess.Popen]:
-        """Run dbt in a process of its own, to be killed."""
-        command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *self.arguments(*arguments)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=os.environ | environment(), **quiet) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    def ask(self, statement: str) -> list[tuple]:
-        """Run SQL; return its rows."""
-        with psycopg.connect(self.database.url, autocommit=True) as session:
-            cursor = session.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
     def served(self) -> dict[str, list[tuple]]:
         """Return all rows that readers see."""
         return {name: self.ask(f"select * from gold.{name} order by 1, 2") for name in MODELS}
-
-    def model(self, name: str, sql: str) -> None:
-        """Write a model."""
-        (self.folder / "models" / f"{name}.sql").write_text(sql)
 
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Store]:
     """Write a project of this project's macros, parsed once."""
     with TemporaryDirectory(prefix="retail-") as parent:
-        folder = Path(parent) / "store"
-        (folder / "models").mkdir(parents=True)
-        (folder / "tests").mkdir()
-        (folder / "macros").mkdir()
+        configuration = {
+            "name": "store",
+            "vars": {"swap_patience_seconds": 1},
+            "models": {"+schema": "gold", "+on_schema_change": "fail"},
+            "data_tests": {"+schema": "audit", "+store_failures": True},
+            "on-run-start": ["{{ begin_run() }}", "{{ begin_build() }}", "{{ begin_candidate() }}"],
+            "on-run-end": ["{{ record_run(results) }}", "{{ end_build(results) }}", "{{ end_run(results) }}"],
+        }
+        store = Store(Path(parent) / "store", configuration)
         for name in MACROS:
             path = PROJECT_ROOT / "macros" / name
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / "macros" / name)
-        (folder / "macros" / "publishing" / "landed_so_far.sql").write_text(LANDED)
-        shutil.copy(PROJECT_ROOT / "profiles.yml", folder)
-        (folder / "tests" / "versions_agree.sql").write_text(GATE)
-        (folder / "dbt_project.yml").write_text(
-            yaml.safe_dump(
-                {
-                    "name": "store",
-                    "profile": "retail_warehouse",
-                    "version": "1.0.0",
-                    "config-version": 2,
-                    "flags": {"send_anonymous_usage_stats": False},
-                    "vars": {"swap_patience_seconds": 1},
-                    "models": {"+schema": "gold", "+on_schema_change": "fail"},
-                    "data_tests": {"+schema": "audit", "+store_failures": True},
-                    "on-run-start": ["{{ begin_run() }}", "{{ begin_build() }}", "{{ begin_candidate() }}"],
-                    "on-run-end": ["{{ record_run(results) }}", "{{ end_build(results) }}", "{{ end_run(results) }}"],
-                }
-            )
-        )
-        yield Store(folder)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, store.folder / "macros" / name)
+        (store.folder / "macros" / "publishing" / "landed_so_far.sql").write_text(LANDED)
+        (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
+        yield store
 
 
 @pytest.fixture
