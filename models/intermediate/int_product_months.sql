@@ -50,19 +50,13 @@ monthly_lines as (
         unit_price,
         -- integers, whose sums are no numerics: those take longer to add up and to sort by (0.1 s)
         count(*)::integer as lines,
-        (count(*) filter (where quantity > 0 and unit_price > 0 and not is_cancellation))::integer as charged_lines,
+        case
+            when unit_price > 0 then count(*) filter (where quantity > 0 and not is_cancellation) else 0
+        end::integer as charged_lines,
         (count(*) filter (where line_type = 'sale'))::integer as sale_lines
     from lines
-    group by stock_code, {{ month_start('invoiced_on') }}, description, unit_price
-
-),
-
-product_months as (
-
-    select distinct
-        stock_code,
-        month_start
-    from monthly_lines
+    -- not by month_start, which would be a cast more for each line
+    group by stock_code, date_trunc('month', invoiced_on::timestamp), description, unit_price
 
 ),
 
@@ -75,7 +69,6 @@ monthly_descriptions as (
         sum(lines) as lines,
         sum(charged_lines) as charged_lines
     from monthly_lines
-    where description is not null
     group by stock_code, month_start, description
 
 ),
@@ -99,10 +92,15 @@ notes as (
 
 candidates as (
 
-    select monthly_descriptions.*
+    -- a note is no description, and a month with nothing else has none
+    select
+        monthly_descriptions.stock_code,
+        monthly_descriptions.month_start,
+        case when notes.description is null then monthly_descriptions.description end as description,
+        monthly_descriptions.lines,
+        monthly_descriptions.charged_lines
     from monthly_descriptions
     left join notes on monthly_descriptions.description = notes.description
-    where notes.description is null
 
 ),
 
@@ -113,19 +111,20 @@ charged_descriptions as (
         month_start,
         description
     from candidates
-    where charged_lines > 0
+    where charged_lines > 0 and description is not null
     order by stock_code asc, month_start asc, charged_lines desc, lines desc, description collate "C" asc
 
 ),
 
 noted_descriptions as (
 
+    -- of all months of the product
     select distinct on (stock_code, month_start)
         stock_code,
         month_start,
         description
     from candidates
-    order by stock_code asc, month_start asc, lines desc, description collate "C" asc
+    order by stock_code asc, month_start asc, description is null asc, lines desc, description collate "C" asc
 
 ),
 
@@ -157,27 +156,23 @@ usual_prices as (
 final as (
 
     select
-        product_months.stock_code,
-        product_months.month_start,
+        noted_descriptions.stock_code,
+        noted_descriptions.month_start,
 
         charged_descriptions.description as charged_description,
         noted_descriptions.description as noted_description,
         price_bands.price_band,
 
         usual_prices.unit_price as usual_unit_price
-    from product_months
+    from noted_descriptions
     left join charged_descriptions
         on
-            product_months.stock_code = charged_descriptions.stock_code
-            and product_months.month_start = charged_descriptions.month_start
-    left join noted_descriptions
-        on
-            product_months.stock_code = noted_descriptions.stock_code
-            and product_months.month_start = noted_descriptions.month_start
+            noted_descriptions.stock_code = charged_descriptions.stock_code
+            and noted_descriptions.month_start = charged_descriptions.month_start
     left join usual_prices
         on
-            product_months.stock_code = usual_prices.stock_code
-            and product_months.month_start = usual_prices.month_start
+            noted_descriptions.stock_code = usual_prices.stock_code
+            and noted_descriptions.month_start = usual_prices.month_start
     left join price_bands
         on
             usual_prices.unit_price >= price_bands.lower_price
@@ -185,8 +180,8 @@ final as (
     {% if is_delta() -%}
     inner join {{ touched_keys() }} as touched_months
         on
-            product_months.stock_code = touched_months.stock_code
-            and product_months.month_start = touched_months.month_start
+            noted_descriptions.stock_code = touched_months.stock_code
+            and noted_descriptions.month_start = touched_months.month_start
     {%- endif %}
 
 )
