@@ -25,7 +25,7 @@ sales as (
 final as (
 
     select
-        {{ month_start('invoiced_on') }} as month_start,
+        {{ month_start('max(invoiced_on)') }} as month_start,
         product_durable_key,
         line_type,
 
@@ -36,9 +36,10 @@ final as (
         sum(quantity) as quantity,
         sum(net_amount) as net_amount
     from sales
-    group by {{ month_start('invoiced_on') }}, product_durable_key, line_type
+    -- not by month_start, which would have to be worked out for each line (0.08 s)
+    group by date_key / 100, product_durable_key, line_type
     -- a month's rows on pages of their own: scattered over those of twenty years, three months take twice as long
-    order by {{ month_start('invoiced_on') }}
+    order by date_key / 100
 
 )
 
