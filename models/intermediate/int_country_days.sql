@@ -135,7 +135,8 @@ with_past as (
         count(*) filter (where is_trading_day) over nine_weeks as days_before,
         count(*) filter (where lines > 0) over nine_weeks as days_with_lines_before,
         count(*) filter (where is_trading_day) over until_today as day_number,
-        max(invoiced_on) filter (where lines > 0) over nine_weeks_and_today as last_traded_on
+        -- of nine weeks, as told below: over a frame that moves, a greatest value is looked for anew for each day
+        max(invoiced_on) filter (where lines > 0) over until_today as last_traded_on
     from country_days
     window
         until_today as (
@@ -146,11 +147,6 @@ with_past as (
             partition by country_name
             order by invoiced_on
             range between interval '63 days' preceding and interval '1 day' preceding
-        ),
-        nine_weeks_and_today as (
-            partition by country_name
-            order by invoiced_on
-            range between interval '63 days' preceding and current row
         )
 
 ),
@@ -185,6 +181,7 @@ final as (
         on
             shares.country_name = last_trades.country_name
             and shares.last_traded_on = last_trades.invoiced_on
+            and shares.last_traded_on >= shares.invoiced_on - 63
             and shares.is_trading_day
             and last_trades.share_of_days >= {{ var("anomaly_min_share_of_days") }}
             and last_trades.days_before >= 15
