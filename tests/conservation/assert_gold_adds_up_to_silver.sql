@@ -14,11 +14,19 @@ silver as (
 
 silver_invoices as (
 
+    {% if is_touched('fct_sales', 'invoiced_on') == is_touched('int_lines_classified', 'invoice_number') -%}
+    -- everything, which is counted already
+    select
+        lines,
+        net_amount
+    from silver
+    {%- else -%}
     select
         count(*) as lines,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('int_lines_classified') }}
     where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    {%- endif %}
 
 ),
 
