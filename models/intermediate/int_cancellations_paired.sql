@@ -14,7 +14,7 @@
     indexes=[{'columns': ['customer_id', 'stock_code']}],
 ) }}
 
--- depends_on: {{ ref('int_customer_invoices') }}
+-- depends_on: {{ ref('int_invoices_summed') }}
 
 with
 
@@ -24,7 +24,7 @@ touched_invoices as (
     select distinct
         customer_id,
         invoice_number
-    from {{ ref('int_customer_invoices') }}
+    from {{ ref('int_invoices_summed') }}
     where customer_id in (select customer_id from {{ touched_keys() }})
 
 ),
@@ -79,7 +79,12 @@ cancelled_products as (
         customer_id,
         stock_code
     from lines
-    where line_type = 'return' and is_cancellation and customer_id is not null
+    where
+        line_type = 'return'
+        and is_cancellation
+        -- the same, and there is an index
+        and invoice_number like 'C%'
+        and customer_id is not null
 
 ),
 

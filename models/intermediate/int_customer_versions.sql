@@ -4,7 +4,7 @@
     unique_key=['customer_id', 'valid_from'],
     touched_key='customer_id',
     touched="
-        select customer_id from {{ changes_of('int_customer_invoices') }}
+        select customer_id from {{ changes_of('int_invoices_summed') }} where customer_id is not null
         union all
         select customer_id from {{ changes_of('int_customer_months') }}
     ",
@@ -18,8 +18,8 @@ with
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
-    where {{ among_touched_keys('customer_id') }}
+    select * from {{ ref('int_invoices_summed') }}
+    where customer_id is not null and {{ among_touched_keys('customer_id') }}
 
 ),
 

@@ -3,7 +3,7 @@
     incremental_strategy='keyed',
     unique_key='month_start',
 ) }}
--- depends_on: {{ ref('int_lines_classified') }}, {{ ref('int_customer_invoices') }}, {{ ref('int_customer_months') }}
+-- depends_on: {{ ref('int_lines_classified') }}, {{ ref('int_invoices_summed') }}, {{ ref('int_customer_months') }}
 -- depends_on: {{ ref('int_customer_versions') }}, {{ ref('int_product_months') }}, {{ ref('int_product_versions') }}
 with
 
@@ -29,7 +29,7 @@ customer_versions as (
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
+    select * from {{ ref('int_invoices_summed') }}
 
 ),
 

@@ -8,9 +8,9 @@
 
 with
 
-lines as (
+invoices as (
 
-    select * from {{ ref('int_lines_classified') }}
+    select * from {{ ref('int_invoices_summed') }}
     {% if is_delta() -%}
     where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
     {%- endif %}
@@ -24,8 +24,8 @@ final as (
 
         bool_or(line_type = 'sale') as is_sale_day,
 
-        count(*) as lines
-    from lines
+        sum(lines) as lines
+    from invoices
     group by invoiced_on
 
 )

@@ -4,7 +4,15 @@ with
 
 customer_invoices as (
 
-    select * from {{ touched_rows(ref('int_customer_invoices')) }}
+    select
+        customer_id,
+        invoice_number,
+        invoiced_on,
+        country_name,
+        max(last_invoiced_at) as last_invoiced_at
+    from {{ ref('int_invoices_summed') }}
+    where customer_id is not null and {{ is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
+    group by customer_id, invoice_number, invoiced_on, country_name
 
 ),
 

@@ -3,7 +3,8 @@ with
 
 customer_invoices as (
 
-    select * from {{ touched_rows(ref('int_customer_invoices')) }}
+    select * from {{ ref('int_invoices_summed') }}
+    where customer_id is not null and {{ is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
 
 ),
 
@@ -16,7 +17,7 @@ product_months as (
 customers as (
 
     select * from {{ ref('dim_customer') }}
-    where {{ is_touched('int_customer_invoices', 'customer_id') }}
+    where {{ is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
 
 ),
 

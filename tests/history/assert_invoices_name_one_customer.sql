@@ -9,8 +9,8 @@ customer_invoices as (
         min(customer_id) as customer_id,
         nullif(max(customer_id), min(customer_id)) as other_customer_id,
         sum(lines) as lines_with_customer
-    from {{ ref('int_customer_invoices') }}
-    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    from {{ ref('int_invoices_summed') }}
+    where customer_id is not null and {{ is_touched('int_lines_classified', 'invoice_number') }}
     group by invoice_number
 
 ),

@@ -16,10 +16,10 @@ countries as (
 
 ),
 
--- materialized, all lines would be read where those of some invoices will do
-lines as not materialized (
+-- materialized, all invoices would be read where some will do
+invoices as not materialized (
 
-    select * from {{ ref('int_lines_classified') }}
+    select * from {{ ref('int_invoices_summed') }}
 
 ),
 
@@ -27,7 +27,7 @@ lines as not materialized (
 delivered_now as (
 
     select distinct country_name
-    from lines
+    from invoices
     where invoice_number in (select invoice_number from {{ changes_of('int_lines_classified') }})
 
 ),
@@ -40,12 +40,12 @@ delivered as (
 
     union all
 
-    -- a country that lost lines: one line is enough for it to stay
+    -- a country that lost lines: one invoice is enough for it to stay
     select touched_countries.country_name
     from {{ touched_keys() }} as touched_countries
     cross join lateral (
-        select from lines
-        where lines.country_name = touched_countries.country_name
+        select from invoices
+        where invoices.country_name = touched_countries.country_name
         limit 1
     ) as remaining
     where touched_countries.country_name not in (select country_name from delivered_now)
@@ -55,7 +55,7 @@ delivered as (
 delivered as (
 
     select distinct country_name
-    from lines
+    from invoices
     where country_name <> 'Unknown'
 
 ),

@@ -6,7 +6,7 @@
     touched="
         select customer_id from {{ changes_of('int_customer_versions') }}
         union all
-        select customer_id from {{ changes_of('int_customer_invoices') }}
+        select customer_id from {{ changes_of('int_invoices_summed') }} where customer_id is not null
         union all
         select customer_id from {{ changes_of('int_customer_months') }}
     ",
@@ -27,8 +27,8 @@ known_versions as (
 
 customer_invoices as (
 
-    select * from {{ ref('int_customer_invoices') }}
-    where {{ among_touched_keys('customer_id') }}
+    select * from {{ ref('int_invoices_summed') }}
+    where customer_id is not null and {{ among_touched_keys('customer_id') }}
 
 ),
 
@@ -45,18 +45,27 @@ first_purchases as (
         customer_id,
         min(invoiced_on) as first_purchase_date
     from customer_invoices
-    where is_purchase
+    where line_type = 'sale'
     group by customer_id
+
+),
+
+last_month as (
+
+    select max(month_end) as month_end from {{ ref('int_customer_months') }}
 
 ),
 
 latest_months as (
 
-    select distinct on (customer_id)
-        customer_id,
-        {{ rfm_band_key('recency_score', 'frequency_score', 'monetary_score') }} as rfm_band_key
+    -- every customer's months go on to the last that is closed
+    select
+        customer_months.customer_id,
+        {{ rfm_band_key(
+            'customer_months.recency_score', 'customer_months.frequency_score', 'customer_months.monetary_score'
+        ) }} as rfm_band_key
     from customer_months
-    order by customer_id asc, month_end desc
+    inner join last_month on customer_months.month_end = last_month.month_end
 
 ),
 

@@ -8,13 +8,13 @@
         union all
         select invoices.invoice_number
         from {{ changes_of('int_customer_versions') }} as versions
-        inner join {{ ref('int_customer_invoices') }} as invoices
+        inner join {{ ref('int_invoices_summed') }} as invoices
             on versions.customer_id = invoices.customer_id and invoices.invoiced_on >= versions.valid_from
     ",
     changes=['invoice_number'],
     indexes=[{'columns': ['date_key']}],
 ) }}
--- depends_on: {{ ref('int_customer_invoices') }}
+-- depends_on: {{ ref('int_invoices_summed') }}
 
 with
 

@@ -15,15 +15,12 @@
 
 with
 
-sales as (
+-- the lines of fct_sales, as a gate proves, already summed up: from the fact, this takes four times as long
+invoices as (
 
-    select * from {{ ref('fct_sales') }}
+    select * from {{ ref('int_invoices_summed') }}
     {% if is_delta() -%}
-    where
-        date_key in (select date_key from {{ touched_keys() }})
-        -- the bounds tell which partitions to read
-        and invoiced_on >= (select min(invoiced_on) from {{ touched_keys() }})
-        and invoiced_on <= (select max(invoiced_on) from {{ touched_keys() }})
+    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
     {%- endif %}
 
 ),
@@ -40,45 +37,28 @@ dates as (
 
 ),
 
-invoices as (
-
-    -- to the grain of invoices first: counting distinct invoices and customers among a million lines takes a sort;
-    -- and of their line types, as one sum of each takes 0.1 s less than a filtered sum for each amount
-    select
-        date_key,
-        country_key,
-        invoice_number,
-        customer_key,
-        line_type,
-        sum(quantity) as units,
-        sum(net_amount) as net_amount
-    from sales
-    group by date_key, country_key, invoice_number, customer_key, line_type
-
-),
-
 days as (
 
     select
-        date_key,
-        country_key,
+        invoiced_on,
+        country_name,
         count(distinct invoice_number) filter (where line_type = 'sale')::integer as orders,
-        count(distinct customer_key) filter (where line_type = 'sale' and customer_key <> -1)::integer as customers,
+        count(distinct customer_id) filter (where line_type = 'sale')::integer as customers,
         coalesce(sum(units) filter (where line_type = 'sale'), 0)::bigint as units,
         coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as gross_amount,
         coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as returns_amount,
         coalesce(sum(net_amount) filter (where line_type not in ('sale', 'return')), 0) as other_amount,
         sum(net_amount) as net_amount
     from invoices
-    group by date_key, country_key
+    group by invoiced_on, country_name
 
 ),
 
 final as (
 
     select
-        days.date_key,
-        days.country_key,
+        dates.date_key,
+        countries.country_key,
         dates.date_day,
         countries.country_name,
 
@@ -90,8 +70,8 @@ final as (
         days.other_amount,
         days.net_amount
     from days
-    inner join dates on days.date_key = dates.date_key
-    inner join countries on days.country_key = countries.country_key
+    inner join dates on days.invoiced_on = dates.date_day
+    inner join countries on days.country_name = countries.country_name
 
 )
 

@@ -1,0 +1,47 @@
+{#- Who asks for days, countries, customers or invoices reads these sums, a twentieth of the lines. -#}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='keyed',
+    unique_key=['invoice_number', 'customer_id', 'invoiced_on', 'country_name', 'line_type'],
+    touched_key='invoice_number',
+    touched="select invoice_number from {{ changes_of('int_lines_classified') }}",
+    changes=['invoice_number', 'customer_id'],
+    indexes=[{'columns': ['customer_id']}, {'columns': ['invoiced_on']}],
+) }}
+
+with
+
+lines as (
+
+    select * from {{ ref('int_lines_classified') }}
+    where {{ among_touched_keys('invoice_number') }}
+
+),
+
+final as (
+
+    select
+        invoice_number,
+        customer_id,
+        invoiced_on,
+        country_name,
+        line_type,
+
+        max(invoiced_at) as last_invoiced_at,
+
+        count(*)::integer as lines,
+        sum(quantity) as units,
+        sum(net_amount) as net_amount,
+        max(abs(net_amount)) as largest_amount,
+        count(*) filter (where customer_id is not null and unit_price > 0)::integer as priced_lines,
+        -- thousandths, whose sum does not depend on the order; of known customers, as nobody asks for the others, and a
+        -- logarithm takes 0.2 microseconds
+        sum((1000 * ln(unit_price::double precision))::integer) filter (
+            where customer_id is not null and unit_price > 0
+        ) as log_prices
+    from lines
+    group by invoice_number, customer_id, invoiced_on, country_name, line_type
+
+)
+
+select * from final
