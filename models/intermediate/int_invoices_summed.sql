@@ -27,7 +27,9 @@ final as (
         country_name,
         line_type,
 
+        min(invoiced_at) as first_invoiced_at,
         max(invoiced_at) as last_invoiced_at,
+        bool_or(is_cancellation) as is_cancellation,
 
         count(*)::integer as lines,
         sum(quantity) as units,

@@ -14,15 +14,19 @@
     changes=['invoice_number'],
     indexes=[{'columns': ['date_key']}],
 ) }}
--- depends_on: {{ ref('int_invoices_summed') }}
 
 with
 
--- read twice: materialized, it would be copied, and read by one core
-lines as not materialized (
+summed as (
+
+    select * from {{ ref('int_invoices_summed') }}
+    where {{ among_touched_keys('invoice_number') }}
+
+),
+
+lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    where {{ among_touched_keys('invoice_number') }}
 
 ),
 
@@ -42,13 +46,13 @@ invoices as (
 
     select
         invoice_number,
-        min(invoiced_at) as first_invoiced_at,
-        max(invoiced_at) as last_invoiced_at,
+        min(first_invoiced_at) as first_invoiced_at,
+        max(last_invoiced_at) as last_invoiced_at,
         bool_or(is_cancellation) as is_cancellation,
-        count(*)::integer as lines,
-        count(*) filter (where line_type = 'sale')::integer as lines_sold,
-        coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units_sold,
-        coalesce(-sum(quantity) filter (where line_type = 'return'), 0) as units_returned,
+        sum(lines)::integer as lines,
+        coalesce(sum(lines) filter (where line_type = 'sale'), 0)::integer as lines_sold,
+        coalesce(sum(units) filter (where line_type = 'sale'), 0)::bigint as units_sold,
+        coalesce(-sum(units) filter (where line_type = 'return'), 0)::bigint as units_returned,
         coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as sale_amount,
         coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as return_amount,
         coalesce(sum(net_amount) filter (where line_type = 'postage'), 0) as postage_amount,
@@ -66,7 +70,7 @@ invoices as (
         min(customer_id) <> max(customer_id)
         or count(customer_id) not in (0, count(*))
         or min(country_name) <> max(country_name) as is_mixed
-    from lines
+    from summed
     group by invoice_number
 
 ),
@@ -75,19 +79,18 @@ last_lines as (
 
     -- an invoice belongs to the customer and the country of the last line of its first day that names a customer, which
     -- only matters where its lines differ
-    select distinct on (lines.invoice_number)
-        lines.invoice_number,
-        lines.customer_id,
-        lines.country_name
+    select distinct on (invoice_number)
+        invoice_number,
+        customer_id,
+        country_name
     from lines
-    inner join invoices on lines.invoice_number = invoices.invoice_number
-    where invoices.is_mixed
+    where invoice_number = any(array(select invoices.invoice_number from invoices where invoices.is_mixed))
     order by
-        lines.invoice_number asc,
-        lines.invoiced_on asc,
-        lines.customer_id is null asc,
-        lines.invoiced_at desc,
-        lines.line_number desc
+        invoice_number asc,
+        invoiced_on asc,
+        customer_id is null asc,
+        invoiced_at desc,
+        line_number desc
 
 ),
 
