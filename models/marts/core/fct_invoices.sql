@@ -75,6 +75,13 @@ invoices as (
 
 ),
 
+mixed_invoices as (
+
+    select invoice_number from invoices
+    where is_mixed
+
+),
+
 last_lines as (
 
     -- an invoice belongs to the customer and the country of the last line of its first day that names a customer, which
@@ -84,7 +91,7 @@ last_lines as (
         customer_id,
         country_name
     from lines
-    where invoice_number = any(array(select invoices.invoice_number from invoices where invoices.is_mixed))
+    where invoice_number = any(array(select mixed_invoices.invoice_number from mixed_invoices))
     order by
         invoice_number asc,
         invoiced_on asc,
