@@ -5,6 +5,8 @@
         {{ return(materialization_keyed_postgres()) }}
     {%- elif strategy == "partitioned" -%}
         {{ return(materialization_partitioned_postgres()) }}
+    {%- elif strategy == "derived" -%}
+        {{ return(materialization_derived_postgres()) }}
     {%- else -%}
         {{ return(dbt.materialization_incremental_default()) }}
     {%- endif -%}

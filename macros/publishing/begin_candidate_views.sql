@@ -36,5 +36,6 @@
                 execute format('drop table {{ schemas.tables }}.%I', found.relname);
             end if;
         end loop;
+        {{ show_derived_candidates() | indent(8) }}
     end $begin$
 {%- endmacro %}

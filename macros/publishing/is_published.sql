@@ -3,6 +3,6 @@
     {{ return(
         node.resource_type == "model"
         and node.schema == generate_schema_name("gold", node) | trim
-        and node.config.incremental_strategy in ["keyed", "partitioned"]
+        and node.config.incremental_strategy in ["keyed", "partitioned", "derived"]
     ) }}
 {%- endmacro %}

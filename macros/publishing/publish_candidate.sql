@@ -14,7 +14,7 @@ end loop;
 delete from {{ rollback_steps() }};
 insert into {{ rollback_steps() }} select * from {{ steps }};
 for step in select * from {{ steps }} order by view loop
-    execute format('drop view %s', step.candidate);
+    execute format('drop view if exists %s cascade', step.candidate);
     execute step.before_locks;
     if step.is_full and exists (select from pg_class where oid = to_regclass(step.view) and relkind = 'v') then
         begin
@@ -36,6 +36,7 @@ where state.unique_id = steps.unique_id and steps.is_full;
 for step in select * from {{ steps }} loop
     execute format('create view %s as select * from %s', step.candidate, step.served);
 end loop;
+{{ show_derived_candidates() }}
 {{ log_publication() }}
 {{ record_publication() }}
 delete from {{ steps }};

@@ -8,6 +8,7 @@
     do $publish$
     declare
         step record;
+        derived record;
         fresh text[];
         give_up_at constant timestamptz := clock_timestamp() + interval '{{ patience }} seconds';
         attempts integer := 0;
@@ -36,8 +37,9 @@
                 {{ lock_views(steps) | indent(16) }}
                 perform set_config('lock_timeout', '50ms', true);
                 fresh := '{}';
-                for step in select * from {{ steps }} order by view loop
-                    {{ rebind_view(way ~ "served_by") | indent(20) }}
+                -- what is derived comes after what it reads
+                for step in select * from {{ steps }} order by view = served, view loop
+                    {{ rebind_view(steps, way ~ "served_by") | indent(20) }}
                 end loop;
                 for step in select * from {{ steps }} order by view loop
                     execute step.{{ way }}under_locks;

@@ -4,7 +4,7 @@
     {%- do run_query(create_run_tables()) -%}
     {%- set before %}
 for step in select * from {{ steps }} order by view loop
-    execute format('drop view if exists %s', step.candidate);
+    execute format('drop view if exists %s cascade', step.candidate);
     execute step.rollback_before_locks;
 end loop;
 -- what was taken back has to be built again, and how it differed is not known any more
@@ -36,6 +36,7 @@ where publication_id = {{ publication.served_again }};
 for step in select * from {{ steps }} where to_regclass(served) is not null loop
     execute format('create view %s as select * from %s', step.candidate, step.served);
 end loop;
+{{ show_derived_candidates() }}
 delete from {{ steps }};
     {%- endset -%}
     {%- call statement("rollback", auto_begin=false) -%}

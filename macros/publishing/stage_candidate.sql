@@ -3,7 +3,7 @@
 {% macro stage_candidate(rows, is_full, publish, rollback) -%}
     {%- set view = candidate_of(this) -%}
     {%- do graph["built_in_full"].append(model.unique_id) if is_full -%}
-    {%- set served = served_table(this).include(database=false) -%}
+    {%- set table = served_table(this).include(database=false) -%}
     do $stage$
     begin
         perform from {{ candidate_log() }} where invocation_id = '{{ invocation_id }}' for share;
@@ -21,15 +21,15 @@
                 '{{ model.unique_id }}',
                 '{{ this.include(database=false) }}',
                 '{{ view.include(database=false) }}',
-                '{{ served }}',
+                '{{ publish.get("served", table) }}',
                 {{ is_full }},
                 $sql${{ publish.get("before_locks", "") }}$sql$,
-                '{{ publish.get("served_by", served) }}',
+                $sql${{ publish.get("served_by", table) }}$sql$,
                 $sql${{ publish.get("under_locks", "") }}$sql$,
                 $sql${{ publish.get("settle", "") }}$sql$,
                 $sql${{ describe_view() if is_full }}$sql$,
                 $sql${{ rollback.get("before_locks", "") }}$sql$,
-                '{{ rollback.get("served_by", served) }}',
+                '{{ rollback.get("served_by", table) }}',
                 $sql${{ rollback.get("under_locks", "") }}$sql$
             );
         else

@@ -64,6 +64,11 @@ MODELS = {
         select 1 as id, max(facts.version) as version, max(summary.version) as summary_version
         from {{ ref('facts') }} as facts cross join {{ ref('summary') }} as summary
     """,
+    # Computed when it is asked for.
+    "shown": """
+        {{ config(materialized='incremental', incremental_strategy='derived') }}
+        select id, summary_version as version from {{ ref('total') }}
+    """,
 }
 GATE = "select * from {{ ref('total') }} where version <> summary_version or version < 0"
 
@@ -79,7 +84,7 @@ with psycopg.connect(sys.argv[1]) as session:
             with session.transaction():
                 answer = [
                     session.execute(f"select max(version) from gold.{name}").fetchone()[0]
-                    for name in ("summary", "facts", "total")
+                    for name in ("summary", "shown", "facts", "total")
                 ]
         except psycopg.Error as error:
             errors.append(str(error))
@@ -160,6 +165,7 @@ def test_what_passes_is_published(store: Store) -> None:
             )
         ],
         "total": [(1, 2, 2)],
+        "shown": [(1, 2)],
     }
     assert store.ask("select kind, files, gates_passed from audit.publications order by publication_id") == [
         ("publish", 1, ["versions_agree"]),
@@ -237,6 +243,9 @@ def test_column_less_is_refused_while_a_view_of_others_reads_it(store: Store) ->
         store.ask("drop view outside.report")
         assert store.dbt("run-operation", "publish"), store.errors
         assert store.ask("select newest from gold.total") == [(2,)]
+        assert store.served()["shown"] == [(1, 2)]
+        assert store.dbt("run-operation", "rollback"), store.errors
+        assert store.served() == before
     finally:
         (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
 
@@ -297,6 +306,52 @@ def test_rollback_serves_what_was_before(store: Store, options: list[str]) -> No
     assert store.build(3), store.errors
     assert store.served()["summary"] == after["summary"]
     assert store.served()["total"] == after["total"]
+
+
+def test_table_that_becomes_a_view_can_come_back(store: Store) -> None:
+    """What is kept for a rollback has to be what was served, also where a model is no table any more."""
+    config = "materialized='incremental', incremental_strategy='keyed', unique_key='id'"
+    store.model("shown", MODELS["shown"].replace("materialized='incremental', incremental_strategy='derived'", config))
+    assert store.build(2), store.errors
+    before = store.served()
+    store.ask("create view outside.report as select version from gold.shown")
+    store.model("shown", MODELS["shown"])
+    assert store.build(3), store.errors
+    assert store.served()["shown"] == [(1, 3)]
+    assert store.dbt("run-operation", "rollback"), store.errors
+    assert store.served() == before
+    for version in (4, 5):
+        assert store.build(version), store.errors
+        assert store.served()["shown"] == [(1, version)]
+        assert store.ask("select * from outside.report") == [(version,)]
+    tables = "relkind = 'r' and relnamespace = 'gold_tables'::regnamespace"
+    assert store.ask(f"select relname from pg_class where {tables} and relname ~ '^shown'") == []
+
+
+def test_definition_of_a_view_can_come_back(store: Store) -> None:
+    """A view holds no rows that could be kept: what it was has to be."""
+    before = store.served()
+    store.model("shown", MODELS["shown"].replace("summary_version", "10 * summary_version"))
+    assert store.build(1), store.errors
+    assert store.served()["shown"] == [(1, 10)]
+    assert store.dbt("run-operation", "rollback"), store.errors
+    assert store.served() == before
+
+
+def test_gates_look_at_a_view_before_it_is_published(store: Store) -> None:
+    """It reads what is about to be published while it is audited, and what is published afterwards."""
+    before = store.served()
+    (store.folder / "tests" / "versions_agree.sql").write_text("select * from {{ ref('shown') }} where version = 2")
+    try:
+        assert not store.build(2)
+        assert store.served() == before
+        assert store.dbt("run", "--select", "summary"), store.errors
+        assert store.dbt("test"), store.errors
+        assert store.build(3), store.errors
+        assert store.dbt("test"), store.errors
+        assert store.served()["shown"] == [(1, 3)]
+    finally:
+        (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
 
 
 def test_rollback_with_nothing_behind_it_is_refused(store: Store) -> None:
