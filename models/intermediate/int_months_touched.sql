@@ -112,43 +112,6 @@ touched_months as (
 ),
 {%- endif %}
 
-numbered_sale_days as (
-
-    select
-        invoiced_on,
-        row_number() over (order by invoiced_on) as day_number
-    from trading_days
-    where is_sale_day
-
-),
-
-offer_reaches as (
-
-    -- what sold in a month is on offer for some trading days more
-    select
-        touched_months.month_start,
-        coalesce(max(numbered_sale_days.day_number), 0) + {{ var("offer_window_days") }} - 1 as last_day_number
-    from touched_months
-    left join numbered_sale_days on numbered_sale_days.invoiced_on < touched_months.month_start + interval '1 month'
-    group by touched_months.month_start
-
-),
-
-touched_offer_months as (
-
-    select month_start from touched_months
-
-    union
-
-    select {{ month_start('numbered_sale_days.invoiced_on') }} as month_start
-    from offer_reaches
-    inner join numbered_sale_days
-        on
-            offer_reaches.month_start <= numbered_sale_days.invoiced_on
-            and offer_reaches.last_day_number >= numbered_sale_days.day_number
-
-),
-
 months as (
 
     select month_start from known_months
@@ -164,11 +127,9 @@ final as (
     select
         months.month_start,
 
-        touched_months.month_start is not null as is_touched,
-        touched_offer_months.month_start is not null as is_offer_touched
+        touched_months.month_start is not null as is_touched
     from months
     left join touched_months on months.month_start = touched_months.month_start
-    left join touched_offer_months on months.month_start = touched_offer_months.month_start
 
 )
 

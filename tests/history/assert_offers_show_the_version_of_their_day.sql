@@ -1,16 +1,23 @@
--- A product on offer is analysed by its description, category and price band of the day, so it has to be that version.
+-- A product on offer is analysed by its description, category and price band of the day: from its first sale on, each
+-- day has to be in one version of it.
 with
 
-offered as (
+touched_spans as (
 
-    -- a version is valid without a break, so its first and last day tell about all between
-    select
-        product_key,
-        product_durable_key,
-        to_date(min(date_key)::text, 'YYYYMMDD') as first_offered_on,
-        to_date(max(date_key)::text, 'YYYYMMDD') as last_offered_on
-    from {{ touched_rows(ref('fct_product_offered_day')) }}
-    group by product_key, product_durable_key
+    select * from {{ touched_rows(ref('fct_product_sold_days')) }}
+
+),
+
+touched_products as (
+
+    select * from {{ touched_rows(ref('dim_product')) }}
+    where is_current
+
+),
+
+spans as (
+
+    select * from {{ ref('fct_product_sold_days') }}
 
 ),
 
@@ -20,19 +27,52 @@ products as (
 
 ),
 
-final as (
+offers as (
 
     select
-        offered.*,
-        products.valid_from,
-        products.valid_to
-    from offered
+        product_durable_key,
+        span_start,
+        sold_days
+    from touched_spans
+
+    union all
+
+    select
+        spans.product_durable_key,
+        spans.span_start,
+        spans.sold_days
+    from touched_products
+    inner join spans on touched_products.product_durable_key = spans.product_durable_key
+
+),
+
+first_offers as (
+
+    select
+        product_durable_key,
+        -- the days until the lowest bit
+        min(span_start + bit_count(((sold_days & -sold_days) - 1)::bit(56))::integer) as first_offered_on
+    from offers
+    group by product_durable_key
+
+),
+
+final as (
+
+    -- versions do not overlap, which dim_product excludes, so they leave no day out where their days add up
+    select
+        first_offers.product_durable_key,
+        first_offers.first_offered_on,
+        sum(products.valid_to - greatest(products.valid_from, first_offers.first_offered_on)) as days_described
+    from first_offers
     left join products
-        on offered.product_key = products.product_key and offered.product_durable_key = products.product_durable_key
-    where
-        products.product_key is null
-        or offered.first_offered_on < products.valid_from
-        or offered.last_offered_on >= products.valid_to
+        on
+            first_offers.product_durable_key = products.product_durable_key
+            and first_offers.first_offered_on < products.valid_to
+    group by first_offers.product_durable_key, first_offers.first_offered_on
+    having
+        sum(products.valid_to - greatest(products.valid_from, first_offers.first_offered_on))
+        is distinct from {{ end_of_time() }} - first_offers.first_offered_on
 
 )
 

@@ -97,19 +97,13 @@ MOVED = """
 """
 CUSTOMER_MOVED = MOVED.format(dimension="dim_customer", key="customer_key", durable="customer_id")
 PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable="stock_code")
-OFFER_MOVED = """
-    update gold_tables.fct_product_offered_day as offers set product_key = current_products.product_key
-    from gold_tables.dim_product as current_products
-    where (offers.product_durable_key, offers.date_key) = (
-            select product_durable_key, date_key
-            from gold_tables.fct_product_offered_day
-            inner join gold_tables.dim_product using (product_key, product_durable_key)
-            where not is_current
-            order by product_durable_key, date_key
-            limit 1
-        )
-        and offers.product_durable_key = current_products.product_durable_key and current_products.is_current
+# A version of a product that had sold before it ended.
+OFFERED = """
+    product_durable_key in (
+        select product_durable_key from gold_tables.fct_product_sold_days where span_start + 56 < valid_to
+    )
 """
+LAST_TRADING_DAY = "day_number = (select max(day_number) from gold_tables.dim_trading_day)"
 
 # The first fault of each gate is also made together with the first of all others: they must not make up for each other.
 FAULTS = [
@@ -353,18 +347,43 @@ FAULTS = [
     Fault(
         "assert_offers_show_what_was_sold",
         "sale not shown",
-        one("gold_tables.fct_product_offered_day", "is_sold = false", "is_sold"),
+        one(
+            "gold_tables.fct_product_sold_days",
+            "sold_days = sold_days & (sold_days - 1)",
+            "sold_days & (sold_days - 1) <> 0",
+        ),
     ),
     Fault(
         "assert_offers_show_what_was_sold",
         "sale made up",
-        one("gold_tables.fct_product_offered_day", "is_sold = true", "not is_sold"),
+        one("gold_tables.fct_product_sold_days", "sold_days = sold_days | (sold_days + 1)"),
     ),
-    Fault("assert_offers_show_what_was_sold", "sale lost", without("gold_tables.fct_product_offered_day", "is_sold")),
+    Fault("assert_offers_show_what_was_sold", "sales lost", without("gold_tables.fct_product_sold_days")),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "sales of another product",
+        one("gold_tables.fct_product_sold_days", "product_durable_key = 1"),
+        rows=2,
+    ),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "trading day lost",
+        f"delete from gold_tables.dim_trading_day where {LAST_TRADING_DAY}",
+    ),
     Fault(
         "assert_offers_show_what_was_sold",
         "no trading day",
-        one("gold_tables.fct_product_offered_day", "date_key = 20091225", "not is_sold and date_key / 100 = 200912"),
+        f"update gold_tables.dim_trading_day set date_day = date_day + 1 where {LAST_TRADING_DAY}",
+    ),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "trading day miscounted",
+        one("gold_tables.dim_trading_day", "day_number = day_number + 1"),
+    ),
+    Fault(
+        "assert_offers_show_what_was_sold",
+        "on offer for too short",
+        one("gold_tables.dim_trading_day", "on_offer_since = on_offer_since + 1"),
     ),
     # History
     *(
@@ -391,11 +410,28 @@ FAULTS = [
         "line from before its customer",
         one("gold_tables.fct_sales", "invoiced_at = '2009-01-01'", KNOWN),
     ),
-    Fault("assert_offers_show_the_version_of_their_day", "product as of today", OFFER_MOVED),
     Fault(
         "assert_offers_show_the_version_of_their_day",
-        "version of another product",
-        one("gold_tables.fct_product_offered_day", "product_durable_key = 1"),
+        "day without a version",
+        one("gold_tables.dim_product", "valid_to = valid_to - 1", f"{FOLLOWED} and {OFFERED}"),
+    ),
+    Fault(
+        "assert_offers_show_the_version_of_their_day",
+        "version lost",
+        without("gold_tables.dim_product", f"not is_current and {OFFERED}"),
+    ),
+    Fault(
+        "assert_offers_show_the_version_of_their_day",
+        "product lost",
+        f"""
+        delete from gold_tables.dim_product
+        where product_durable_key = (select min(product_durable_key) from gold_tables.dim_product where {OFFERED})
+        """,
+    ),
+    Fault(
+        "assert_offers_show_the_version_of_their_day",
+        "sales of another product",
+        one("gold_tables.fct_product_sold_days", "product_durable_key = 1"),
     ),
     Fault(
         "assert_first_version_covers_first_fact",
@@ -661,13 +697,15 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
             "segment_before <> 'Not rated'",
         ),
     ],
-    ("fct_product_offered_day_obeys_its_rules", "sold_today_is_no_day_ago"): [
-        one("gold_tables.fct_product_offered_day", "is_sold = false", "is_sold"),
-        one("gold_tables.fct_product_offered_day", "is_sold = true", "not is_sold"),
+    ("fct_product_sold_days_obeys_its_rules", "span_begins_with_its_first_day"): [
+        one("gold_tables.fct_product_sold_days", "span_start = span_start + 1"),
+        one("gold_tables.fct_product_sold_days", "span_start = span_start - 7"),
     ],
-    ("fct_product_offered_day_obeys_its_rules", "sold_within_the_window"): [
-        one("gold_tables.fct_product_offered_day", "days_since_sold = -1", "not is_sold"),
-        one("gold_tables.fct_product_offered_day", "days_since_sold = 1000", "not is_sold"),
+    ("fct_product_sold_days_obeys_its_rules", "days_are_of_the_span"): [
+        one("gold_tables.fct_product_sold_days", f"sold_days = {days}") for days in ("0", "-1", "(1::bigint << 56)")
+    ],
+    ("dim_trading_day_obeys_its_rules", "day_has_its_key"): [
+        one("gold_tables.dim_trading_day", "date_day = date_day + 10000"),
     ],
     ("daily_anomalies_obeys_its_rules", "anomaly_is_out_of_its_range"): [
         "insert into gold_tables.daily_anomalies"
@@ -760,12 +798,11 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
             ("fct_customer_month", "fct_customer_month_has_its_dates", "date_key = 19000131", "true"),
             ("fct_customer_month", "fct_customer_month_has_its_customers", "customer_key = 1", "true"),
             ("fct_customer_month", "fct_customer_month_has_its_bands", "rfm_band_key = 666", "rfm_band_key <> 0"),
-            ("fct_product_offered_day", "fct_product_offered_day_has_its_products", "product_key = 1", "true"),
             (
-                "fct_product_offered_day",
-                "fct_product_offered_day_has_its_dates",
-                "date_key = 20091232",
-                "date_key / 100 = 200912",
+                "dim_trading_day",
+                "dim_trading_day_has_its_dates",
+                "date_key = 19000101, date_day = '1900-01-01'",
+                "true",
             ),
             ("customer_rfm", "customer_rfm_has_its_customers", "customer_key = 1", "true"),
             ("dim_customer", "dim_customer_lives_in_known_countries", "country_name = '-'", "true"),
