@@ -1,5 +1,8 @@
 {#- The rows that differ wait beside the table that is served, in two tables of the same columns and constraints. They are written when they
-    are published, and kept for a rollback. -#}
+    are published, and kept for a rollback.
+
+    The view of both has its condition around the union, not within: only so can who joins it look rows up by an index. Within, the planner
+    reads the table whole for each query (PostgreSQL: is_safe_append_member). -#}
 {% macro stage_keyed_delta(served) -%}
     {%- set row_key = config.require("unique_key") -%}
     {%- set row_key = [row_key] if row_key is string else row_key -%}
@@ -10,10 +13,24 @@
         {%- do tables.update({name: make_intermediate_relation(served, "__" ~ name).include(database=false)}) -%}
     {%- endfor %}
     {{ keyed_rows_apart_sql(table, tables) }}
+    {%- set columns = [] -%}
+    {%- for name in column_names(served) -%}
+        {%- do columns.append(adapter.quote(name)) -%}
+    {%- endfor %}
     {% set rows -%}
-        select * from {{ table }} where ({{ keys }}) not in (select {{ keys }} from {{ tables.gone }})
-        union all
-        select * from {{ tables.added }}
+        select {{ columns | join(", ") }}
+        from (
+            select
+                *,
+                false as is_new_row
+            from {{ table }}
+            union all
+            select
+                *,
+                true as is_new_row
+            from {{ tables.added }}
+        ) as candidate_rows
+        where is_new_row or ({{ keys }}) not in (select {{ keys }} from {{ tables.gone }})
     {%- endset -%}
     {%- set write -%}
         delete from {{ table }} where ({{ keys }}) in (select {{ keys }} from {{ tables.gone }});
