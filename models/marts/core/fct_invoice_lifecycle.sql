@@ -39,7 +39,7 @@ matched_cancellations as (
     select * from {{ ref('int_cancellations_matched') }}
     where
         match_type <> 'none'
-        and {{ among_touched_keys('sale_invoice_number') }}
+        and {{ among_touched_keys('sale_invoice_number', keys='invoice_number') }}
 
 ),
 
