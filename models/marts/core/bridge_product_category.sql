@@ -12,7 +12,10 @@ with
 products as (
 
     select * from {{ ref('dim_product') }}
-    where {{ among_touched_keys('product_key') }}
+    {% if is_delta() -%}
+    -- an array, for which the planner looks products up, and does not read all of them in the order of their keys
+    where product_key = any(array(select product_key from {{ touched_keys() }}))
+    {%- endif %}
 
 ),
 
