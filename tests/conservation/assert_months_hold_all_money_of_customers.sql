@@ -27,7 +27,7 @@ months as (
 
     select coalesce(sum(net_amount), 0) as months_amount
     from {{ ref('fct_customer_month') }}
-    where {{ is_touched('fct_sales', "to_date(date_key::text, 'YYYYMMDD')") }}
+    where {{ is_touched('fct_sales', 'date_key', data_type='integer') }}
 
 ),
 

@@ -20,6 +20,7 @@
             on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
     ",
     changes=['customer_durable_key', 'date_key'],
+    indexes=[{'columns': ['date_key']}],
 ) }}
 
 with
