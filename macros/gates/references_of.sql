@@ -15,6 +15,7 @@
                 "column": column.name,
                 "to": as_built(api.Relation.create(database=to.database, schema=to.schema, identifier=to.alias)),
                 "to_column": constraint.to_columns[0],
+                "grows": to.config.get("touched") != "nothing",
             }}) -%}
         {%- endfor -%}
     {%- endfor -%}

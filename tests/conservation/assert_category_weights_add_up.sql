@@ -4,6 +4,9 @@ with
 products as (
 
     select * from {{ ref('dim_product') }}
+    where
+        {{ is_touched('dim_product', 'product_key', column='product_key') }}
+        or {{ is_touched('bridge_product_category', 'product_key') }}
 
 ),
 
@@ -13,6 +16,9 @@ weights as (
         product_key,
         sum(weight) as weight
     from {{ ref('bridge_product_category') }}
+    where
+        {{ is_touched('dim_product', 'product_key', column='product_key') }}
+        or {{ is_touched('bridge_product_category', 'product_key') }}
     group by product_key
 
 ),

@@ -1,4 +1,5 @@
 -- History is only true if each line shows its customer and product as they were on the day of the line.
+{%- set looks_at_changes_only = is_touched('fct_sales', 'invoiced_on') != "true" %}
 with
 
 sales as (
@@ -10,12 +11,20 @@ sales as (
 customers as (
 
     select * from {{ ref('dim_customer') }}
+    {% if looks_at_changes_only -%}
+    where customer_key in (select sales.customer_key from sales)
+    {{ compute_once() }}
+    {%- endif %}
 
 ),
 
 products as (
 
     select * from {{ ref('dim_product') }}
+    {% if looks_at_changes_only -%}
+    where product_key in (select sales.product_key from sales)
+    {{ compute_once() }}
+    {%- endif %}
 
 ),
 

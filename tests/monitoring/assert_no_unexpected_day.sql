@@ -2,7 +2,8 @@
 {%- set is_new = is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
 with
 
-rated_days as (
+-- materialized, all days would be read where those that were touched will do
+rated_days as not materialized (
 
     select * from {{ ref('daily_anomalies') }}
 
@@ -18,11 +19,10 @@ final as (
 
     select rated_days.*
     from rated_days
-    cross join last_day
     where
         rated_days.is_anomaly
         {% if is_new == "true" -%}
-        and rated_days.invoiced_on > last_day.invoiced_on - {{ var("anomaly_news_days") }}
+        and rated_days.invoiced_on > (select last_day.invoiced_on from last_day) - {{ var("anomaly_news_days") }}
         {%- else -%}
         and {{ is_new }}
         {%- endif %}
