@@ -1,4 +1,5 @@
-{#- As one row of JSON: each call from dbt costs milliseconds, so all that is to be known is asked at once. -#}
+{#- As one row of JSON: each call from dbt costs milliseconds, so all that is to be known is asked at once. By arrays, as a model's header
+    may have switched nested loops off, and without them the catalog would be read whole: hundreds of partitions fill it. -#}
 {% macro describe_partitions(relation, base, staged) -%}
     with
     relations as (
@@ -26,6 +27,7 @@
         from relations
         inner join pg_attribute on relations.oid = attrelid and attnum > 0 and not attisdropped
         inner join pg_type on atttypid = pg_type.oid
+        where attrelid = any(array(select oid from relations))
         group by relations.is_staged
     )
     select json_build_object(
@@ -38,7 +40,7 @@
             select json_agg(quote_ident(conname))
             from relations
             inner join pg_constraint on relations.oid = conrelid
-            where not is_staged and contype = 'c'
+            where not is_staged and contype = 'c' and conrelid = any(array(select oid from relations))
         ),
         'partitions', coalesce((
             select json_agg(json_build_object('relation', format('%s.%I', relnamespace::regnamespace, relname), 'name', relname))

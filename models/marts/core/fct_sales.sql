@@ -12,7 +12,8 @@
 
 with
 
-lines as (
+-- materialized, a delta build, which reads it more than once, would write down all columns of it
+lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
     where {{ in_partition('invoiced_on') }}
@@ -22,7 +23,11 @@ lines as (
 customers as (
 
     select * from {{ ref('dim_customer') }}
-    where valid_from < {{ partition_end() }} and valid_to > {{ partition_start() }}
+    where
+        valid_from < {{ partition_end() }}
+        and valid_to > {{ partition_start() }}
+        -- a last version is valid for ever: a delta build looks up those of the lines, not all of twenty years
+        and {{ 'customer_id = any(array(select distinct lines.customer_id from lines))' if is_delta() else 'true' }}
 
 ),
 
@@ -36,7 +41,10 @@ customer_months as (
 products as (
 
     select * from {{ ref('dim_product') }}
-    where valid_from < {{ partition_end() }} and valid_to > {{ partition_start() }}
+    where
+        valid_from < {{ partition_end() }}
+        and valid_to > {{ partition_start() }}
+        and {{ 'stock_code = any(array(select distinct lines.stock_code from lines))' if is_delta() else 'true' }}
 
 ),
 
