@@ -15,9 +15,7 @@ sales as (
     {% if is_delta() -%}
     where
         {{ month_start('invoiced_on') }} in (select month_start from {{ touched_keys() }})
-        -- the bounds tell which partitions to read
-        and invoiced_on >= (select min(month_start) from {{ touched_keys() }})
-        and invoiced_on < (select max(month_start) + interval '1 month' from {{ touched_keys() }})
+        and {{ in_changed_months('invoiced_on') }}
     {%- endif %}
 
 ),
