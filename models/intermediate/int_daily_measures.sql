@@ -22,7 +22,10 @@ invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
     {% if is_delta() -%}
-    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
+    where
+        invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
+        -- by which they are looked up
+        and invoice_number = any(array(select distinct lines.invoice_number from lines))
     {%- endif %}
 
 ),
