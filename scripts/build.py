@@ -25,6 +25,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from scripts import connection, sample
+from scripts.dbt_tuning.kept import Kept, keep_schemas, keep_templates
+from scripts.dbt_tuning.kept import file as kept_file
 from scripts.errors import Refusal, said_in_one_line
 from scripts.land.loading import LandingReport, land, refusals
 from scripts.paths import PROJECT_ROOT
@@ -49,6 +51,8 @@ RELATIONS = ("model", "snapshot", "seed")
 LOG_LEVELS = ["--log-level", "none", "--log-level-file", "info"]
 DBT_OPTIONS = [*LOG_LEVELS, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
 FAILURES_TOLD = 10
+# The one event below the level of the log that a build goes by: it moves the bar.
+FOLLOWED = {"NodeFinished"}
 # New objects after which Python looks for garbage, instead of 700. Of those that dbt makes, half a million in all, most
 # last as long as the build, and looking through them again and again took a fifth of dbt's time.
 OBJECTS_BEFORE_COLLECTION = 1_000_000
@@ -113,7 +117,8 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
         raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
     # While the server starts and takes the files in, this process has time for dbt, whose import takes two seconds.
     options = [*DBT_OPTIONS, *(["--vars", variables] if variables else [])]
-    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(load_dbt, options, clock)
+    kept = Kept(kept_file())
+    manifest = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(load_dbt, options, clock, kept)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
@@ -130,6 +135,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
         last, began = _last_publication(session), _server_time(session)
         with clock.step("build and test"):
             steps, warnings = _dbt_build(manifest, [*options, *(["--full-refresh"] if full_refresh else [])])
+            kept.write()
         for warning in warnings:
             console.print(f"Warning     {warning}", soft_wrap=True)
         try:
@@ -242,12 +248,13 @@ class Step:
         return f"{self.kind} {self.name}: {self.message}"
 
 
-def load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
+def load_dbt(options: list[str], clock: Clock, kept: Kept | None = None) -> "Manifest | None":
     """Import dbt and parse the project.
 
     Args:
         options: where the project is and what else dbt is to be told, as on its command line.
         clock: told how long each took.
+        kept: what dbt worked out in builds before; nothing to leave dbt as it is.
 
     Returns:
         The project as dbt knows it; nothing where that fails: the build will fail as well, and say why.
@@ -256,6 +263,9 @@ def load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
         # The first is for `_dbt_build`, which would wait for it; either takes seconds.
         from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+        if kept:
+            _tune_dbt(kept)
     with clock.step("parse the project", beside=True):
         # The build writes the manifest.
         parse = ["parse", "--no-write-json", *options]
@@ -263,6 +273,17 @@ def load_dbt(options: list[str], clock: Clock) -> "Manifest | None":
         if manifest and _has_forgotten_gates(manifest):
             manifest = cast("Manifest | None", dbtRunner().invoke([*parse, "--no-partial-parse"]).result)
     return manifest
+
+
+def _tune_dbt(kept: Kept) -> None:
+    """Spare dbt what it would work out again, or for nobody, in all that this process has it do."""
+    from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
+    from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
+
+    keep_templates(kept)
+    keep_schemas(kept)
+    tell_only(FOLLOWED)
+    keep_sessions()
 
 
 def _has_forgotten_gates(manifest: "Manifest") -> bool:

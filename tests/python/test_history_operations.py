@@ -136,7 +136,8 @@ def story(built, work_on, dbt: Dbt) -> Story:
         look("built")
         customer, day = session.execute(
             "select customer_id, min(invoiced_on) + 1 from silver.int_invoices_summed"
-            " where customer_id is not null group by customer_id order by count(distinct invoiced_on) desc, customer_id limit 1"
+            " where customer_id is not null group by customer_id"
+            " order by count(distinct invoiced_on) desc, customer_id limit 1"
         ).fetchone()
         wrong = rows(session, "select max(invoice_number) from gold.fct_invoices where not is_cancellation")[0][0]
         Path(folder, "late.csv").write_text(

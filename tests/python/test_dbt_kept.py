@@ -1,0 +1,137 @@
+"""`scripts/dbt_tuning/kept.py`: what dbt works out anew each time, from one build to the next."""
+
+from pathlib import Path
+
+import pytest
+from dbt.artifacts.resources.types import NodeType
+from dbt.clients.jinja import get_rendered
+from dbt.contracts.project import Project, ProjectFlags
+from dbt_common.clients import jinja
+from dbt_common.dataclass_schema import dbtClassMixin
+
+from scripts.dbt_tuning import kept
+from scripts.dbt_tuning.kept import Kept, keep_schemas, keep_templates
+
+SOURCE = "{% set twice = number ~ number %}{{ twice }}"
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tell which templates are compiled, and give dbt's own way of doing that back after the test."""
+    anew, sources = jinja.MacroFuzzEnvironment.compile, []
+
+    def compile_anew(self, source, *more, **options):
+        sources.append(source)
+        return anew(self, source, *more, **options)
+
+    monkeypatch.setattr(jinja.MacroFuzzEnvironment, "compile", compile_anew)
+    return sources
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Name a file that is not there, in a folder that is not there either."""
+    return tmp_path / "target" / "kept"
+
+
+def build(monkeypatch: pytest.MonkeyPatch, path: Path, *sources: str, native: bool = False) -> list[object]:
+    """Render these templates as a build does, and return what they say."""
+    with monkeypatch.context() as of_build:
+        of_build.setattr(jinja.MacroFuzzEnvironment, "compile", jinja.MacroFuzzEnvironment.compile)
+        of_builds = Kept(path)
+        keep_templates(of_builds)
+        said = [get_rendered(source, {"number": 1}, native=native) for source in sources]
+        of_builds.write()
+        return said
+
+
+def test_next_build_compiles_nothing(monkeypatch, path, compiled) -> None:
+    """A build of one day compiled the same 400 templates as the one before it: a fourth of what it took in Python."""
+    first, second = build(monkeypatch, path, SOURCE, SOURCE), build(monkeypatch, path, SOURCE)
+    assert (first, second, compiled) == (["11", "11"], ["11"], [SOURCE])
+
+
+def test_new_template_is_compiled_and_kept_with_the_others(monkeypatch, path, compiled) -> None:
+    """A model that is edited must run as it is now, and the rest of the project need not be compiled for that."""
+    edited = SOURCE + "{{ number }}"
+    said = [build(monkeypatch, path, *sources) for sources in ([SOURCE], [edited], [SOURCE, edited])]
+    assert (said, compiled) == ([["11"], ["111"], ["11", "111"]], [SOURCE, edited])
+
+
+def test_text_and_values_are_kept_apart(monkeypatch, path) -> None:
+    """Of the same template dbt makes a text in a model and a value in a configuration, by different code."""
+    assert build(monkeypatch, path, SOURCE) == build(monkeypatch, path, SOURCE) == ["11"]
+    native = "{{ [number] | as_native }}"
+    text, value = build(monkeypatch, path, native), build(monkeypatch, path, native, native=True)
+    assert (text, value) == (["[1]"], [[1]])
+
+
+def test_part_of_a_file_is_passed_over(monkeypatch, path, compiled) -> None:
+    """Python does not check what it takes for code: a damaged file would end the build without a word."""
+    build(monkeypatch, path, SOURCE)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert build(monkeypatch, path, SOURCE) == build(monkeypatch, path, SOURCE) == ["11"]
+    assert compiled == [SOURCE, SOURCE]
+
+
+def test_other_version_compiles_anew(monkeypatch, path, compiled) -> None:
+    """Another dbt makes other code of a template, and another Python could not run this one."""
+    build(monkeypatch, path, SOURCE)
+    monkeypatch.setattr(kept, "MADE_BY", ("dbt-postgres",))
+    build(monkeypatch, path, SOURCE)
+    assert compiled == [SOURCE, SOURCE]
+
+
+def test_file_does_not_grow_for_ever(monkeypatch, path, compiled) -> None:
+    """Each edit of a model is another template."""
+    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    edited = SOURCE + "{{ number }}"
+    for source in (SOURCE, edited, SOURCE):
+        build(monkeypatch, path, source)
+    assert compiled == [SOURCE, edited, SOURCE]
+
+
+def test_file_that_cannot_be_written_stops_no_build(monkeypatch, path, compiled) -> None:
+    """It saves time, and nothing else depends on it."""
+    path.parent.write_text("no folder")
+    assert build(monkeypatch, path, SOURCE) == ["11"]
+
+
+def test_macros_are_compiled_for_whoever_debugs_them(monkeypatch, path, compiled) -> None:
+    """DBT_MACRO_DEBUGGING asks for their code in files, which are written as it is made."""
+    build(monkeypatch, path, SOURCE)
+    monkeypatch.setattr(jinja, "MACRO_DEBUGGING", True)
+    build(monkeypatch, path, SOURCE)
+    assert compiled == [SOURCE, SOURCE]
+
+
+def test_schemas_are_worked_out_once(monkeypatch, path) -> None:
+    """What dbt_project.yml may say follows from dbt's version, and took 0.25 s of each build to work out."""
+    anew, made = dbtClassMixin.__dict__["json_schema"].__func__, []
+
+    def make_anew(cls):
+        made.append(cls)
+        return anew(cls)
+
+    for _ in range(2):
+        monkeypatch.setattr(dbtClassMixin, "json_schema", classmethod(make_anew))
+        of_builds = Kept(path)
+        keep_schemas(of_builds)
+        assert [cls.json_schema() for cls in (Project, ProjectFlags)] == [anew(Project), anew(ProjectFlags)]
+        of_builds.write()
+    assert made == [Project, ProjectFlags]
+
+
+def test_what_cannot_be_kept_as_it_is_is_made_anew(path) -> None:
+    """Some schemas of dbt have defaults that are texts of a type of their own, and must not come back as plain text."""
+    made = []
+
+    def make() -> dict[str, object]:
+        made.append(NodeType.Model)
+        return {"default": NodeType.Model}
+
+    for _ in range(2):
+        of_builds = Kept(path)
+        assert of_builds.get(("schema", "made up"), make)["default"] is NodeType.Model
+        of_builds.write()
+    assert len(made) == 2
