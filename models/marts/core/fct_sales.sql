@@ -76,7 +76,7 @@ final as (
 
     select
         -- a hash for each line takes a fifth of the whole query; within an invoice this is as unique as its numbers
-        lines.invoice_key # lines.line_number as sales_key,
+        lines.invoice_key + lines.line_number as sales_key,
         lines.invoice_number,
         lines.line_number,
         coalesce(dates.date_key, -1) as date_key,
