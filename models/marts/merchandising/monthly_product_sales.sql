@@ -12,11 +12,11 @@ with
 sales as (
 
     select * from {{ ref('fct_sales') }}
-    {% if is_delta() -%}
     where
-        {{ month_start('invoiced_on') }} in (select month_start from {{ touched_keys() }})
-        and {{ in_changed_months('invoiced_on') }}
-    {%- endif %}
+        {{ in_changed_months('invoiced_on') }}
+        {% if is_delta() -%}
+        and {{ month_start('invoiced_on') }} in (select month_start from {{ touched_keys() }})
+        {%- endif %}
 
 ),
 
