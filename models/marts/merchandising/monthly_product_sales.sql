@@ -14,9 +14,7 @@ sales as (
     select * from {{ ref('fct_sales') }}
     where
         {{ in_changed_months('invoiced_on') }}
-        {% if is_delta() -%}
-        and {{ month_start('invoiced_on') }} in (select month_start from {{ touched_keys() }})
-        {%- endif %}
+        and {{ among_touched_keys(month_start('invoiced_on'), keys='month_start') }}
 
 ),
 
