@@ -30,7 +30,7 @@ lines as (
                     ) as days (day)
             )
         )
-        and stock_code in (select stock_code from {{ touched_keys() }})
+        and (stock_code, {{ month_start('invoiced_on') }}) in (select stock_code, month_start from {{ touched_keys() }})
     {%- endif %}
 
 ),
@@ -177,12 +177,6 @@ final as (
         on
             usual_prices.unit_price >= price_bands.lower_price
             and usual_prices.unit_price < price_bands.upper_price
-    {% if is_delta() -%}
-    inner join {{ touched_keys() }} as touched_months
-        on
-            noted_descriptions.stock_code = touched_months.stock_code
-            and noted_descriptions.month_start = touched_months.month_start
-    {%- endif %}
 
 )
 
