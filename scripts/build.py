@@ -27,6 +27,7 @@ from rich.table import Table
 from scripts import connection, sample
 from scripts.dbt_tuning.kept import Kept, keep_schemas, keep_templates
 from scripts.dbt_tuning.kept import file as kept_file
+from scripts.dbt_tuning.shortcuts import convert_lazily, take_shortcuts
 from scripts.errors import Refusal, said_in_one_line
 from scripts.land.loading import LandingReport, land, refusals
 from scripts.paths import PROJECT_ROOT
@@ -260,6 +261,8 @@ def load_dbt(options: list[str], clock: Clock, kept: Kept | None = None) -> "Man
         The project as dbt knows it; nothing where that fails: the build will fail as well, and say why.
     """
     with clock.step("import dbt", beside=True):
+        if kept:
+            convert_lazily()
         # The first is for `_dbt_build`, which would wait for it; either takes seconds.
         from dbt.artifacts.schemas.run import RunExecutionResult  # noqa: F401, PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
@@ -280,6 +283,7 @@ def _tune_dbt(kept: Kept) -> None:
     from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
     from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
 
+    take_shortcuts()
     keep_templates(kept)
     keep_schemas(kept)
     tell_only(FOLLOWED)
