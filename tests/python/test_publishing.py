@@ -407,7 +407,7 @@ def test_part_of_the_models_is_published_when_their_gates_passed(store: Store) -
 
 def test_build_that_another_overtakes_gives_way(store: Store) -> None:
     """Two builds at once would publish each other's halves."""
-    store.ask("update raw.state set version = 2, delay = 4")
+    store.ask("update raw.state set version = 2, delay = 10")
     with store.dbt_apart("build") as first:
         while not store.ask(
             "select pid from pg_stat_activity where wait_event = 'PgSleep' and pid <> pg_backend_pid()"

@@ -128,7 +128,7 @@ def test_killed_run_is_recorded(store: Store) -> None:
 
 def test_run_that_another_overtook_says_itself_how_it_ended(store: Store) -> None:
     """Taken for dead by the other, it is not, and its end is on record."""
-    store.ask("update raw.state set version = 2, delay = 4")
+    store.ask("update raw.state set version = 2, delay = 10")
     with store.dbt_apart("build") as first:
         wait_until_asleep(store, first)
         store.ask("update raw.state set delay = 0")
