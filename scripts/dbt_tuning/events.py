@@ -22,7 +22,7 @@ class Told(EventManager):
         self._followed = followed
 
     def fire_event(self, e: BaseEvent, level: EventLevel | None = None, *more: Any, **options: Any) -> None:  # noqa: ANN401
-        """Tell of an event, as dbt does, where there is anybody to tell."""
+        """Tell of an event, as dbt does, where there is anybody to tell; hand on whatever else dbt may give (`Any`)."""
         if (
             (level or e.level_tag()) == EventLevel.DEBUG
             and type(e).__name__ not in self._followed

@@ -37,7 +37,7 @@ class Kept:
         self._kept = self._read()
         self._used: dict[bytes, bytes] = {}
 
-    def get(self, made_of: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401  # anything
+    def get(self, made_of: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever `make` returns
         """Return a thing, as it is kept or else as it is made.
 
         Args:
