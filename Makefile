@@ -17,7 +17,7 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build published publish rollback gates test lint docs psql bench plans deps clean
+.PHONY: help build published publish rollback catalogue test lint docs psql bench plans deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,21 +25,21 @@ help: ## print this help
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
 
-published: deps ## tell what is served: since when, from which files, which gates passed
+published: deps ## tell what is served: since when, from which files, which checks passed
 	@$(START) >&2
-	@$(BIN)/python -m scripts.publication published
+	@$(BIN)/python -m scripts.release published
 
-publish: deps ## publish what was built and passed all gates, where the build could not
+publish: deps ## publish what was built and passed all checks, where the build could not
 	@$(START) >&2
-	@$(BIN)/python -m scripts.publication publish
+	@$(BIN)/python -m scripts.release publish
 
 rollback: deps ## serve again what was published before
 	@$(START) >&2
-	@$(BIN)/python -m scripts.publication rollback
+	@$(BIN)/python -m scripts.release rollback
 
-gates: deps ## list every gate with its owner, severity and last failure, and write the catalogue of the documentation
+catalogue: deps ## list every check with its owner, severity and last failure, and write the catalogue of the documentation
 	@$(START) >&2
-	@$(BIN)/python -m scripts.gate_catalogue
+	@$(BIN)/python -m scripts.check_catalogue
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest

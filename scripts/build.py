@@ -105,7 +105,7 @@ def _mapping(context: click.Context, parameter: click.Parameter, value: str | No
     help="Write to this file when each step began and ended.",
 )
 def main(landing: Path | None, full_refresh: bool, variables: str | None, times: Path | None) -> None:
-    """Land raw files and build the warehouse from them, with all its gates.
+    """Land raw files and build the warehouse from them, with all its checks.
 
     LANDING is a file or a folder of raw files. Without it, the build works from what has landed before; where nothing
     has, sample files are made in data/sample and landed. The warehouse is the one that DBT_TARGET names, by default
@@ -133,7 +133,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
             _refuse(landing, report)
         with clock.step("wait for dbt to load"):
             manifest.exception()
-        last, began = _last_publication(session), _server_time(session)
+        last, began = _last_release(session), _server_time(session)
         with clock.step("build and test"):
             steps, warnings = _dbt_build(manifest, [*options, *(["--full-refresh"] if full_refresh else [])])
             kept.write()
@@ -142,7 +142,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
         try:
             _tell_build(console, steps, began)
         finally:
-            _tell_publication(console, session, last)
+            _tell_release(console, session, last)
     _tell_steps(console, clock)
     _tell_next(console, steps)
     if times:
@@ -208,7 +208,7 @@ def _refuse(landing: Path, report: LandingReport) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one node of the dbt project; of a gate of several rules, which are broken, each with its rows."""
+    """What became of one node of the dbt project; of a check of several rules, which are broken, each with its rows."""
 
     kind: str
     name: str
@@ -239,13 +239,13 @@ class Step:
         )
 
     def complaint(self, before: int | None = None) -> str:
-        """Say in one line what is wrong and where to look; of a gate, also what it found before, if that is known."""
+        """Say in one line what is wrong and where to look; of a check, also what it found before, if that is known."""
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
             rows = f"{self.failures:,} {'row' if self.failures == 1 else 'rows'}"
             trend = None if before is None else f"{before:,} in the run before"
             details = "; ".join(detail for detail in (self.broken_rules, trend) if detail)
-            return f"gate {self.name} found {rows}{f' ({details})' if details else ''}: {look}"
+            return f"check {self.name} found {rows}{f' ({details})' if details else ''}: {look}"
         return f"{self.kind} {self.name}: {self.message}"
 
 
@@ -273,7 +273,7 @@ def load_dbt(options: list[str], clock: Clock, kept: Kept | None = None) -> "Man
         # The build writes the manifest.
         parse = ["parse", "--no-write-json", *options]
         manifest = cast("Manifest | None", dbtRunner().invoke(parse).result)
-        if manifest and _has_forgotten_gates(manifest):
+        if manifest and _has_forgotten_checks(manifest):
             manifest = cast("Manifest | None", dbtRunner().invoke([*parse, "--no-partial-parse"]).result)
     return manifest
 
@@ -290,11 +290,11 @@ def _tune_dbt(kept: Kept) -> None:
     keep_sessions()
 
 
-def _has_forgotten_gates(manifest: "Manifest") -> bool:
+def _has_forgotten_checks(manifest: "Manifest") -> bool:
     """Return whether a singular test is without its YAML, which dbt's partial parsing loses when what it reads changes.
 
-    Its severity is there: a gate that only warns would fail the build, or the reverse. A test that is declared nowhere
-    looks the same, and is then refused by the macro `gate_of`.
+    Its severity is there: a check that only warns would fail the build, or the reverse. A test that is declared nowhere
+    looks the same, and is then refused by the macro `check_of`.
     """
     from dbt.contracts.graph.nodes import SingularTestNode  # noqa: PLC0415  # imported by `load_dbt`
 
@@ -365,8 +365,8 @@ def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
             _tell_cancellations(console, step.relation)
     counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
-    gates = Counter(step.status for step in steps if step.kind == "test")
-    console.print(f"Gates       {gates['pass']} of {gates.total()} passed", soft_wrap=True)
+    checks = Counter(step.status for step in steps if step.kind == "test")
+    console.print(f"Checks      {checks['pass']} of {checks.total()} passed", soft_wrap=True)
     warned = [step for step in steps if step.status == "warn"]
     before = found_before(warned)
     for step in warned:
@@ -379,18 +379,18 @@ def _tell_build(console: Console, steps: list[Step], began: datetime) -> None:
         raise Refusal(f"{len(failed)} of {len(steps)} steps failed{more}. Mend the cause and run this again.")
 
 
-def found_before(gates: list[Step]) -> dict[str, int]:
-    """Return how many rows gates found before, where that is on record.
+def found_before(checks: list[Step]) -> dict[str, int]:
+    """Return how many rows checks found before, where that is on record.
 
     Args:
-        gates: those to tell of.
+        checks: those to tell of.
 
     Returns:
         The number of rows of each in the last run before this one that asked it, by its name.
     """
     from dbt_common.invocation import get_invocation_id  # noqa: PLC0415  # imported by `load_dbt`
 
-    if not gates:
+    if not checks:
         return {}
     query = sql.SQL(
         """
@@ -404,7 +404,7 @@ def found_before(gates: list[Step]) -> dict[str, int]:
     with connection.connect() as session:
         if session.execute("select to_regclass(%s)", [".".join(results)]).fetchone() == (None,):
             return {}
-        named = [[gate.name for gate in gates], get_invocation_id()]
+        named = [[check.name for check in checks], get_invocation_id()]
         return {name: rows or 0 for name, rows in session.execute(query.format(sql.Identifier(*results)), named)}
 
 
@@ -453,29 +453,29 @@ def _tell_cancellations(console: Console, relation: tuple[str, str]) -> None:
         )
 
 
-def _last_publication(session: psycopg.Connection) -> tuple[int, str, int] | None:
+def _last_release(session: psycopg.Connection) -> tuple[int, str, int] | None:
     """Return the number of what is served, since when it is, and how many relations it changed."""
     schema = sql.Identifier(connection.audit_schema())
-    if session.execute("select to_regclass(%s)", [f"{connection.audit_schema()}.publications"]).fetchone() == (None,):
+    if session.execute("select to_regclass(%s)", [f"{connection.audit_schema()}.releases"]).fetchone() == (None,):
         return None
     return session.execute(
         sql.SQL(
             """
-            select publication_id, to_char(published_at, 'YYYY-MM-DD HH24:MI:SS TZ'), cardinality(changed_models)
-            from {}.publications
-            order by publication_id desc
+            select release_id, to_char(published_at, 'YYYY-MM-DD HH24:MI:SS TZ'), cardinality(changed_models)
+            from {}.releases
+            order by release_id desc
             limit 1
             """
         ).format(schema)
     ).fetchone()
 
 
-def _tell_publication(console: Console, session: psycopg.Connection, last: tuple[int, str, int] | None) -> None:
-    found = _last_publication(session)
+def _tell_release(console: Console, session: psycopg.Connection, last: tuple[int, str, int] | None) -> None:
+    found = _last_release(session)
     if found and found != last:
-        console.print(f"Published   {found[2]} relations of gold, as publication {found[0]}", soft_wrap=True)
+        console.print(f"Published   {found[2]} relations of gold, as release {found[0]}", soft_wrap=True)
     elif found:
-        console.print(f"Published   nothing: publication {found[0]} of {found[1]} is still served", soft_wrap=True)
+        console.print(f"Published   nothing: release {found[0]} of {found[1]} is still served", soft_wrap=True)
     else:
         console.print("Published   nothing, and nothing was before", soft_wrap=True)
 

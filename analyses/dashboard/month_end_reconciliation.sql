@@ -1,6 +1,6 @@
 -- Finance, before the books are closed: does the last closed month come to the same by products, by invoices
 -- and by days, for each line type and in all? That the products hold every line, and every line a line of a
--- file, is what the gates prove. An invoice that was entered over the end of a month is of the month in which
+-- file, is what the checks prove. An invoice that was entered over the end of a month is of the month in which
 -- it began, so `invoices_differ_by` tells what such ones carried over; days have to differ by 0.
 with
 

@@ -3,7 +3,7 @@
     {%- if execute and flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
         {%- do graph.update(built_in_full=[]) -%}
         {%- do graph.pop("model_states", none) -%}
-        {%- set known, rows, gates = {}, [], gates_fingerprint() -%}
+        {%- set known, rows, checks = {}, [], checks_fingerprint() -%}
         {%- for node in graph.nodes.values() if node.resource_type in ["model", "seed", "snapshot"] -%}
             {%- set found = fingerprint(node.unique_id, known) -%}
             {%- do rows.append(
@@ -18,9 +18,9 @@
             ancestors text[] not null,
             -- of the last build that was complete and succeeded
             built_fingerprint text,
-            -- whether all gates have looked at what that build wrote, and what they said
+            -- whether all checks have looked at what that build wrote, and what they said
             is_tested boolean not null default false,
-            gates_fingerprint text,
+            checks_fingerprint text,
             built_in_full_at timestamptz,
             succeeded_at timestamptz
         );
@@ -35,16 +35,16 @@
         using (values {{ rows | join(",\n            ") }}) as found (unique_id, fingerprint, ancestors)
             on known.unique_id = found.unique_id
         when matched
-            and (known.fingerprint, known.ancestors, known.gates_fingerprint)
-            is distinct from (found.fingerprint, found.ancestors, '{{ gates }}') then
+            and (known.fingerprint, known.ancestors, known.checks_fingerprint)
+            is distinct from (found.fingerprint, found.ancestors, '{{ checks }}') then
             update set
                 fingerprint = found.fingerprint,
                 ancestors = found.ancestors,
-                is_tested = known.is_tested and known.gates_fingerprint = '{{ gates }}',
-                gates_fingerprint = '{{ gates }}'
+                is_tested = known.is_tested and known.checks_fingerprint = '{{ checks }}',
+                checks_fingerprint = '{{ checks }}'
         when not matched then
-            insert (unique_id, fingerprint, ancestors, gates_fingerprint)
-            values (found.unique_id, found.fingerprint, found.ancestors, '{{ gates }}');
+            insert (unique_id, fingerprint, ancestors, checks_fingerprint)
+            values (found.unique_id, found.fingerprint, found.ancestors, '{{ checks }}');
 
         delete from {{ delta_state() }} where unique_id <> all('{{ "{" ~ known.keys() | join(",") ~ "}" }}'::text[]);
     {%- endif -%}

@@ -1,4 +1,4 @@
-{#- A build that was complete and succeeded is where the next one starts from, and what passed all gates is published. Whatever else ran
+{#- A build that was complete and succeeded is where the next one starts from, and what passed all checks is published. Whatever else ran
     leaves all that it touched to be touched again. -#}
 {% macro end_build(results) -%}
     {%- if execute and flags.WHICH in ["build", "run", "test"] -%}

@@ -1,8 +1,8 @@
-{#- In a full build, and wherever a gate has not looked at everything that is there, everything is touched. -#}
+{#- In a full build, and wherever a check has not looked at everything that is there, everything is touched. -#}
 {% macro is_touched(model_name, expression, column=none, data_type=none) -%}
     {%- set node = graph.nodes.values() | selectattr("name", "equalto", model_name) | selectattr("resource_type", "equalto", "model")
         | first if execute else none -%}
-    {%- if not node or not gates_may_look_at_changes_only(node) -%}
+    {%- if not node or not checks_may_look_at_changes_only(node) -%}
         {{ return("true") }}
     {%- elif node.config.incremental_strategy == "keyed" -%}
         {%- set column = column or node.config.changes[0] -%}

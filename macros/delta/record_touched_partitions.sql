@@ -1,4 +1,4 @@
-{#- What gates have to look at; and of a full build, that everybody downstream has to follow. -#}
+{#- What checks have to look at; and of a full build, that everybody downstream has to follow. -#}
 {% macro record_touched_partitions(relation, ranges, is_full) -%}
     {%- if is_full -%}
     {{ record_full_build() }};

@@ -1,4 +1,4 @@
-{#- A foreign key checks each row by a trigger, which costs more than the table: the gate `row_rules` proves it in one scan. -#}
+{#- A foreign key checks each row by a trigger, which costs more than the table: the check `row_rules` proves it in one scan. -#}
 {% macro constraint_clauses(model) -%}
     {%- set clauses = [] -%}
     {%- for column in model["columns"].values() -%}

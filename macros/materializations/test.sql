@@ -1,5 +1,5 @@
 {#- dbt's own writes each test's failing rows to a new table and drops the last one, also where there are none: four statements.
-    Here a gate that holds costs one query, which takes three quarters of the time; only where it does not are its rows written. -#}
+    Here a check that holds costs one query, which takes three quarters of the time; only where it does not are its rows written. -#}
 {% materialization test, adapter="postgres" %}
     {%- set query = get_limit_subquery_sql(sql, config.get("limit")) -%}
     {%- set stored_as = (config.get("store_failures_as") or "table") if should_store_failures() -%}

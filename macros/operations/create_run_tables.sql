@@ -11,7 +11,7 @@
         started_at timestamptz not null default clock_timestamp(),
         ended_at timestamptz,
         status text not null default 'running' check (status in ('running', 'success', 'fail', 'error', 'killed')),
-        -- the publication that this run made
+        -- the release that this run made
         published bigint,
         -- what had landed when its nodes had run
         files bigint,
@@ -33,10 +33,10 @@
     );
 
     create table if not exists {{ row_log() }} (
-        publication_id bigint not null,
+        release_id bigint not null,
         relation text not null,
         recorded_at timestamptz not null default clock_timestamp(),
         row_estimate bigint,
-        primary key (publication_id, relation)
+        primary key (release_id, relation)
     )
 {%- endmacro %}

@@ -7,14 +7,14 @@
             "('" ~ view.include(database=false) ~ "', to_regclass('" ~ served_table(view).include(database=false) ~ "'))"
         ) -%}
     {%- endfor -%}
-    insert into {{ row_log() }} (publication_id, relation, row_estimate)
+    insert into {{ row_log() }} (release_id, relation, row_estimate)
     select
-        publications.publication_id,
+        releases.release_id,
         replace(published.relation, '"', ''),
         sum(nullif(stored.reltuples, -1))
     from (values {{ relations | join(", ") }}) as published (relation, served)
-    cross join (select max(publication_id) as publication_id from {{ publish_log() }}) as publications
+    cross join (select max(release_id) as release_id from {{ publish_log() }}) as releases
     left join pg_inherits on published.served = pg_inherits.inhparent
     inner join pg_class as stored on coalesce(pg_inherits.inhrelid, published.served) = stored.oid
-    group by publications.publication_id, published.relation
+    group by releases.release_id, published.relation
 {%- endmacro %}

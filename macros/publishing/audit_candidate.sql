@@ -1,4 +1,4 @@
-{#- What follows from a run for the candidate: it is published if all gates that look at what it changes have passed. -#}
+{#- What follows from a run for the candidate: it is published if all checks that look at what it changes have passed. -#}
 {% macro audit_candidate(found, is_complete) -%}
     {%- set staged = run_query("select unique_id from " ~ candidate_steps()).columns[0].values() | list
         if flags.WHICH != "test" or load_relation(candidate_steps()) else [] -%}
@@ -25,7 +25,7 @@
         {%- else -%}
             {%- do log(
                 "Not published yet: "
-                ~ (missing | length ~ " gates have not looked at it. `dbt test`, then `dbt run-operation publish`" if missing
+                ~ (missing | length ~ " checks have not looked at it. `dbt test`, then `dbt run-operation publish`" if missing
                 else "`dbt run-operation publish` does that") ~ "; `dbt build` does both.", info=true
             ) -%}
         {%- endif -%}

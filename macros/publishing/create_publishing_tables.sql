@@ -1,18 +1,18 @@
 {% macro create_publishing_tables() -%}
     -- what is served, and what was: a line for each time that this changed
     create table if not exists {{ publish_log() }} (
-        publication_id bigint generated always as identity primary key,
+        release_id bigint generated always as identity primary key,
         kind text not null check (kind in ('publish', 'rollback')),
         published_at timestamptz not null default clock_timestamp(),
-        -- system time, up to which history is published; after a rollback, that of the publication that is served again
+        -- system time, up to which history is published; after a rollback, that of the release that is served again
         known_until timestamptz not null default clock_timestamp(),
         invocation_id text not null,
         git_commit text,
         files bigint not null,
         last_file_id integer,
         changed_models text[] not null,
-        gates_passed text[] not null,
-        gates_warned text[] not null,
+        checks_passed text[] not null,
+        checks_warned text[] not null,
         rolled_back bigint references {{ publish_log() }},
         -- how long the transaction took until its commit, and for how long of that readers had to wait
         took_ms numeric not null,
@@ -27,10 +27,10 @@
         code text not null,
         -- whether all models, seeds and snapshots ran without a fault
         is_complete boolean not null default false,
-        -- null until all gates have passed
+        -- null until all checks have passed
         audited_at timestamptz,
-        gates_passed text[] not null default '{}',
-        gates_warned text[] not null default '{}'
+        checks_passed text[] not null default '{}',
+        checks_warned text[] not null default '{}'
     );
 
     -- how to publish each model that the candidate changes, and how to take that back

@@ -6,7 +6,7 @@
         is_complete = {{ is_complete }},
         {%- endif %}
         {%- for status in ["passed", "warned"] %}
-        gates_{{ status }} = '{{ "{" ~ found[status] | join(",") ~ "}" }}',
+        checks_{{ status }} = '{{ "{" ~ found[status] | join(",") ~ "}" }}',
         {%- endfor %}
         audited_at = {{ "null" if missing else "clock_timestamp()" }}
     {%- if flags.WHICH != "test" %}

@@ -7,7 +7,7 @@
     {%- if not rows or not rows[0][4] -%}
         {%- set problem.text = "there is nothing to publish: run `dbt build` first" -%}
     {%- elif not rows[0][2] -%}
-        {%- set problem.text = "not all gates have passed on what was built: run `dbt test`, or `dbt build`, which publishes it" -%}
+        {%- set problem.text = "not all checks have passed on what was built: run `dbt test`, or `dbt build`, which publishes it" -%}
     {%- elif rows[0][0] != code_fingerprint() -%}
         {%- set problem.text = "what was built was built by other code than this (git commit " ~ rows[0][3] ~ "): run `dbt build`" -%}
     {%- endif -%}

@@ -37,8 +37,8 @@ for step in select * from {{ steps }} loop
     execute format('create view %s as select * from %s', step.candidate, step.served);
 end loop;
 {{ show_derived_candidates() }}
-{{ log_publication() }}
-{{ record_publication() }}
+{{ log_release() }}
+{{ record_release() }}
 delete from {{ steps }};
 delete from {{ candidate_log() }};
     {%- endset -%}

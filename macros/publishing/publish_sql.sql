@@ -1,5 +1,5 @@
 {#- All that readers have to wait for happens after the views are locked, and each attempt at that is given up after 50 ms. The lock on a
-    view waits for whoever has read it to end his transaction, so nobody sees two publications in one. Who has a snapshot from before the
+    view waits for whoever has read it to end his transaction, so nobody sees two releases in one. Who has a snapshot from before the
     candidate (repeatable read) would find what is swapped in to be empty, and is waited for as well. -#}
 {% macro publish_sql(steps, way, before, after) -%}
     {%- set patience = var("swap_patience_seconds", 60) -%}

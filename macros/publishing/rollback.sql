@@ -1,5 +1,5 @@
 {% macro rollback() -%}
-    {%- set publication = publication_to_roll_back() -%}
+    {%- set release = release_to_roll_back() -%}
     {%- set steps = rollback_steps() -%}
     {%- do run_query(create_run_tables()) -%}
     {%- set before %}
@@ -14,7 +14,7 @@ where unique_id in ('{{ published_models() | map(attribute="unique_id") | join("
     {%- endset -%}
     {%- set after %}
 insert into {{ publish_log() }} (
-    kind, invocation_id, known_until, git_commit, files, last_file_id, changed_models, gates_passed, gates_warned, rolled_back,
+    kind, invocation_id, known_until, git_commit, files, last_file_id, changed_models, checks_passed, checks_warned, rolled_back,
     took_ms, locked_ms
 )
 select
@@ -25,14 +25,14 @@ select
     files,
     last_file_id,
     array(select view from {{ steps }} order by view),
-    gates_passed,
-    gates_warned,
-    {{ publication.taken_back }},
+    checks_passed,
+    checks_warned,
+    {{ release.taken_back }},
     round(1000 * extract(epoch from clock_timestamp() - transaction_timestamp()), 1),
     round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
 from {{ publish_log() }}
-where publication_id = {{ publication.served_again }};
-{{ record_publication() }}
+where release_id = {{ release.served_again }};
+{{ record_release() }}
 for step in select * from {{ steps }} where to_regclass(served) is not null loop
     execute format('create view %s as select * from %s', step.candidate, step.served);
 end loop;

@@ -11,8 +11,8 @@
     changes=['customer_id', 'valid_from'],
 ) }}
 
-{#- The gates on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
-    wait for a gate only if it comes after all that the gate looks at. History is written from here on, so it waits. -#}
+{#- The checks on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
+    wait for a check only if it comes after all that the check looks at. History is written from here on, so it waits. -#}
 -- depends_on: {{ ref('int_lines_quarantined') }}
 with
 

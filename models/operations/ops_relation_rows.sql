@@ -6,9 +6,9 @@ published_rows as (
 
 ),
 
-publications as (
+releases as (
 
-    select * from {{ ref('ops_publications') }}
+    select * from {{ ref('ops_releases') }}
 
 ),
 
@@ -16,23 +16,23 @@ final as (
 
     select
         published_rows.relation,
-        published_rows.publication_id,
+        published_rows.release_id,
 
-        publications.kind,
-        published_rows.relation = any(string_to_array(publications.changed_models, ', ')) as is_changed,
+        releases.kind,
+        published_rows.relation = any(string_to_array(releases.changed_models, ', ')) as is_changed,
 
         published_rows.row_estimate,
         published_rows.row_estimate - lag(published_rows.row_estimate) over (
             partition by published_rows.relation
-            order by published_rows.publication_id
+            order by published_rows.release_id
         ) as row_change,
-        publications.files,
+        releases.files,
 
-        publications.published_at,
-        publications.last_landed_at,
-        publications.published_at - publications.last_landed_at as data_age
+        releases.published_at,
+        releases.last_landed_at,
+        releases.published_at - releases.last_landed_at as data_age
     from published_rows
-    inner join publications on published_rows.publication_id = publications.publication_id
+    inner join releases on published_rows.release_id = releases.release_id
 
 )
 

@@ -79,13 +79,13 @@ class Warehouse:
         folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": self.folder / "target"}
         environment = os.environ | {name: str(path) for name, path in folders.items()}
         began = time.perf_counter()
-        command = [sys.executable, "-m", "scripts.publication", "rollback"]
+        command = [sys.executable, "-m", "scripts.release", "rollback"]
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - began
 
-    def publications(self) -> list[tuple[str, float, float]]:
-        """Return of each publication, the last first: its kind, and the milliseconds that it took and held locks."""
-        query = "select kind, took_ms::float, locked_ms::float from audit.publications order by publication_id desc"
+    def releases(self) -> list[tuple[str, float, float]]:
+        """Return of each release, the last first: its kind, and the milliseconds that it took and held locks."""
+        query = "select kind, took_ms::float, locked_ms::float from audit.releases order by release_id desc"
         with self.chosen(), connection.connect() as session:
             return session.execute(query).fetchall()
 

@@ -43,7 +43,7 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         "huge_pages": "try",
         # A build needs few sessions, and each slot costs memory.
         "max_connections": "50",
-        # A publication locks each partition that it puts in place, with its indexes: all months of a calendar of 22
+        # A release locks each partition that it puts in place, with its indexes: all months of a calendar of 22
         # years. A lock takes 0.3 kB.
         "max_locks_per_transaction": "256",
         # Write-ahead log. With `minimal`, a table that is created and filled in one transaction skips it

@@ -5,7 +5,7 @@
 
 {{ config(error_if="> 0 and bool_or(is_error)") }}
 {%- set node = graph.nodes[context.model.attached_node] if execute else {"columns": {}, "config": {"meta": {}}} -%}
-{%- set are_some_partitions = execute and node.config.get("partition_by") and gates_may_look_at_changes_only(node) -%}
+{%- set are_some_partitions = execute and node.config.get("partition_by") and checks_may_look_at_changes_only(node) -%}
 {%- set rules, references = rules_of(node), references_of(node) -%}
 {%- set conditions, errors = {}, [] -%}
 {%- for name, rule in rules.items() -%}

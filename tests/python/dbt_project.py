@@ -101,8 +101,8 @@ class Dbt:
         return {result.node.name: _outcome(result) for result in results if result.node.resource_type != "operation"}
 
 
-def build_without_gates(dbt: Dbt, url: str, *options: str) -> None:
-    """Build everything, which must succeed, and publish it as if gates had passed: they have tests of their own."""
+def build_without_checks(dbt: Dbt, url: str, *options: str) -> None:
+    """Build everything, which must succeed, and publish it as if checks had passed: they have tests of their own."""
     kinds = [option for kind in ("test", "unit_test") for option in ("--exclude-resource-type", kind)]
     results = dbt("build", *kinds, *options)
     assert {result.status for result in results.values()} <= {"success", "no-op"}

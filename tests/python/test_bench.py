@@ -237,12 +237,12 @@ def test_critical_path_is_what_the_end_waited_for() -> None:
         bar("import", 0, 1, "dbt", kind="start-up"),
         bar("typed", 2, 5),
         bar("seed", 2, 2.5, "thread 2"),
-        bar("gate", 5, 6, "thread 2", kind="test", needs="typed"),
+        bar("check", 5, 6, "thread 2", kind="test", needs="typed"),
         bar("other", 5, 5.5, needs="typed"),
-        bar("fact", 6, 8, needs="typed gate"),
+        bar("fact", 6, 8, needs="typed check"),
         bar("end", 8, 8.1, "hooks", kind="hook"),
     ]
-    assert [bar.name for bar in critical_path(bars)] == ["land", "typed", "gate", "fact", "end"]
+    assert [bar.name for bar in critical_path(bars)] == ["land", "typed", "check", "fact", "end"]
 
 
 def test_critical_path_of_a_real_build_leads_from_its_start_to_its_end(written) -> None:

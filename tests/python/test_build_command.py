@@ -143,9 +143,9 @@ def test_build_says_how_many_cancellations_found_their_sale(story: Story) -> Non
     assert 0 < float(told[4]) < 100
 
 
-def test_build_says_that_all_gates_passed(story: Story) -> None:
-    """It is not enough to be done: that the gates were asked, and how many, is what makes the numbers good."""
-    told = re.search(r"^Gates +(\d+) of (\d+) passed$", story.first.out, re.MULTILINE)
+def test_build_says_that_all_checks_passed(story: Story) -> None:
+    """It is not enough to be done: that the checks were asked, and how many, is what makes the numbers good."""
+    told = re.search(r"^Checks +(\d+) of (\d+) passed$", story.first.out, re.MULTILINE)
     assert told, story.first.out
     assert told[1] == told[2] != "0"
 
@@ -172,12 +172,12 @@ def test_second_build_changes_nothing(story: Story) -> None:
     assert story.state_after_second == story.state_after_first
 
 
-def test_failing_gate_fails_the_build_and_says_where_to_look(story: Story) -> None:
-    """Whoever is called at night needs the name of the gate and the query that shows its rows."""
+def test_failing_check_fails_the_build_and_says_where_to_look(story: Story) -> None:
+    """Whoever is called at night needs the name of the check and the query that shows its rows."""
     assert story.third.code == 1
     lines = story.third.err.splitlines()
     assert lines[0] == (
-        "Error: gate assert_quarantine_stays_small found 2 rows: select * from audit.assert_quarantine_stays_small"
+        "Error: check assert_quarantine_stays_small found 2 rows: select * from audit.assert_quarantine_stays_small"
     )
     assert re.fullmatch(r"Error: 1 of \d+ steps failed\. Mend the cause and run this again\.", lines[-1])
     assert len(lines) == 2
@@ -252,7 +252,7 @@ RUN_TABLES = """
         seconds numeric, failures bigint
     )
 """
-# What is on record of earlier runs: of one of the gates that will warn, two runs.
+# What is on record of earlier runs: of one of the checks that will warn, two runs.
 EARLIER_RUNS = """
     delete from audit.runs;
     insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
@@ -290,16 +290,16 @@ def test_lost_snapshot_is_told(warned: Answer) -> None:
     assert told[0].startswith("history.snp_customer_versions is missing although gold.dim_customer was built from it")
 
 
-def test_gate_that_warns_is_told_with_where_to_look(warned: Answer) -> None:
+def test_check_that_warns_is_told_with_where_to_look(warned: Answer) -> None:
     """It fails nothing, so if it is not read here it is not read at all."""
-    gate = "assert_invoices_name_one_customer"
-    assert f"warning: gate {gate} found 1 row (3 in the run before): select * from audit.{gate}" in warned.out
+    check = "assert_invoices_name_one_customer"
+    assert f"warning: check {check} found 1 row (3 in the run before): select * from audit.{check}" in warned.out
 
 
 def test_rule_that_warns_is_told_by_its_name(warned: Answer) -> None:
     """A table has a dozen rules: which of them is broken should not take another query."""
-    gate = "fct_invoices_obeys_its_rules"
-    assert f"warning: gate {gate} found 1 row (units_are_taken_back 1): select * from audit.{gate}" in warned.out
+    check = "fct_invoices_obeys_its_rules"
+    assert f"warning: check {check} found 1 row (units_are_taken_back 1): select * from audit.{check}" in warned.out
 
 
 @pytest.mark.parametrize("on_record", [False, True], ids=["no runs", "this run only"])
@@ -312,9 +312,9 @@ def test_what_was_before_the_first_run_is_not_told(monkeypatch, working, on_reco
             session.execute(f"{RUN_TABLES}; {EARLIER_RUNS}")
             session.execute("delete from audit.node_results where invocation_id = '1'")
             session.execute("update audit.node_results set invocation_id = %s", [get_invocation_id()])
-    gate = Step("test", "assert_invoices_name_one_customer", "warn", "", 1, None, None)
-    assert found_before([gate]) == {}
-    assert gate.complaint() == "gate assert_invoices_name_one_customer found 1 row: see logs/dbt.log"
+    check = Step("test", "assert_invoices_name_one_customer", "warn", "", 1, None, None)
+    assert found_before([check]) == {}
+    assert check.complaint() == "check assert_invoices_name_one_customer found 1 row: see logs/dbt.log"
 
 
 def test_first_build_warns_of_nothing(story: Story) -> None:

@@ -52,7 +52,7 @@ def test_next_node_goes_on_with_the_session(sessions) -> None:
 
 
 def test_what_a_node_did_not_commit_is_undone(sessions, database) -> None:
-    """A gate ends without a commit, and a model that fails must leave nothing."""
+    """A check ends without a commit, and a model that fails must leave nothing."""
     node(sessions, "create table kept (id integer)", commit=True)
     node(sessions, "create table undone (id integer)")
     with psycopg.connect(database.url) as session:
@@ -61,7 +61,7 @@ def test_what_a_node_did_not_commit_is_undone(sessions, database) -> None:
 
 
 def test_no_transaction_stays_open(sessions, database) -> None:
-    """It would keep a publication waiting for whoever reads, and vacuum from its work."""
+    """It would keep a release waiting for whoever reads, and vacuum from its work."""
     process = node(sessions, PROCESS)
     with psycopg.connect(database.url) as session:
         state = session.execute("select state from pg_stat_activity where pid = %s", [int(process)]).fetchone()

@@ -576,7 +576,7 @@ def feeding(built, work_on, dbt: Dbt) -> Feeding:
         )
 
 
-def test_bad_lines_are_told_by_the_gates_that_warn(feeding: Feeding) -> None:
+def test_bad_lines_are_told_by_the_checks_that_warn(feeding: Feeding) -> None:
     """Somebody has to mend them, and nobody can mend what nobody is told of."""
     warned = {name: outcome.failures for name, outcome in feeding.outcomes.items() if outcome.status == "warn"}
     assert warned == {

@@ -155,7 +155,7 @@ def test_tests_have_names_of_their_own(manifest) -> None:
     assert not generated
 
 
-def test_every_table_has_a_gate(manifest) -> None:
+def test_every_table_has_a_check(manifest) -> None:
     """What neither a test nor a constraint looks at is believed, not known."""
     tested = {node for test in nodes(manifest, "test") for node in test["depends_on"]["nodes"]}
     bare = [

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 from conftest import Database
-from dbt_project import build_without_gates
+from dbt_project import build_without_checks
 from history_reference import Entry, File, Line
 from history_stories import write
 from warehouse_state import BOOKKEEPING, rows, take_back
@@ -54,7 +54,7 @@ def in_time(server: str, work_on, dbt, tmp_path_factory: pytest.TempPathFactory)
         write(file, folder / name)
     with work_on() as database:
         land([folder / name for name in DELIVERED_IN_TIME], database.url)
-        build_without_gates(dbt, database.url)
+        build_without_checks(dbt, database.url)
         with psycopg.connect(server, autocommit=True) as session:
             session.execute(f"alter database {database.name} rename to {IN_TIME}")
     yield Database(IN_TIME, database.url.replace(database.name, IN_TIME))
@@ -75,7 +75,7 @@ def deliver(warehouse: Database, dbt, tmp_path: Path):
     def deliver(file: File, name: str = "late.csv") -> None:
         write(file, tmp_path / name)
         assert land([tmp_path / name], warehouse.url).of("landed")
-        build_without_gates(dbt, warehouse.url)
+        build_without_checks(dbt, warehouse.url)
 
     return deliver
 
@@ -171,7 +171,7 @@ def test_what_a_file_brought_goes_and_comes_with_it(warehouse: Database, dbt, de
     """A file taken back and landed again leaves gold as it was, and the time between is not forgotten."""
     gold, before = rows(warehouse.url, without=BOOKKEEPING), snapshot(warehouse, "customer")
     take_back(warehouse.url, "move.csv")
-    build_without_gates(dbt, warehouse.url)
+    build_without_checks(dbt, warehouse.url)
     between = snapshot(warehouse, "customer")
     assert changes(before, between) == ({(CUSTOMER, MOVED)}, {(CUSTOMER, LAST.invoiced_on)})
     assert joined(warehouse, "customer") == {

@@ -211,7 +211,7 @@ def test_case(results: dict[str, int | str], label: str) -> None:
 
 @pytest.mark.parametrize(("macro", "on", "arguments"), REFUSED)
 def test_refused(warehouse: str, tmp_path: Path, macro: str, on: str, arguments: dict[str, Any]) -> None:
-    """A test with a senseless argument would pass for ever and look like a gate."""
+    """A test with a senseless argument would pass for ever and look like a check."""
     write_project(tmp_path, conninfo_to_dict(warehouse), [("senseless", macro, on, arguments)])
     assert "Compilation Error" in str(invoke("parse", tmp_path))
 

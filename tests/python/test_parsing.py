@@ -9,8 +9,8 @@ from scripts.build import LOG_LEVELS, Clock, load_dbt
 DESCRIBED = "models/_docs/columns.md"
 
 
-def test_a_build_knows_the_gates_after_an_edit_of_what_they_read(dbt, tmp_path: Path) -> None:
-    """Of gates on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
+def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(dbt, tmp_path: Path) -> None:
+    """Of checks on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
     project = copy_of_project(tmp_path / "project")
     folders = {"project-dir": project, "profiles-dir": project, "target-path": project / "target", "log-path": tmp_path}
     options = [*LOG_LEVELS, *(f"--{name}={folder}" for name, folder in folders.items())]

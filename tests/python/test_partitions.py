@@ -595,7 +595,7 @@ def test_names_that_are_too_long_stay_apart(shop):
 
 
 def test_what_is_touched_is_recorded_with_the_swap(bounded):
-    """Gates look at what was recorded: a swap without its record would never be checked."""
+    """Checks look at what was recorded: a swap without its record would never be checked."""
     assert bounded.ask("select name, starts_on::text, ends_on::text, is_full from raw.touched order by 2") == [
         ("lines", "2011-01-01", "2011-02-01", True),
         ("lines", "2011-02-01", "2011-03-01", True),

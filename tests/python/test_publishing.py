@@ -1,4 +1,4 @@
-"""Gold is published whole, when all gates have passed: what docs/publishing.md promises to whoever reads it."""
+"""Gold is published whole, when all checks have passed: what docs/publishing.md promises to whoever reads it."""
 
 import json
 import os
@@ -18,8 +18,8 @@ from small_project import SmallProject
 
 from scripts.paths import PROJECT_ROOT
 
-# How many publications a reader polls through; set it higher for a night.
-PUBLICATIONS = int(os.environ.get("PUBLICATIONS", "8"))
+# How many releases a reader polls through; set it higher for a night.
+RELEASES = int(os.environ.get("RELEASES", "8"))
 MACROS = ("delta", "materializations", "operations", "publishing", "generate_schema_name.sql")
 # Of the project's own, this one names a model of it.
 LANDED = """
@@ -70,7 +70,7 @@ MODELS = {
         select id, summary_version as version from {{ ref('total') }}
     """,
 }
-GATE = "select * from {{ ref('total') }} where version <> summary_version or version < 0"
+CHECK = "select * from {{ ref('total') }} where version <> summary_version or version < 0"
 
 # Asks in one transaction what each table says, again and again, until its input ends; then tells what it met.
 READER = """
@@ -138,7 +138,7 @@ def project() -> Iterator[Store]:
             path = PROJECT_ROOT / "macros" / name
             (shutil.copytree if path.is_dir() else shutil.copy)(path, store.folder / "macros" / name)
         (store.folder / "macros" / "publishing" / "landed_so_far.sql").write_text(LANDED)
-        (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
+        (store.folder / "tests" / "versions_agree.sql").write_text(CHECK)
         yield store
 
 
@@ -167,14 +167,14 @@ def test_what_passes_is_published(store: Store) -> None:
         "total": [(1, 2, 2)],
         "shown": [(1, 2)],
     }
-    assert store.ask("select kind, files, gates_passed from audit.publications order by publication_id") == [
+    assert store.ask("select kind, files, checks_passed from audit.releases order by release_id") == [
         ("publish", 1, ["versions_agree"]),
         ("publish", 1, ["versions_agree"]),
     ]
 
 
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["delta", "full"])
-def test_failing_gate_keeps_what_is_served(store: Store, options: list[str]) -> None:
+def test_failing_check_keeps_what_is_served(store: Store, options: list[str]) -> None:
     """Found after all was built, a fault must not have reached anybody; mended, all of it comes."""
     before = store.served()
     assert not store.build(-1, *options)
@@ -247,24 +247,24 @@ def test_column_less_is_refused_while_a_view_of_others_reads_it(store: Store) ->
         assert store.dbt("run-operation", "rollback"), store.errors
         assert store.served() == before
     finally:
-        (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
+        (store.folder / "tests" / "versions_agree.sql").write_text(CHECK)
 
 
 def test_readers_meet_neither_errors_nor_mixtures(store: Store) -> None:
-    """In one transaction, all of gold is of one publication, however often that changes meanwhile."""
+    """In one transaction, all of gold is of one release, however often that changes meanwhile."""
     with subprocess.Popen(
         [sys.executable, "-c", READER, store.database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as reader:
         assert reader.stdout.readline() == "reading\n"
         patience = ["--vars", "swap_patience_seconds: 60"]
-        for version in range(2, 2 + PUBLICATIONS):
+        for version in range(2, 2 + RELEASES):
             assert store.build(version, *patience, *(["--full-refresh"] if version % 3 == 0 else [])), store.errors
             if version == 5:
                 assert store.dbt("run-operation", "rollback", *patience), store.errors
         answers, errors = json.loads(reader.communicate("\n")[0])
     assert not errors
     assert {tuple(answer) for answer in answers if len(set(answer)) > 1} == set()
-    assert {answer[0] for answer in answers} == set(range(1, 2 + PUBLICATIONS))
+    assert {answer[0] for answer in answers} == set(range(1, 2 + RELEASES))
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
@@ -294,7 +294,7 @@ def test_snapshot_from_before_the_build_is_waited_for(store: Store) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["delta", "full"])
 def test_rollback_serves_what_was_before(store: Store, options: list[str]) -> None:
-    """What passed all gates may still be wrong: the way back needs no build, and the way forward is open."""
+    """What passed all checks may still be wrong: the way back needs no build, and the way forward is open."""
     assert store.build(2), store.errors
     before = store.served()
     assert store.build(3, *options), store.errors
@@ -338,7 +338,7 @@ def test_definition_of_a_view_can_come_back(store: Store) -> None:
     assert store.served() == before
 
 
-def test_gates_look_at_a_view_before_it_is_published(store: Store) -> None:
+def test_checks_look_at_a_view_before_it_is_published(store: Store) -> None:
     """It reads what is about to be published while it is audited, and what is published afterwards."""
     before = store.served()
     (store.folder / "tests" / "versions_agree.sql").write_text("select * from {{ ref('shown') }} where version = 2")
@@ -351,7 +351,7 @@ def test_gates_look_at_a_view_before_it_is_published(store: Store) -> None:
         assert store.dbt("test"), store.errors
         assert store.served()["shown"] == [(1, 3)]
     finally:
-        (store.folder / "tests" / "versions_agree.sql").write_text(GATE)
+        (store.folder / "tests" / "versions_agree.sql").write_text(CHECK)
 
 
 def test_rollback_with_nothing_behind_it_is_refused(store: Store) -> None:
@@ -372,12 +372,12 @@ def test_publish_without_a_build_is_refused(store: Store) -> None:
     assert "there is nothing to publish: run `dbt build` first" in store.errors[0]
 
 
-def test_publish_of_what_gates_have_not_seen_is_refused(store: Store) -> None:
-    """`dbt run` leaves gates out; its candidate waits for `dbt test`."""
+def test_publish_of_what_checks_have_not_seen_is_refused(store: Store) -> None:
+    """`dbt run` leaves checks out; its candidate waits for `dbt test`."""
     store.ask("update raw.state set version = 2")
     assert store.dbt("run"), store.errors
     assert not store.dbt("run-operation", "publish")
-    assert "not all gates have passed" in store.errors[0]
+    assert "not all checks have passed" in store.errors[0]
     assert store.dbt("test"), store.errors
     assert store.ask("select version from gold.total") == [(1,)]
     assert store.dbt("run-operation", "publish"), store.errors
@@ -395,7 +395,7 @@ def test_candidate_of_other_code_is_refused(store: Store) -> None:
     assert store.ask("select version from gold.total") == [(1,)]
 
 
-def test_part_of_the_models_is_published_when_their_gates_passed(store: Store) -> None:
+def test_part_of_the_models_is_published_when_their_checks_passed(store: Store) -> None:
     """Whoever mends one mart need not build all, and what else changed comes with the next build."""
     store.ask("update raw.state set version = 2")
     store.model("total", MODELS["total"].replace("as summary_version", "as summary_version, 'mended' as state"))

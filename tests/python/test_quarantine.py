@@ -17,7 +17,7 @@ from scripts.land.replay import replay
 from scripts.paths import PROJECT_ROOT
 
 WAITING = "retail_waiting"
-GATE = "assert_quarantine_is_worked_off"
+CHECK = "assert_quarantine_is_worked_off"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 LINE = "{},85123A,LANTERN,{},2010-12-01 10:00:00,1.25,17850,EIRE\n"
 # The first line of an invoice is good, the second waits.
@@ -46,7 +46,7 @@ NAMELESS = Recorded("nameless.csv", 3, "invoice_number_missing", None, None)
 def build(
     dbt: Dbt, *options: str, project: Path = PROJECT_ROOT, but: frozenset[str] = frozenset()
 ) -> dict[str, Outcome]:
-    """Build with all gates, which have to pass, the one on conservation among them."""
+    """Build with all checks, which have to pass, the one on conservation among them."""
     outcomes = dbt("build", "--exclude-resource-type", "unit_test", *options, project=project)
     bad = {name: each for name, each in outcomes.items() if each.status not in ("success", "pass", "no-op")}
     assert bad.keys() <= but, bad
@@ -295,20 +295,20 @@ def test_lines_that_wait_too_long_are_told_and_then_fail_the_build(warehouse: Da
             session.execute("update bronze.landed_files set landed_at = now() - make_interval(days => %s)", [days])
 
     age(13)
-    assert build(dbt)[GATE].status == "pass"
+    assert build(dbt)[CHECK].status == "pass"
     age(15)
-    outcome = build(dbt, but=frozenset({GATE}))[GATE]
+    outcome = build(dbt, but=frozenset({CHECK}))[CHECK]
     assert (outcome.status, outcome.failures) == ("warn", 2)
     age(91)
     served = fingerprints(warehouse.url)
     deliver("new.csv", LINE.format("536399", "2"))
     outcomes = dbt("build", "--exclude-resource-type", "unit_test")
-    assert (outcomes[GATE].status, outcomes[GATE].failures) == ("fail", 2)
-    assert found(warehouse, f"select days_waiting, is_error from audit.{GATE}") == [(91, True)] * 2
+    assert (outcomes[CHECK].status, outcomes[CHECK].failures) == ("fail", 2)
+    assert found(warehouse, f"select days_waiting, is_error from audit.{CHECK}") == [(91, True)] * 2
     assert fingerprints(warehouse.url) == served
     deliver("corrected.csv", CORRECTION)
     take_back(warehouse.url, "nameless.csv")
-    assert build(dbt)[GATE].status == "pass"
+    assert build(dbt)[CHECK].status == "pass"
     assert lines(warehouse, "536399") == [(2, "new.csv")]
     assert [line.released for line in record(warehouse)] == ["corrected_delivery", "file_taken_back"]
 
@@ -317,4 +317,4 @@ def test_age_counts_though_nothing_lands(warehouse: Database, dbt: Dbt) -> None:
     """A delta build looks at what came, but a line grows older by itself: here the days that are allowed pass."""
     allowed = "{quarantine_warn_days: 0, quarantine_fail_days: 0}"
     outcomes = dbt("build", "--exclude-resource-type", "unit_test", "--vars", allowed)
-    assert (outcomes[GATE].status, outcomes[GATE].failures) == ("fail", 2)
+    assert (outcomes[CHECK].status, outcomes[CHECK].failures) == ("fail", 2)

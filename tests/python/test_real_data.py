@@ -9,7 +9,7 @@ import polars as pl
 import psycopg
 import pytest
 from conftest import Database
-from dbt_project import build_without_gates
+from dbt_project import build_without_checks
 from history_reference import History, Line, by_country, current_lines, tell_customers, tell_products
 from warehouse_state import BOOKKEEPING, fingerprints
 
@@ -32,7 +32,7 @@ def build(dbt) -> None:
 
 @pytest.fixture(scope="module")
 def warehouse(server: str, work_on, dbt) -> Iterator[Database]:
-    """Land the real files, build everything with its gates, and give the database away when done."""
+    """Land the real files, build everything with its checks, and give the database away when done."""
     with work_on() as database:
         land([FOLDER], database.url)
         build(dbt)
@@ -256,7 +256,7 @@ def test_gold_is_the_same_when_the_years_come_backwards(warehouse: Database, wor
     with work_on() as backwards:
         for _, paths in sorted(years.items(), reverse=True):
             land(paths, backwards.url)
-            build_without_gates(dbt, backwards.url)
+            build_without_checks(dbt, backwards.url)
         found = fingerprints(backwards.url, without=BOOKKEEPING)
     assert found == fingerprints(warehouse.url, without=BOOKKEEPING)
 
@@ -269,6 +269,6 @@ def test_gold_is_the_same_when_built_every_month(warehouse: Database, work_on, d
     with work_on() as monthly:
         for _, paths in sorted(months.items()):
             land(paths, monthly.url)
-            build_without_gates(dbt, monthly.url)
+            build_without_checks(dbt, monthly.url)
         found = fingerprints(monthly.url, without=BOOKKEEPING)
     assert found == fingerprints(warehouse.url, without=BOOKKEEPING)

@@ -17,7 +17,7 @@ project, store = test_publishing.project, test_publishing.store
 LAST = "select status, published from audit.runs order by started_at desc limit 1"
 
 
-def test_success_is_recorded_with_its_publication(store: Store) -> None:
+def test_success_is_recorded_with_its_release(store: Store) -> None:
     """Who asks a year later what was served on a Monday has to find the run, its nodes and its rows."""
     assert store.build(2), store.errors
     assert store.ask(
@@ -37,16 +37,16 @@ def test_success_is_recorded_with_its_publication(store: Store) -> None:
     ]
 
 
-def test_rows_of_gold_are_recorded_with_each_publication(store: Store) -> None:
-    """A relation that lost half of its rows is seen by comparing publications; partitions count as one relation."""
+def test_rows_of_gold_are_recorded_with_each_release(store: Store) -> None:
+    """A relation that lost half of its rows is seen by comparing releases; partitions count as one relation."""
     store.ask("insert into raw.months values ('2011-04-01', true)")
     assert store.build(2), store.errors
-    recorded = "select relation, row_estimate from audit.published_rows where publication_id = {} order by relation"
+    recorded = "select relation, row_estimate from audit.published_rows where release_id = {} order by relation"
     assert store.ask(recorded.format(1)) == [("gold.facts", 3), ("gold.summary", 3), ("gold.total", 1)]
     assert store.ask(recorded.format(2)) == [("gold.facts", 4), ("gold.summary", 3), ("gold.total", 1)]
 
 
-def test_failing_gate_is_recorded(store: Store) -> None:
+def test_failing_check_is_recorded(store: Store) -> None:
     """The runs that matter most are those that did not end well."""
     assert not store.build(-1)
     assert store.ask(LAST) == [("fail", None)]
@@ -94,7 +94,7 @@ def test_rollback_is_recorded(store: Store) -> None:
     assert store.ask("select command, status, published, run_by from audit.runs order by started_at desc limit 1") == [
         ("dbt run-operation rollback", "success", 3, "postgres")
     ]
-    assert store.ask("select row_estimate from audit.published_rows where publication_id = 3 order by relation") == [
+    assert store.ask("select row_estimate from audit.published_rows where release_id = 3 order by relation") == [
         (3,),
         (3,),
         (1,),
@@ -174,7 +174,7 @@ def test_old_runs_are_deleted_and_no_others(store: Store) -> None:
     assert store.build(2), store.errors
     assert store.ask("select invocation_id from audit.runs where invocation_id ~ '^\\d{3}$'") == [("399",)]
     assert store.ask("select invocation_id from audit.node_results where invocation_id ~ '^\\d{3}$'") == [("399",)]
-    assert store.ask("select publication_id from audit.published_rows where publication_id < 0") == [(-399,)]
+    assert store.ask("select release_id from audit.published_rows where release_id < 0") == [(-399,)]
     assert store.build(3, "--vars", "run_history_days: 100"), store.errors
     assert store.ask("select count(*) from audit.runs where invocation_id = '399'") == [(0,)]
 
@@ -198,7 +198,7 @@ def test_broken_view_on_runs_keeps_gold_from_nothing(store: Store) -> None:
         # a delta build all the while
         assert store.ask(
             "select count(*) from audit.delta_models"
-            " where built_in_full_at > (select min(published_at) from audit.publications)"
+            " where built_in_full_at > (select min(published_at) from audit.releases)"
             " and unique_id not like '%.ops_view'"
         ) == [(0,)]
     finally:
@@ -210,7 +210,7 @@ def test_broken_view_on_runs_keeps_gold_from_nothing(store: Store) -> None:
 
 
 def test_every_command_that_builds_or_tests_is_recorded(copy_of_built: Database, dbt: Dbt) -> None:
-    """A gate that fails in a test by hand fails as well as one in a build."""
+    """A check that fails in a test by hand fails as well as one in a build."""
     for arguments in (
         ["seed", "--select", "countries", "--full-refresh"],
         ["run", "--select", "dim_country"],
@@ -246,12 +246,12 @@ def test_nodes_are_recorded_in_one_statement(built: Database) -> None:
     assert nodes > 80
 
 
-def test_publication_and_its_rows_are_told(built: Database) -> None:
+def test_release_and_its_rows_are_told(built: Database) -> None:
     """The first question after a complaint is who put there what, and how much of it."""
     with psycopg.connect(built.url) as session:
         assert session.execute(
             "select kind, is_served, built_command, published_command, published_by, files, last_landed_at"
-            " from audit.ops_publications"
+            " from audit.ops_releases"
         ).fetchall() == [
             (
                 "publish",
@@ -275,7 +275,7 @@ def test_publication_and_its_rows_are_told(built: Database) -> None:
 @pytest.fixture(scope="module")
 def told(built: Database):
     """Look at a history that was made up: nothing else is on record while the transaction lasts."""
-    # of thirty runs, one a day: what each of four gates said, the last on the right
+    # of thirty runs, one a day: what each of four checks said, the last on the right
     said = {
         "steady": "." * 30,
         "mended": "F" * 6 + "." * 24,
@@ -290,12 +290,12 @@ def told(built: Database):
             " select 'run ' || day, 'dbt build', 'prod', false, 'success', '2026-01-01 06:00+00'::timestamptz"
             " + make_interval(days => day - 1) from generate_series(1, 30) as day"
         )
-        for gate, letters in said.items():
+        for check, letters in said.items():
             for day, letter in enumerate(letters, start=1):
                 session.execute(
                     "insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, seconds)"
                     " values (%s, %s, %s, 'test', %s, 1)",
-                    [f"run {day}", f"test.{gate}", gate, statuses[letter]],
+                    [f"run {day}", f"test.{check}", check, statuses[letter]],
                 )
         session.execute(
             "insert into audit.node_results (invocation_id, unique_id, name, resource_type, status, seconds)"
@@ -307,20 +307,20 @@ def told(built: Database):
 
 def test_pass_rates_are_told(told: psycopg.Connection) -> None:
     """A rule that fails once a week is another one than that which has failed since yesterday."""
-    columns = "gate_name, runs, passes, warnings, pass_rate::float, last_status, last_failing_invocation_id"
-    assert told.execute(f"select {columns} from audit.ops_gates order by gate_name").fetchall() == [
+    columns = "check_name, runs, passes, warnings, pass_rate::float, last_status, last_failing_invocation_id"
+    assert told.execute(f"select {columns} from audit.ops_checks order by check_name").fetchall() == [
         ("broken", 30, 28, 0, 0.9333, "fail", "run 30"),
         ("flapping", 30, 24, 1, 0.8, "pass", "run 28"),
         ("mended", 30, 24, 0, 0.8, "pass", "run 6"),
         ("steady", 30, 30, 0, 1.0, "pass", None),
     ]
-    days = "select ran_on::text from audit.ops_gate_days where gate_name = 'mended' and pass_rate < 1 order by ran_on"
+    days = "select ran_on::text from audit.ops_check_days where check_name = 'mended' and pass_rate < 1 order by ran_on"
     assert told.execute(days).fetchall() == [(f"2026-01-0{day}",) for day in range(1, 7)]
 
 
-def test_flapping_gates_are_told(told: psycopg.Connection) -> None:
+def test_flapping_checks_are_told(told: psycopg.Connection) -> None:
     """One that comes and goes is read no more; one that broke, or was mended, changed once."""
-    changes = "select gate_name, recent_changes, is_flapping from audit.ops_gates order by gate_name"
+    changes = "select check_name, recent_changes, is_flapping from audit.ops_checks order by check_name"
     assert told.execute(changes).fetchall() == [
         ("broken", 1, False),
         ("flapping", 6, True),

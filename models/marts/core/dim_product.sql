@@ -12,8 +12,8 @@
     indexes=[{'columns': ['stock_code']}],
 ) }}
 
-{#- The gate on the price list looks at its quarantine too, and dbt lets a model wait for a gate only if it comes after
-    all that the gate looks at. -#}
+{#- The check on the price list looks at its quarantine too, and dbt lets a model wait for a check only if it comes after
+    all that the check looks at. -#}
 -- depends_on: {{ ref('int_products_quarantined') }}
 with
 

@@ -15,7 +15,7 @@
 
 with
 
--- the lines of fct_sales, as a gate proves, already summed up: from the fact, this takes four times as long
+-- the lines of fct_sales, as a check proves, already summed up: from the fact, this takes four times as long
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}

@@ -1,4 +1,4 @@
-"""How gates and seeds are run: what they leave and what they say is what dbt promises, for less of its time."""
+"""How checks and seeds are run: what they leave and what they say is what dbt promises, for less of its time."""
 
 import json
 import shutil
@@ -75,9 +75,9 @@ def project(work_on: Callable[..., AbstractContextManager[Database]], dbt: Dbt) 
         yield Project(Path(folder), dbt, database.url)
 
 
-# Gates: queries over the numbers 1 to 3, or over none of them, and what they are told to make of it.
+# Checks: queries over the numbers 1 to 3, or over none of them, and what they are told to make of it.
 
-GATES: dict[str, tuple[str, dict[str, Any]]] = {
+CHECKS: dict[str, tuple[str, dict[str, Any]]] = {
     "fails": ("select n from given.numbers", {}),
     "warns": ("select n from given.numbers", {"severity": "warn"}),
     "is_limited": ("select n from given.numbers", {"limit": 2}),
@@ -99,17 +99,17 @@ GATES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def write_gates(project: Project) -> None:
-    """Write the gates as singular tests."""
-    for name, (query, config) in GATES.items():
+def write_checks(project: Project) -> None:
+    """Write the checks as singular tests."""
+    for name, (query, config) in CHECKS.items():
         arguments = ", ".join(f"{key}={value!r}" for key, value in config.items())
         project.write(f"tests/{name}.sql", f"{{{{ config({arguments}) }}}}\n{query}\n" if config else query)
     project.rows("create schema given; create table given.numbers as select generate_series(1, 3) as n")
 
 
-def test_gates_tell_what_those_of_dbt_tell(project: Project) -> None:
+def test_checks_tell_what_those_of_dbt_tell(project: Project) -> None:
     """Whoever knows dbt's settings of tests must find them to mean here what they mean there."""
-    write_gates(project)
+    write_checks(project)
     told = []
     for with_own in (True, False):
         if not with_own:
@@ -124,7 +124,7 @@ def test_gates_tell_what_those_of_dbt_tell(project: Project) -> None:
 
 def test_failing_rows_are_kept_while_they_fail(project: Project) -> None:
     """What is in `audit` is wrong today: what failed last week and was mended is in nobody's way."""
-    write_gates(project)
+    write_checks(project)
     project.run("test")
     assert project.stored() == {
         "fails": ("r", 3),
@@ -148,7 +148,7 @@ def test_failing_rows_are_kept_while_they_fail(project: Project) -> None:
 
 def test_broken_rules_are_counted_by_name(project: Project) -> None:
     """That a table is wrong is half of what one has to know; the other half should not take a query."""
-    write_gates(project)
+    write_checks(project)
     project.run("test")
     told = {
         name: response["_message"]

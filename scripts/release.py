@@ -49,4 +49,4 @@ def operate(operation: str) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m scripts.publication")
+    main(prog_name="python -m scripts.release")

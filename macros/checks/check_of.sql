@@ -1,17 +1,17 @@
-{#- A gate has its text in one place: a singular test says in its first comment why it matters and in its description what holds; a
+{#- A check has its text in one place: a singular test says in its first comment why it matters and in its description what holds; a
     generic test's name says what holds, so its description says why. -#}
-{% macro gate_of(node) -%}
+{% macro check_of(node) -%}
     {%- set test = node.get("test_metadata") or {} -%}
     {%- if not test and not node.patch_path -%}
         {{ exceptions.raise_compiler_error(
-            "gate '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since what it reads was edited: declare it, or"
+            "check '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since what it reads was edited: declare it, or"
             ~ " let `dbt parse --no-partial-parse` read all files again."
         ) }}
     {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}
     {%- if keys -%}
         {{ exceptions.raise_compiler_error(
-            "gate '" ~ node.name ~ "' has '" ~ keys | join("', '") ~ "' in its meta, which knows only threshold."
+            "check '" ~ node.name ~ "' has '" ~ keys | join("', '") ~ "' in its meta, which knows only threshold."
         ) }}
     {%- endif -%}
     {%- set threshold = node.config.meta.get("threshold") or [] -%}
@@ -19,7 +19,7 @@
     {%- set used = modules.re.findall("\\bvar\\(\\s*[\"'](\\w+)", node.raw_code ~ test) | unique | sort -%}
     {%- if used != threshold | sort -%}
         {{ exceptions.raise_compiler_error(
-            "gate '" ~ node.name ~ "' reads the vars [" ~ used | join(", ") ~ "]: name them as its threshold, and no others."
+            "check '" ~ node.name ~ "' reads the vars [" ~ used | join(", ") ~ "]: name them as its threshold, and no others."
         ) }}
     {%- endif -%}
     {%- set protects = [] -%}
@@ -36,11 +36,11 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set comment = modules.re.match("(?:--[^\n]*\n)*", node.raw_code).group() -%}
-    {{ return(declared_gate({
+    {{ return(declared_check({
         "unique_id": node.unique_id,
-        "gate": node.name,
+        "check_name": node.name,
         "name": node.name,
-        "kind": "gate",
+        "kind": "check",
         "states": test.name ~ " (" ~ arguments | join(", ") ~ ")" if arguments else test.name or node.description,
         "reason": node.description if test else comment | replace("--", ""),
         "owner": node.config.group or node.group,

@@ -1,5 +1,5 @@
 {#- In the transaction that publishes. A run-operation has no hooks, so it is on record only by this. -#}
-{% macro record_publication() -%}
+{% macro record_release() -%}
 insert into {{ run_log() }} (invocation_id, command, git_commit, target, is_full_refresh, ended_at, status, published)
 select
     '{{ invocation_id }}',
@@ -9,7 +9,7 @@ select
     false,
     clock_timestamp(),
     'success',
-    max(publication_id)
+    max(release_id)
 from {{ publish_log() }}
 on conflict (invocation_id) do update set published = excluded.published;
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{#- Each is a gate of its own to whoever looks after it, although one test checks them all. -#}
-{% macro declared_rules(model, gate, severity) -%}
+{#- Each is a check of its own to whoever looks after it, although one test checks them all. -#}
+{% macro declared_rules(model, check, severity) -%}
     {%- set declared = [] -%}
     {%- set place = model.schema ~ "." ~ model.alias ~ "." -%}
     {%- for name, rule in rules_of(model).items() -%}
@@ -7,28 +7,28 @@
         {%- for word in modules.re.findall("\\w+", rule.expression) if word in model.columns -%}
             {%- do protects.append(place ~ word) -%}
         {%- endfor -%}
-        {%- do declared.append(declared_gate({
-            "unique_id": gate.unique_id,
-            "gate": gate.name,
+        {%- do declared.append(declared_check({
+            "unique_id": check.unique_id,
+            "check_name": check.name,
             "name": name,
             "kind": "rule",
             "states": rule.expression,
             "reason": rule.why,
-            "owner": rule.owner or gate.owner,
+            "owner": rule.owner or check.owner,
             "severity": rule.severity or severity,
             "threshold": rule.threshold,
             "protects": protects,
         })) -%}
     {%- endfor -%}
     {%- for name, reference in references_of(model).items() -%}
-        {%- do declared.append(declared_gate({
-            "unique_id": gate.unique_id,
-            "gate": gate.name,
+        {%- do declared.append(declared_check({
+            "unique_id": check.unique_id,
+            "check_name": check.name,
             "name": name,
             "kind": "reference",
             "states": reference.column ~ " is in " ~ reference.to.identifier ~ "." ~ reference.to_column,
             "reason": "What refers to a row that is not there is lost in the join.",
-            "owner": gate.owner,
+            "owner": check.owner,
             "severity": severity,
             "protects": [place ~ reference.column],
         })) -%}

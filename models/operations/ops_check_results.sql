@@ -15,14 +15,14 @@ node_results as (
 final as (
 
     select
-        node_results.unique_id as gate_id,
+        node_results.unique_id as check_id,
         node_results.invocation_id,
 
-        node_results.name as gate_name,
+        node_results.name as check_name,
         runs.command,
         runs.git_commit,
         node_results.status,
-        -- a gate that could not look has not let anything through
+        -- a check that could not look has not let anything through
         node_results.status in ('pass', 'warn') as is_passed,
         node_results.failures,
         node_results.message,

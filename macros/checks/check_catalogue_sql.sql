@@ -1,6 +1,6 @@
-{#- Of rules and references, what their gate found: runs are on record by gate. -#}
-{% macro gate_catalogue_sql(gates, results) -%}
-    create or replace view {{ gates.incorporate(path={"identifier": "gate_catalogue"}) }} as
+{#- Of rules and references, what their check found: runs are on record by check. -#}
+{% macro check_catalogue_sql(checks, results) -%}
+    create or replace view {{ checks.incorporate(path={"identifier": "check_catalogue"}) }} as
     with
 
     runs as (
@@ -28,21 +28,21 @@
     final as (
 
         select
-            gates.position,
-            gates.gate,
-            gates.name,
-            gates.kind,
-            gates.owner,
-            gates.severity,
-            gates.threshold,
-            gates.states,
-            gates.reason,
-            gates.protects,
+            checks.position,
+            checks.check_name,
+            checks.name,
+            checks.kind,
+            checks.owner,
+            checks.severity,
+            checks.threshold,
+            checks.states,
+            checks.reason,
+            checks.protects,
             runs.last_run_at,
             runs.last_failed_at,
             runs.rows_found_then
-        from {{ gates }} as gates
-        left join runs on gates.unique_id = runs.unique_id
+        from {{ checks }} as checks
+        left join runs on checks.unique_id = runs.unique_id
 
     )
 

@@ -1,6 +1,6 @@
-{#- Only while a delta build runs, only where the last build's gates have looked at everything, and not where the model has been made
+{#- Only while a delta build runs, only where the last build's checks have looked at everything, and not where the model has been made
     anew since then. -#}
-{% macro gates_may_look_at_changes_only(node) -%}
+{% macro checks_may_look_at_changes_only(node) -%}
     {%- if flags.WHICH != "build" or flags.FULL_REFRESH or not node.config.get("incremental_strategy") -%}
         {{ return(false) }}
     {%- endif -%}

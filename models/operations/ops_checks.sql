@@ -1,8 +1,8 @@
 with
 
-gate_results as (
+check_results as (
 
-    select * from {{ ref('ops_gate_results') }}
+    select * from {{ ref('ops_check_results') }}
 
 ),
 
@@ -10,18 +10,18 @@ in_order as (
 
     select
         *,
-        row_number() over (partition by gate_id order by run_started_at desc, invocation_id desc) as runs_ago,
-        lag(is_passed) over (partition by gate_id order by run_started_at, invocation_id) as was_passed
-    from gate_results
+        row_number() over (partition by check_id order by run_started_at desc, invocation_id desc) as runs_ago,
+        lag(is_passed) over (partition by check_id order by run_started_at, invocation_id) as was_passed
+    from check_results
 
 ),
 
 final as (
 
     select
-        gate_id,
+        check_id,
 
-        max(gate_name) as gate_name,
+        max(check_name) as check_name,
         max(status) filter (where runs_ago = 1) as last_status,
         max(run_started_at) as last_ran_at,
         max(run_started_at) filter (where not is_passed) as last_failed_at,
@@ -39,7 +39,7 @@ final as (
             where is_passed <> was_passed and runs_ago < {{ var('flapping_runs') }}
         ) > {{ var('flapping_changes') }} as is_flapping
     from in_order
-    group by gate_id
+    group by check_id
 
 )
 

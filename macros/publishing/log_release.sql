@@ -1,7 +1,7 @@
 {#- Last in its transaction, that it knows how long that took. -#}
-{% macro log_publication() -%}
+{% macro log_release() -%}
 insert into {{ publish_log() }} (
-    kind, invocation_id, git_commit, files, last_file_id, changed_models, gates_passed, gates_warned, took_ms, locked_ms
+    kind, invocation_id, git_commit, files, last_file_id, changed_models, checks_passed, checks_warned, took_ms, locked_ms
 )
 select
     'publish',
@@ -10,8 +10,8 @@ select
     landed.files,
     landed.last_file_id,
     array(select view from {{ candidate_steps() }} order by view),
-    candidate.gates_passed,
-    candidate.gates_warned,
+    candidate.checks_passed,
+    candidate.checks_warned,
     round(1000 * extract(epoch from clock_timestamp() - transaction_timestamp()), 1),
     round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
 from {{ candidate_log() }} as candidate

@@ -54,17 +54,17 @@ def write(path: Path, rows: list[dirt.Row], header: tuple[str, ...] = CSV_COLUMN
 
 
 class Served(NamedTuple):
-    """What analysts see, and what the log of publications says."""
+    """What analysts see, and what the log of releases says."""
 
     gold: dict[str, str]
-    publications: int
+    releases: int
 
     @classmethod
     def of(cls, session: psycopg.Connection) -> "Served":
         """Read it."""
         digest = "select coalesce(md5(string_agg(md5(row::text), '' order by md5(row::text))), '') from gold.{} as row"
         gold = {name: session.execute(digest.format(name)).fetchone()[0] for name in GOLD}
-        return cls(gold, session.execute("select count(*) from audit.publications").fetchone()[0])
+        return cls(gold, session.execute("select count(*) from audit.releases").fetchone()[0])
 
 
 class Build(NamedTuple):
@@ -113,8 +113,8 @@ def test_too_many_lines_that_cannot_be_used_block(fault: str, blocked: Build) ->
     assert (f"{fault}.csv", TOO_MANY) in blocked.found["too_many"]
 
 
-def test_what_blocks_is_a_hard_gate_and_nothing_else(blocked: Build) -> None:
-    """The files have landed and were built from; were it another error that stopped it, no gate would be proven."""
+def test_what_blocks_is_a_hard_check_and_nothing_else(blocked: Build) -> None:
+    """The files have landed and were built from; were it another error that stopped it, no check would be proven."""
     assert {file.outcome for file in blocked.landing.files} == {"landed"}
     bad = {name: outcome.status for name, outcome in blocked.outcomes.items() if outcome.status in ("error", "fail")}
     assert bad == {"assert_quarantine_stays_small": "fail"}
@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_read_blocks(fault: str, refused) -> None:
 
 # What by design does not
 
-# What a delivery of one good invoice and of slips warns of: gates, each with the lines that are the slip.
+# What a delivery of one good invoice and of slips warns of: checks, each with the lines that are the slip.
 WARNED: dict[str, list[dirt.Row]] = {
     "assert_invoices_name_one_customer": [line(950_001), line(950_001, customer="17851.0")],
     "assert_customers_are_in_one_country_at_a_time": [
@@ -242,7 +242,7 @@ def test_what_does_not_block_is_published(accepted: Build) -> None:
     """One slip in one invoice is no reason to serve nobody: all of the delivery is in gold, or told where it is."""
     bad = {name: outcome.message for name, outcome in accepted.outcomes.items() if outcome.status in ("error", "fail")}
     assert bad == {}
-    assert accepted.after.publications == accepted.before.publications + 1
+    assert accepted.after.releases == accepted.before.releases + 1
     assert accepted.after.gold["fct_sales"] != accepted.before.gold["fct_sales"]
 
 
@@ -258,10 +258,10 @@ def test_prices_that_cannot_be_used_are_set_aside(accepted: Build) -> None:
     assert reasons == Counter(reason for reason, _ in price_list.FAULTS)
 
 
-@pytest.mark.parametrize("gate", WARNED)
-def test_a_slip_warns(gate: str, accepted: Build) -> None:
-    """A rule on the data decides what counts, and a soft gate lists the rows for whoever looks after them."""
-    assert accepted.outcomes[gate].status == "warn"
+@pytest.mark.parametrize("check", WARNED)
+def test_a_slip_warns(check: str, accepted: Build) -> None:
+    """A rule on the data decides what counts, and a soft check lists the rows for whoever looks after them."""
+    assert accepted.outcomes[check].status == "warn"
 
 
 @pytest.mark.parametrize("dirt", UNDERSTOOD)
@@ -291,7 +291,7 @@ def test_lines_that_come_again_in_another_order_count_once(accepted: Build, buil
 
 
 def test_a_slip_in_the_year_warns(working: Database, dbt: Dbt, tmp_path: Path) -> None:
-    """Next year's invoice is somebody's mistake in one place; it waits in the gate, and all others are served."""
+    """Next year's invoice is somebody's mistake in one place; it waits in the check, and all others are served."""
     today = datetime.now(timezone.utc)
     dates = [today - timedelta(days=1), today + timedelta(days=365)]
     write(tmp_path / "slip.csv", [line(number, date=f"{date:%Y-%m-%d} 10:00:00") for number, date in enumerate(dates)])

@@ -1,4 +1,4 @@
-"""The catalogue of this project's gates is what they declare, with when each failed last."""
+"""The catalogue of this project's checks is what they declare, with when each failed last."""
 
 import re
 
@@ -8,28 +8,28 @@ import yaml
 from conftest import Database
 from dbt_project import Dbt
 
-from scripts.gate_catalogue import PAGE, Gate, catalogue, page
+from scripts.check_catalogue import PAGE, Check, catalogue, page
 from scripts.paths import PROJECT_ROOT
 
 
 @pytest.fixture
-def gates(built: Database) -> list[Gate]:
-    """What the gates of the built warehouse declare."""
+def checks(built: Database) -> list[Check]:
+    """What the checks of the built warehouse declare."""
     with psycopg.connect(built.url) as session:
         return catalogue(session)
 
 
-def test_the_page_is_what_gates_declare(gates: list[Gate]) -> None:
-    """A page that was right once is believed for long: after a change of a gate, `make gates` writes it anew."""
-    assert PAGE.read_text() == page(gates), "run `make gates`"
+def test_the_page_is_what_checks_declare(checks: list[Check]) -> None:
+    """A page that was right once is believed for long: after a change of a check, `make catalogue` writes it anew."""
+    assert PAGE.read_text() == page(checks), "run `make catalogue`"
 
 
-def test_every_gate_is_in_the_catalogue(gates: list[Gate], dbt: Dbt) -> None:
-    """A gate that is missing there has no owner that anybody finds."""
+def test_every_check_is_in_the_catalogue(checks: list[Check], dbt: Dbt) -> None:
+    """A check that is missing there has no owner that anybody finds."""
     text = (dbt.target_path / "manifest.json").read_text()
     tests = set(re.findall(r'"test\.retail_warehouse\.(\w+)(?:\.\w+)?": \{', text))
     assert tests
-    assert {gate.name for gate in gates if gate.kind == "gate"} == tests
+    assert {check.name for check in checks if check.kind == "check"} == tests
 
 
 def test_rules_name_the_vars_that_they_read() -> None:
@@ -54,8 +54,8 @@ NODE_RESULTS = """
     insert into audit.node_results (
         invocation_id, unique_id, name, resource_type, status, started_at, seconds, failures
     )
-    select run, unique_id, gate, 'test', status, started_at::timestamptz, 0, failures
-    from audit.gates
+    select run, unique_id, check_name, 'test', status, started_at::timestamptz, 0, failures
+    from audit.checks
     cross join (
         values ('1', 'fail', '2024-01-01 00:00+00', 7), ('2', 'fail', '2024-02-01 00:00+00', 5),
         ('3', 'pass', '2024-03-01 00:00+00', 0)
@@ -64,13 +64,13 @@ NODE_RESULTS = """
 """
 
 
-def test_the_catalogue_says_when_a_gate_failed_last(copy_of_built: Database, dbt: Dbt) -> None:
-    """A gate that fails each month is looked at in another way than one that never did; its rules go with it."""
+def test_the_catalogue_says_when_a_check_failed_last(copy_of_built: Database, dbt: Dbt) -> None:
+    """A check that fails each month is looked at in another way than one that never did; its rules go with it."""
     with psycopg.connect(copy_of_built.url, autocommit=True) as session:
         session.execute(NODE_RESULTS)
-        dbt("run-operation", "note_gates")
+        dbt("run-operation", "note_checks")
         assert dbt.errors == []
         session.execute("set time zone 'UTC'")
-        told = {(gate.gate, gate.last_failed, gate.rows_found_then) for gate in catalogue(session)}
+        told = {(check.check_name, check.last_failed, check.rows_found_then) for check in catalogue(session)}
     assert ("dim_date_counts_right", "2024-02-01 00:00:00 UTC", 5) in told
-    assert {last_failed for gate, last_failed, _ in told if gate != "dim_date_counts_right"} == {None}
+    assert {last_failed for check, last_failed, _ in told if check != "dim_date_counts_right"} == {None}

@@ -1,10 +1,10 @@
-{#- The publication that a rollback takes back: the last one, if there is one before it and its tables are still there. -#}
-{% macro publication_to_roll_back() -%}
+{#- The release that a rollback takes back: the last one, if there is one before it and its tables are still there. -#}
+{% macro release_to_roll_back() -%}
     {%- set found = run_query(
-        "select last.publication_id, before_last.publication_id, (select count(*) from " ~ rollback_steps() ~ ")"
+        "select last.release_id, before_last.release_id, (select count(*) from " ~ rollback_steps() ~ ")"
         ~ " from " ~ publish_log() ~ " as last left join " ~ publish_log() ~ " as before_last"
-        ~ " on before_last.publication_id < last.publication_id"
-        ~ " order by last.publication_id desc, before_last.publication_id desc nulls last limit 1"
+        ~ " on before_last.release_id < last.release_id"
+        ~ " order by last.release_id desc, before_last.release_id desc nulls last limit 1"
     ).rows if load_relation(publish_log()) else [] -%}
     {%- set problem = namespace(text=none) -%}
     {%- if not found -%}

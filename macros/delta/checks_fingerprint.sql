@@ -1,7 +1,7 @@
-{#- What all gates say. A rule stands in the meta of its model or column. Two hooks of a build ask, so dbt's `graph` keeps the answer
+{#- What all checks say. A rule stands in the meta of its model or column. Two hooks of a build ask, so dbt's `graph` keeps the answer
     (`model_states`). -#}
-{% macro gates_fingerprint() -%}
-    {%- if "gates_fingerprint" not in graph -%}
+{% macro checks_fingerprint() -%}
+    {%- if "checks_fingerprint" not in graph -%}
         {%- set said = [] -%}
         {%- for node in graph.nodes.values() | sort(attribute="unique_id") -%}
             {%- if node.resource_type == "test" -%}
@@ -18,7 +18,7 @@
                 {%- endfor -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do graph.update(gates_fingerprint=local_md5(said | join("\n"))) -%}
+        {%- do graph.update(checks_fingerprint=local_md5(said | join("\n"))) -%}
     {%- endif -%}
-    {{ return(graph["gates_fingerprint"]) }}
+    {{ return(graph["checks_fingerprint"]) }}
 {%- endmacro %}

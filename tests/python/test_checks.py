@@ -1,4 +1,4 @@
-"""The gates work: for each of them a fault is made that it exists for, and it is seen to catch it."""
+"""The checks work: for each of them a fault is made that it exists for, and it is seen to catch it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from scripts.paths import PROJECT_ROOT
 
 PROJECT = "retail_warehouse"
 
-# Gates, and rules of gates, that say what they have to say without failing the build.
+# Checks, and rules of checks, that say what they have to say without failing the build.
 WARNINGS = {
     "assert_cancellations_find_their_sales",
     "assert_customers_are_in_one_country_at_a_time",
@@ -30,17 +30,17 @@ WARNINGS = {
 
 
 class Fault(NamedTuple):
-    """Damage that a gate must see.
+    """Damage that a check must see.
 
     Attributes:
-        gate: the name of the data test.
+        check: the name of the data test.
         what: what is wrong, in a few words.
         statement: the SQL that does it.
-        rows: how many rows the gate must find.
-        rule: of a `row_rules` gate, the one rule or reference that is broken.
+        rows: how many rows the check must find.
+        rule: of a `row_rules` check, the one rule or reference that is broken.
     """
 
-    gate: str
+    check: str
     what: str
     statement: str
     rows: int = 1
@@ -105,7 +105,7 @@ OFFERED = """
 """
 LAST_TRADING_DAY = "day_number = (select max(day_number) from gold_tables.dim_trading_day)"
 
-# The first fault of each gate is also made together with the first of all others: they must not make up for each other.
+# The first fault of each check is also made together with the first of all others: they must not cancel out.
 FAULTS = [
     # What came in
     Fault(
@@ -486,7 +486,7 @@ FAULTS = [
     Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
 ]
 
-# For each rule and each reference of each `row_rules` gate, changes to one row that break it and no other.
+# For each rule and each reference of each `row_rules` check, changes to one row that break it and no other.
 RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("typed_lines_are_usable_or_say_why_not", "usable_line_has_its_values"): [
         one("silver.stg_retail__transactions", f"{column} = null", "is_usable")
@@ -812,8 +812,8 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
 }
 
 FAULTS += [
-    Fault(gate, f"{rule} {number}", statement, rule=rule)
-    for (gate, rule), statements in RULE_FAULTS.items()
+    Fault(check, f"{rule} {number}", statement, rule=rule)
+    for (check, rule), statements in RULE_FAULTS.items()
     for number, statement in enumerate(statements, 1)
 ]
 
@@ -882,13 +882,13 @@ def _constraints() -> Iterator[Constraint]:
 
 
 def _rules() -> Iterator[tuple[str, str]]:
-    """Return gate and name of each rule and reference that a `row_rules` test checks."""
+    """Return check and name of each rule and reference that a `row_rules` test checks."""
     for resource in RESOURCES:
-        gates = [test["row_rules"]["name"] for test in resource.get("data_tests", []) if "row_rules" in test]
+        checks = [test["row_rules"]["name"] for test in resource.get("data_tests", []) if "row_rules" in test]
         for owner in [resource, *resource.get("columns", [])]:
             names = list(owner.get("config", {}).get("meta", {}).get("rules", {}))
             names += [each["name"] for each in owner.get("constraints", []) if each["type"] == "foreign_key"]
-            yield from ((gate, name) for gate in gates for name in names)
+            yield from ((check, name) for check in checks for name in names)
 
 
 CONSTRAINTS = list(dict.fromkeys(_constraints()))
@@ -904,17 +904,17 @@ class Runs(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(dbt: Dbt, built, work_on) -> Runs:
-    """Run all gates twice on one copy: before and after one fault for each of them."""
+    """Run all checks twice on one copy: before and after one fault for each of them."""
     with work_on(built) as copy:
         healthy = dbt("test", "--exclude-resource-type", "unit_test")
         with psycopg.connect(copy.url) as session:
-            for fault in {fault.gate: fault for fault in reversed(FAULTS)}.values():
+            for fault in {fault.check: fault for fault in reversed(FAULTS)}.values():
                 session.execute(fault.statement)
         damaged = dbt("test", "--exclude-resource-type", "unit_test")
         with psycopg.connect(copy.url) as session:
             stored = {
-                gate: session.execute(f"select count(*) from {outcome.relation}").fetchone()[0]
-                for gate, outcome in damaged.items()
+                check: session.execute(f"select count(*) from {outcome.relation}").fetchone()[0]
+                for check, outcome in damaged.items()
                 if outcome.status != "pass"
             }
     return Runs(healthy, damaged, stored)
@@ -937,48 +937,48 @@ def here(query: str | None) -> str:
 # Data tests
 
 
-def test_a_sound_warehouse_passes_all_gates(runs: Runs) -> None:
-    """A gate that fails on good data is switched off sooner or later, and then it catches nothing."""
+def test_a_sound_warehouse_passes_all_checks(runs: Runs) -> None:
+    """A check that fails on good data is switched off sooner or later, and then it catches nothing."""
     assert {name: outcome.message for name, outcome in runs.healthy.items() if outcome.status != "pass"} == {}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.gate}-{fault.what}")
-def test_gate_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connection) -> None:
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.check}-{fault.what}")
+def test_check_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connection) -> None:
     """Each fault by itself, in an otherwise sound warehouse, must be found: neither missed nor blown up."""
-    assert fault.gate in runs.healthy, "there is no such gate"
+    assert fault.check in runs.healthy, "there is no such check"
     changed = session.execute(fault.statement).rowcount
     assert changed > 0, "the fault was not made"
-    found = session.execute(here(runs.healthy[fault.gate].sql)).fetchall()
+    found = session.execute(here(runs.healthy[fault.check].sql)).fetchall()
     assert len(found) == fault.rows, found
     if fault.rule:
         assert [(row[0], row[-1]) for row in found] == [([fault.rule], fault.rule not in WARNINGS)]
 
 
-@pytest.mark.parametrize("gate", sorted({fault.gate for fault in FAULTS}))
-def test_failing_gate_is_told_and_keeps_its_rows(gate: str, runs: Runs) -> None:
+@pytest.mark.parametrize("check", sorted({fault.check for fault in FAULTS}))
+def test_failing_check_is_told_and_keeps_its_rows(check: str, runs: Runs) -> None:
     """A build must end red, and whoever is called at night must find the failing rows in `audit`."""
-    outcome = runs.damaged[gate]
-    assert outcome.status == ("warn" if gate in WARNINGS else "fail"), outcome
+    outcome = runs.damaged[check]
+    assert outcome.status == ("warn" if check in WARNINGS else "fail"), outcome
     assert outcome.failures > 0
-    assert outcome.relation == f'"{WORKING_DATABASE}"."audit"."{gate}"'
-    assert runs.stored[gate] == outcome.failures
+    assert outcome.relation == f'"{WORKING_DATABASE}"."audit"."{check}"'
+    assert runs.stored[check] == outcome.failures
 
 
-def test_every_gate_has_its_fault(runs: Runs, dbt: Dbt) -> None:
-    """A gate that nobody has seen failing may be one that cannot fail."""
+def test_every_check_has_its_fault(runs: Runs, dbt: Dbt) -> None:
+    """A check that nobody has seen failing may be one that cannot fail."""
     nodes = json.loads((dbt.target_path / "manifest.json").read_text())["nodes"].values()
-    gates = {node["name"] for node in nodes if node["resource_type"] == "test" and node["package_name"] == PROJECT}
-    assert gates == {fault.gate for fault in FAULTS}
+    checks = {node["name"] for node in nodes if node["resource_type"] == "test" and node["package_name"] == PROJECT}
+    assert checks == {fault.check for fault in FAULTS}
 
 
 def test_every_rule_has_its_fault() -> None:
-    """The rules of one gate are many: one that is written wrongly would hide behind the others."""
+    """The rules of one check are many: one that is written wrongly would hide behind the others."""
     assert sorted(_rules()) == sorted(RULE_FAULTS)
 
 
 def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: psycopg.Connection) -> None:
     """The var says which share is the most; a build that fails on it, or passes beyond it, is not what was agreed."""
-    gate = here(runs.healthy["assert_quarantine_stays_small"].sql)
+    check = here(runs.healthy["assert_quarantine_stays_small"].sql)
     share = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]["max_quarantined_share"]
     session.execute("truncate silver.quarantined_lines")
     # Few enough of each file, so that only all of them together can be too many.
@@ -993,13 +993,13 @@ def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: 
         """,
         [share],
     )
-    assert session.execute(gate).fetchall() == []
+    assert session.execute(check).fetchall() == []
     session.execute("insert into silver.quarantined_lines (file_id, file_line) values (1, 0)")
-    assert [name for name, *_ in session.execute(gate).fetchall()] == ["all files"]
+    assert [name for name, *_ in session.execute(check).fetchall()] == ["all files"]
 
 
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["delta", "full"])
-def test_failing_gate_keeps_gold_as_it_was(copy_of_built, dbt: Dbt, tmp_path: Path, options: list[str]) -> None:
+def test_failing_check_keeps_gold_as_it_was(copy_of_built, dbt: Dbt, tmp_path: Path, options: list[str]) -> None:
     """Found in bronze, a fault must stop there: analysts are served yesterday's numbers, not wrong ones."""
     tables = [path.stem for path in PROJECT_ROOT.glob("models/marts/*/*.sql")]
     (tmp_path / "new.csv").write_text(
