@@ -6,7 +6,7 @@ known_versions as (
         ref('snp_customer_versions').include(database=false),
         'customer_id',
         ['country_name', 'segment'],
-        known_at="(least(dim_customer_as_known.known_at, " ~ known_until() ~ ") at time zone 'utc')",
+        known_at="(least(dim_customer_as_known.known_at, " ~ pg_wap.known_until() ~ ") at time zone 'utc')",
     ) | indent }}
 
 ),

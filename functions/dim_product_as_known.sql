@@ -6,7 +6,7 @@ known_versions as (
         ref('snp_product_versions').include(database=false),
         'stock_code',
         ['description', 'product_class', 'categories', 'price_band'],
-        known_at="(least(dim_product_as_known.known_at, " ~ known_until() ~ ") at time zone 'utc')",
+        known_at="(least(dim_product_as_known.known_at, " ~ pg_wap.known_until() ~ ") at time zone 'utc')",
     ) | indent }}
 
 ),

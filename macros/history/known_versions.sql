@@ -1,4 +1,4 @@
-{% macro known_versions(snapshot, durable_key, attributes, known_at=none) -%}
+{% macro known_versions(snapshot, durable_key, attributes, known_at=none, where="true") -%}
     select
         {{ durable_key }},
         {% for attribute in attributes -%}
@@ -14,4 +14,5 @@
         dbt_valid_from <= {{ known_at }}
         and (dbt_valid_to is null or dbt_valid_to > {{ known_at }})
         {%- endif %}
+        and {{ where }}
 {%- endmacro %}

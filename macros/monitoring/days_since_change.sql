@@ -7,7 +7,7 @@
             max(changed_days.invoiced_on) as last_on
         from (
             {%- for model_name in model_names %}
-            select invoiced_on from {{ changes_of(model_name) }}
+            select invoiced_on from {{ pg_wap.changes_of(model_name) }}
             {%- if not loop.last %}
             union all
             {%- endif %}

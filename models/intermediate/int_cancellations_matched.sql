@@ -1,10 +1,8 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoice_number', 'line_number'],
-    touched_key=['customer_id', 'stock_code'],
-    touched="select customer_id, stock_code from {{ changes_of('int_cancellations_paired') }}",
-    changes=['sale_invoice_number'],
+    touched_by={'int_cancellations_paired': ['customer_id', 'stock_code']},
+    logged_columns=['sale_invoice_number'],
+    check_column='sale_invoice_number',
     indexes=[{'columns': ['customer_id', 'stock_code']}, {'columns': ['sale_invoice_number']}],
 ) }}
 
@@ -13,7 +11,7 @@ with
 movements as not materialized (
 
     select * from {{ ref('int_cancellations_paired') }}
-    where {{ among_touched_keys(['customer_id', 'stock_code']) }}
+    where {{ pg_wap.only_touched(['customer_id', 'stock_code']) }}
 
 ),
 

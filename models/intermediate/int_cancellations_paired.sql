@@ -1,16 +1,8 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoice_number', 'line_number'],
-    touched_key=['customer_id', 'stock_code'],
-    touched="
-        select
-            customer_id,
-            stock_code
-        from {{ changes_of('int_lines_classified') }}
-        where customer_id is not null
-    ",
-    changes=['customer_id', 'stock_code'],
+    touched_by={'int_lines_classified': ['customer_id', 'stock_code']},
+    logged_columns=['customer_id', 'stock_code'],
+    check_column='customer_id',
     indexes=[{'columns': ['customer_id', 'stock_code']}],
 ) }}
 
@@ -18,14 +10,14 @@
 
 with
 
-{% if is_delta() -%}
+{% if pg_wap.is_delta() -%}
 touched_invoices as (
 
     select distinct
         customer_id,
         invoice_number
     from {{ ref('int_invoices_summed') }}
-    where customer_id in (select customer_id from {{ touched_keys() }})
+    where customer_id in (select customer_id from {{ pg_wap.touched_keys() }})
 
 ),
 
@@ -46,7 +38,7 @@ touched_products as materialized (
     select distinct
         touched_keys.customer_id,
         touched_keys.stock_code
-    from {{ touched_keys() }} as touched_keys
+    from {{ pg_wap.touched_keys() }} as touched_keys
     inner join cancelled_lines
         on touched_keys.customer_id = cancelled_lines.customer_id and touched_keys.stock_code = cancelled_lines.stock_code
 

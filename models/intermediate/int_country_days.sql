@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoiced_on', 'country_name'],
-    touched_key='invoiced_on',
-    touched="{{ days_since_change(['int_daily_measures'], ref('int_daily_measures')) }}",
-    changes=['invoiced_on'],
+    touched_by="{{ days_since_change(['int_daily_measures'], ref('int_daily_measures')) }}",
+    logged_columns=['invoiced_on'],
 ) }}
 
 with

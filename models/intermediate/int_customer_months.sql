@@ -1,14 +1,11 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['customer_id', 'month_end'],
-    touched_key='month_end',
-    touched="
+    touched_by="
         {#- Ratings compare customers, and balances go on: a line that changed moves its month and all months after it. -#}
         with changed_lines as (
             select
                 min({{ month_start('invoiced_on') }}) as first_month_start
-            from {{ changes_of('int_lines_classified') }}
+            from {{ pg_wap.changes_of('int_lines_classified') }}
         ),
         known_months as (
             select max(month_end) as last_month_end from {{ this }}
@@ -30,7 +27,6 @@
         from changed_lines
         inner join {{ this }} as rated_months on rated_months.month_end >= changed_lines.first_month_start
     ",
-    changes=['customer_id', 'month_end'],
     indexes=[{'columns': ['month_end']}],
 ) }}
 
@@ -182,7 +178,7 @@ final as (
     from rated
     left join rfm_segments
         on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
-    where {{ among_touched_keys('rated.month_end') }}
+    where {{ pg_wap.only_touched('rated.month_end') }}
 
 )
 

@@ -1,35 +1,23 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['customer_id', 'valid_from'],
-    touched_key='customer_id',
-    touched="
-        select customer_id from {{ changes_of('int_invoices_summed') }} where customer_id is not null
-        union all
-        select customer_id from {{ changes_of('int_customer_months') }}
-    ",
-    changes=['customer_id', 'valid_from'],
+    touched_by={'int_invoices_summed': 'customer_id', 'int_customer_months': 'customer_id'},
 ) }}
 
-{#- The checks on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
-    wait for a check only if it comes after all that the check looks at. History is written from here on, so it waits. -#}
--- depends_on: {{ ref('int_lines_quarantined') }}
+{#- History is written from here on: it waits until the delivery has passed its checks. -#}
+{{ wait_for_checks_on(ref('int_lines_quarantined')) }}
 with
 
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ among_touched_keys('customer_id') }}
+    where customer_id is not null and {{ pg_wap.only_touched('customer_id') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    {% if is_delta() -%}
-    -- an array, for which the planner looks customers up: it would read a part of the index that holds them all
-    where customer_id = any(array(select customer_id from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('customer_id', by='lookup') }}
 
 ),
 

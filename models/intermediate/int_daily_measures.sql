@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoiced_on', 'country_name'],
-    touched_key='invoiced_on',
-    touched="select invoiced_on from {{ changes_of('int_lines_classified') }}",
-    changes=['invoiced_on'],
+    touched_by={'int_lines_classified': 'invoiced_on'},
+    logged_columns=['invoiced_on'],
 ) }}
 
 with
@@ -12,21 +9,14 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    {% if is_delta() -%}
-    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
 
 ),
 
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    {% if is_delta() -%}
-    where
-        invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
-        -- by which they are looked up
-        and invoice_number = any(array(select distinct lines.invoice_number from lines))
-    {%- endif %}
+    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
 
 ),
 

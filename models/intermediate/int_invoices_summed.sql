@@ -1,11 +1,8 @@
 {#- Who asks for days, countries, customers or invoices reads these sums, a twentieth of the lines. -#}
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoice_number', 'customer_id', 'invoiced_on', 'country_name', 'line_type'],
-    touched_key='invoice_number',
-    touched="select invoice_number from {{ changes_of('int_lines_classified') }}",
-    changes=['invoice_number', 'customer_id'],
+    touched_by={'int_lines_classified': 'invoice_number'},
+    logged_columns=['invoice_number', 'customer_id'],
     indexes=[{'columns': ['customer_id']}, {'columns': ['invoiced_on']}],
 ) }}
 
@@ -14,7 +11,7 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    where {{ among_touched_keys('invoice_number') }}
+    where {{ pg_wap.only_touched('invoice_number') }}
 
 ),
 

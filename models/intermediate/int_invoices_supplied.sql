@@ -1,11 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='invoice_number',
-    touched="
-        select invoice_number from {{ changes_of('stg_retail__transactions') }}
-        where invoice_number is not null
-    ",
+    touched_by={'stg_retail__transactions': 'invoice_number'},
 ) }}
 
 with
@@ -18,10 +13,10 @@ lines as not materialized (
 
 ),
 
-{% if is_delta() -%}
+{% if pg_wap.is_delta() -%}
 touched_files as (
 
-    select distinct file_id from {{ changes_of('stg_retail__landed_files') }}
+    select distinct file_id from {{ pg_wap.changes_of('stg_retail__landed_files') }}
 
 ),
 
@@ -32,7 +27,7 @@ suppliers_before as (
         supplied.file_id,
         touched_files.file_id is not null as is_touched
     from {{ this }} as supplied
-    inner join {{ touched_keys() }} as touched_invoices on supplied.invoice_number = touched_invoices.invoice_number
+    inner join {{ pg_wap.touched_keys() }} as touched_invoices on supplied.invoice_number = touched_invoices.invoice_number
     left join touched_files on supplied.file_id = touched_files.file_id
 
 ),
@@ -46,7 +41,7 @@ deliveries as (
     where
         file_id = any(array(select file_id from touched_files))
         -- of a file that was replayed, most lines are as they were
-        and {{ among_touched_keys('invoice_number') }}
+        and {{ pg_wap.only_touched('invoice_number') }}
 
     union all
 

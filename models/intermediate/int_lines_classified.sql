@@ -1,13 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoice_number', 'line_number'],
-    touched_key='invoice_number',
-    touched="
-        select invoice_number from {{ changes_of('stg_retail__transactions') }}
-        where invoice_number is not null
-    ",
-    changes=['invoice_number', 'invoiced_on', 'customer_id', 'stock_code', 'country_name'],
+    touched_by={'stg_retail__transactions': 'invoice_number'},
+    logged_columns=['invoice_number', 'invoiced_on', 'customer_id', 'stock_code', 'country_name'],
     indexes=[
         {'columns': ['invoice_number']},
         {'columns': ['invoiced_on'], 'type': 'brin', 'with': 'pages_per_range = 32, autosummarize = on'},
@@ -19,10 +13,10 @@ with
 lines as (
 
     select * from {{ ref('stg_retail__transactions') }}
-    {% if is_delta() -%}
+    {% if pg_wap.is_delta() -%}
     where
         file_id = any(
-            array(select file_id from {{ ref('int_invoices_supplied') }} where {{ among_touched_keys('invoice_number') }})
+            array(select file_id from {{ ref('int_invoices_supplied') }} where {{ pg_wap.only_touched('invoice_number') }})
         )
     {%- endif %}
 
@@ -31,7 +25,7 @@ lines as (
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
-    where {{ among_touched_keys('invoice_number') }}
+    where {{ pg_wap.only_touched('invoice_number') }}
 
 ),
 

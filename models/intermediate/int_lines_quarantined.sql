@@ -1,9 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     alias='quarantined_lines',
     unique_key=['file_id', 'file_line'],
-    touched="
+    touched_by="
         select
             lines.file_id,
             lines.file_line
@@ -11,17 +9,17 @@
         where
             not lines.is_usable
             and (
-                lines.file_id in (select file_id from {{ changes_of('stg_retail__landed_files') }})
-                or lines.invoice_number in (select invoice_number from {{ changes_of('stg_retail__transactions') }})
+                lines.file_id in (select file_id from {{ pg_wap.changes_of('stg_retail__landed_files') }})
+                or lines.invoice_number in (select invoice_number from {{ pg_wap.changes_of('stg_retail__transactions') }})
             )
         union all
         select
             set_aside.file_id,
             set_aside.file_line
         from {{ this }} as set_aside
-        inner join {{ changes_of('stg_retail__landed_files') }} as files on set_aside.file_id = files.file_id
+        inner join {{ pg_wap.changes_of('stg_retail__landed_files') }} as files on set_aside.file_id = files.file_id
     ",
-    changes=['file_id'],
+    logged_columns=['file_id'],
 ) }}
 
 with
@@ -41,9 +39,7 @@ supplied as (
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
-    {% if is_delta() -%}
-    where _file_id = any(array(select file_id from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup') }}
 
 ),
 
@@ -60,13 +56,10 @@ unusable as (
         lines.file_line,
         lines.quarantine_reasons
     from lines
-    {% if is_delta() -%}
-    inner join {{ touched_keys() }} as touched_lines
-        on lines.file_id = touched_lines.file_id and lines.file_line = touched_lines.file_line
-    {%- endif %}
     left join supplied on lines.invoice_number = supplied.invoice_number
     where
         not lines.is_usable
+        and {{ pg_wap.only_touched(['lines.file_id', 'lines.file_line']) }}
         -- a line of a delivery that a later one has replaced is superseded, not quarantined
         and (lines.invoice_number is null or lines.file_id = supplied.file_id)
 

@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoiced_on', 'country_name', 'measure'],
-    touched_key='invoiced_on',
-    touched="{{ days_since_change(['int_country_days', 'int_daily_measures'], ref('int_country_days')) }}",
-    changes=['invoiced_on'],
+    touched_by="{{ days_since_change(['int_country_days', 'int_daily_measures'], ref('int_country_days')) }}",
+    logged_columns=['invoiced_on'],
 ) }}
 
 with
@@ -66,7 +63,7 @@ measured as (
             ('last_hour', daily_measures.last_hour::double precision, 'hour', 0.5)
         ) as measures (measure, observed, scale, least_spread)
     where measures.observed is not null
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 
@@ -91,7 +88,7 @@ levelled as (
         *,
         scaled - {{ median_of('levels_before') }} as above_level
     from level_windows
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 
@@ -118,7 +115,7 @@ compared as (
             when cardinality(weekdays_before) >= 3 then above_level - {{ median_of('weekdays_before') }}
         end as deviation
     from weekday_windows
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 
@@ -150,7 +147,7 @@ marked as (
             false
         ) as is_marked
     from deviation_windows
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 

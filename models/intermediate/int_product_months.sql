@@ -1,14 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['stock_code', 'month_start'],
-    touched="
-        select
-            stock_code,
-            {{ month_start('invoiced_on') }} as month_start
-        from {{ changes_of('int_lines_classified') }}
-    ",
-    changes=['stock_code', 'month_start'],
+    touched_by={'int_lines_classified': {'stock_code': 'stock_code', 'month_start': month_start('invoiced_on')}},
 ) }}
 
 with
@@ -16,12 +8,13 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    {% if is_delta() -%}
+    {% if pg_wap.is_delta() -%}
+    -- by days, for the index: by months, all lines would be read
     where
         invoiced_on = any(
             array(
                 select days.day::date
-                from (select distinct month_start from {{ touched_keys() }}) as months
+                from (select distinct month_start from {{ pg_wap.touched_keys() }}) as months
                 cross join
                     generate_series(
                         months.month_start::timestamp,
@@ -30,7 +23,7 @@ lines as (
                     ) as days (day)
             )
         )
-        and (stock_code, {{ month_start('invoiced_on') }}) in (select stock_code, month_start from {{ touched_keys() }})
+        and {{ pg_wap.only_touched(['stock_code', month_start('invoiced_on')], keys=['stock_code', 'month_start']) }}
     {%- endif %}
 
 ),
@@ -77,7 +70,7 @@ descriptions as (
 
     select distinct description
     from monthly_descriptions
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 

@@ -1,8 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['stock_code', 'effective_on'],
-    changes=['stock_code'],
+    logged_columns=['stock_code'],
 ) }}
 
 with

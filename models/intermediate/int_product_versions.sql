@@ -1,32 +1,23 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['stock_code', 'valid_from'],
-    touched_key='stock_code',
-    touched="
-        select stock_code from {{ changes_of('int_product_months') }}
-        union all
-        select stock_code from {{ changes_of('int_product_prices') }}
-    ",
-    changes=['stock_code', 'valid_from'],
+    touched_by={'int_product_months': 'stock_code', 'int_product_prices': 'stock_code'},
 ) }}
 
-{#- The checks on what was delivered (ledger, quarantine, conservation) look at the quarantine too, and dbt lets a model
-    wait for a check only if it comes after all that the check looks at. History is written from here on, so it waits. -#}
--- depends_on: {{ ref('int_lines_quarantined') }}
+{#- History is written from here on: it waits until the delivery has passed its checks. -#}
+{{ wait_for_checks_on(ref('int_lines_quarantined')) }}
 with
 
 product_months as (
 
     select * from {{ ref('int_product_months') }}
-    where {{ among_touched_keys('stock_code') }}
+    where {{ pg_wap.only_touched('stock_code') }}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    where {{ among_touched_keys('stock_code') }}
+    where {{ pg_wap.only_touched('stock_code') }}
 
 ),
 

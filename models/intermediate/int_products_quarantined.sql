@@ -1,9 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     alias='quarantined_products',
     unique_key=['file_id', 'file_line'],
-    changes=['file_id'],
+    logged_columns=['file_id'],
 ) }}
 
 with

@@ -1,9 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='invoiced_on',
-    touched="select invoiced_on from {{ changes_of('int_lines_classified') }}",
-    changes=['invoiced_on'],
+    touched_by={'int_lines_classified': 'invoiced_on'},
 ) }}
 
 with
@@ -11,9 +8,7 @@ with
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    {% if is_delta() -%}
-    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
 
 ),
 

@@ -9,7 +9,7 @@ months as (
         net_amount,
         balance_amount,
         sum(net_amount) over (partition by customer_durable_key order by date_key) as net_amount_so_far
-    from {{ touched_rows(ref('fct_customer_month')) }}
+    from {{ pg_wap.touched_rows(ref('fct_customer_month')) }}
 
 ),
 

@@ -11,7 +11,7 @@ lines as (
         line_type = 'return'
         and is_cancellation
         and customer_id is not null
-        and {{ is_touched('int_lines_classified', 'invoice_number') }}
+        and {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -21,7 +21,7 @@ cancellations as (
         count(*) as lines,
         sum(amount) as amount
     from {{ ref('int_cancellations_matched') }}
-    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    where {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -34,8 +34,8 @@ matches as (
     where
         match_type <> 'none'
         and (
-            {{ is_touched('int_cancellations_matched', 'sale_invoice_number') }}
-            or {{ is_touched('int_lines_classified', 'sale_invoice_number') }}
+            {{ pg_wap.is_touched('int_cancellations_matched', 'sale_invoice_number') }}
+            or {{ pg_wap.is_touched('int_lines_classified', 'sale_invoice_number') }}
         )
 
 ),
@@ -47,8 +47,8 @@ invoices as (
         coalesce(sum(cancelled_amount), 0) as cancelled_amount
     from {{ ref('fct_invoice_lifecycle') }}
     where
-        {{ is_touched('int_cancellations_matched', 'invoice_number') }}
-        or {{ is_touched('int_lines_classified', 'invoice_number') }}
+        {{ pg_wap.is_touched('int_cancellations_matched', 'invoice_number') }}
+        or {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 

@@ -5,8 +5,8 @@ products as (
 
     select * from {{ ref('dim_product') }}
     where
-        {{ is_touched('dim_product', 'product_key', column='product_key') }}
-        or {{ is_touched('bridge_product_category', 'product_key') }}
+        {{ pg_wap.is_touched('dim_product', 'product_key', column='product_key') }}
+        or {{ pg_wap.is_touched('bridge_product_category', 'product_key') }}
 
 ),
 
@@ -17,8 +17,8 @@ weights as (
         sum(weight) as weight
     from {{ ref('bridge_product_category') }}
     where
-        {{ is_touched('dim_product', 'product_key', column='product_key') }}
-        or {{ is_touched('bridge_product_category', 'product_key') }}
+        {{ pg_wap.is_touched('dim_product', 'product_key', column='product_key') }}
+        or {{ pg_wap.is_touched('bridge_product_category', 'product_key') }}
     group by product_key
 
 ),

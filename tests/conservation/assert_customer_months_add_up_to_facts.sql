@@ -10,7 +10,7 @@ orders as (
     from {{ ref('fct_invoice_lifecycle') }}
     where
         customer_durable_key <> -1
-        and {{ is_touched('monthly_customer_orders', 'customer_durable_key') }}
+        and {{ pg_wap.is_touched('monthly_customer_orders', 'customer_durable_key') }}
 
 ),
 
@@ -20,7 +20,7 @@ order_months as (
         coalesce(sum(orders), 0) as orders,
         coalesce(sum(sale_amount), 0) as sale_amount,
         coalesce(sum(cancelled_amount), 0) as cancelled_amount
-    from {{ touched_rows(ref('monthly_customer_orders')) }}
+    from {{ pg_wap.touched_rows(ref('monthly_customer_orders')) }}
 
 ),
 
@@ -30,7 +30,7 @@ customer_months as (
         count(*) as customers,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('fct_customer_month') }}
-    where {{ is_touched('fct_customer_month', 'date_key', column='date_key') }}
+    where {{ pg_wap.is_touched('fct_customer_month', 'date_key', column='date_key') }}
 
 ),
 
@@ -41,7 +41,7 @@ moves as (
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('monthly_segment_moves') }}
     where
-        {{ is_touched(
+        {{ pg_wap.is_touched(
             'fct_customer_month', "to_char(month_end, 'YYYYMMDD')::integer", column='date_key'
         ) }}
 

@@ -5,14 +5,14 @@ with
 lines as not materialized (
 
     select * from {{ ref('stg_retail__transactions') }}
-    where {{ is_touched('stg_retail__landed_files', 'file_id') }}
+    where {{ pg_wap.is_touched('stg_retail__landed_files', 'file_id') }}
 
 ),
 
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
-    {% if is_touched('stg_retail__landed_files', 'file_id') != "true" -%}
+    {% if pg_wap.is_touched('stg_retail__landed_files', 'file_id') != "true" -%}
     -- an array, for which the planner looks invoices up: it takes a file to have as many lines as an archive
     where invoice_number = any(array(select lines.invoice_number from lines))
     {%- endif %}
@@ -37,23 +37,23 @@ counted as (
         (
             select count(*)
             from {{ source('retail', 'transactions') }}
-            where {{ is_touched('stg_retail__landed_files', '_file_id') }}
+            where {{ pg_wap.is_touched('stg_retail__landed_files', '_file_id') }}
         ) as bronze_lines,
         (
             select count(*)
             from {{ ref('int_lines_classified') }}
             where
-                {{ is_touched('stg_retail__landed_files', 'file_id') }}
+                {{ pg_wap.is_touched('stg_retail__landed_files', 'file_id') }}
                 -- by their invoices, as there is an index; of a file that was replayed, most lines are as they were
                 and (
-                    {{ is_touched('stg_retail__transactions', 'invoice_number', column='invoice_number') }}
+                    {{ pg_wap.is_touched('stg_retail__transactions', 'invoice_number', column='invoice_number') }}
                     or int_lines_classified.invoice_number = any(array(select lines.invoice_number from lines))
                 )
         ) as silver_lines,
         (
             select count(*)
             from {{ ref('int_lines_quarantined') }}
-            where {{ is_touched('stg_retail__landed_files', 'file_id') }}
+            where {{ pg_wap.is_touched('stg_retail__landed_files', 'file_id') }}
         ) as quarantined_lines
     from typed
 

@@ -8,13 +8,13 @@ silver as (
         coalesce(sum(net_amount), 0) as net_amount,
         count(*) filter (where customer_id is null) as lines_without_customer
     from {{ ref('int_lines_classified') }}
-    where {{ is_touched('fct_sales', 'invoiced_on') }}
+    where {{ pg_wap.is_touched('fct_sales', 'invoiced_on') }}
 
 ),
 
 silver_invoices as (
 
-    {% if is_touched('fct_sales', 'invoiced_on') == is_touched('int_lines_classified', 'invoice_number') -%}
+    {% if pg_wap.is_touched('fct_sales', 'invoiced_on') == pg_wap.is_touched('int_lines_classified', 'invoice_number') -%}
     -- everything, which is counted already
     select
         lines,
@@ -25,7 +25,7 @@ silver_invoices as (
         count(*) as lines,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('int_lines_classified') }}
-    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    where {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
     {%- endif %}
 
 ),
@@ -38,7 +38,7 @@ sales as (
         count(*) filter (where customer_key = -1) as lines_without_customer,
         count(*) filter (where product_key = -1) as lines_without_product
     from {{ ref('fct_sales') }}
-    where {{ is_touched('fct_sales', 'invoiced_on') }}
+    where {{ pg_wap.is_touched('fct_sales', 'invoiced_on') }}
 
 ),
 
@@ -48,7 +48,7 @@ invoices as (
         coalesce(sum(lines), 0) as lines,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('fct_invoices') }}
-    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    where {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 
@@ -56,7 +56,7 @@ days as (
 
     select coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('daily_sales') }}
-    where {{ is_touched('fct_sales', 'date_day') }}
+    where {{ pg_wap.is_touched('fct_sales', 'date_day') }}
 
 ),
 
@@ -66,8 +66,8 @@ forgotten_days as (
     select count(*) as forgotten
     from {{ ref('int_trading_days') }}
     where
-        {{ is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
-        and not {{ is_touched('fct_sales', 'invoiced_on') }}
+        {{ pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
+        and not {{ pg_wap.is_touched('fct_sales', 'invoiced_on') }}
 
 ),
 
@@ -77,7 +77,7 @@ product_months as (
         coalesce(sum(lines), 0) as lines,
         coalesce(sum(net_amount), 0) as net_amount
     from {{ ref('monthly_product_sales') }}
-    where {{ is_touched('fct_sales', 'month_start') }}
+    where {{ pg_wap.is_touched('fct_sales', 'month_start') }}
 
 ),
 

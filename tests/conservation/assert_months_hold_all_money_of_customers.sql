@@ -3,7 +3,7 @@ with
 
 sales as (
 
-    select * from {{ touched_rows(ref('fct_sales')) }}
+    select * from {{ pg_wap.touched_rows(ref('fct_sales')) }}
 
 ),
 
@@ -27,7 +27,7 @@ months as (
 
     select coalesce(sum(net_amount), 0) as months_amount
     from {{ ref('fct_customer_month') }}
-    where {{ is_touched('fct_sales', 'date_key', data_type='integer') }}
+    where {{ pg_wap.is_touched('fct_sales', 'date_key', data_type='integer') }}
 
 ),
 

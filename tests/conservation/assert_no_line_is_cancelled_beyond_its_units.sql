@@ -10,7 +10,7 @@ cancelled as (
         stock_code,
         sum(units) as units_cancelled
     from {{ ref('int_cancellations_matched') }}
-    where match_type <> 'none' and {{ is_touched('int_cancellations_matched', 'sale_invoice_number') }}
+    where match_type <> 'none' and {{ pg_wap.is_touched('int_cancellations_matched', 'sale_invoice_number') }}
     group by sale_invoice_number, sale_line_number, customer_id, stock_code
 
 ),
@@ -18,7 +18,7 @@ cancelled as (
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    where line_type = 'sale' and {{ is_touched('int_cancellations_matched', 'invoice_number') }}
+    where line_type = 'sale' and {{ pg_wap.is_touched('int_cancellations_matched', 'invoice_number') }}
 
 ),
 

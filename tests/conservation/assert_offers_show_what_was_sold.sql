@@ -1,6 +1,6 @@
 -- Who counts products that did not sell trusts those that did: each product, on the days of its lines and on no others.
 -- What a trading day is, and how many there are between two of them, is told by the same lines.
-{%- set everything = is_touched('fct_product_sold_days', 'span_start') == "true" %}
+{%- set everything = pg_wap.is_touched('fct_product_sold_days', 'span_start') == "true" %}
 
 with
 
@@ -10,7 +10,7 @@ touched_days as (
     select
         {{ span_start('invoiced_on') }} as span_start,
         bit_or({{ day_bit('invoiced_on') }}) as day_bits
-    from {{ changes_of('int_lines_classified') }}
+    from {{ pg_wap.changes_of('int_lines_classified') }}
     group by {{ span_start('invoiced_on') }}
 
 ),
@@ -25,9 +25,9 @@ sales as (
     from {{ ref('fct_sales') }}
     where
         line_type = 'sale'
-        and {{ "true" if everything else is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
+        and {{ "true" if everything else pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
         -- which partitions to read
-        and {{ "true" if everything else is_touched('fct_sales', 'invoiced_on') }}
+        and {{ "true" if everything else pg_wap.is_touched('fct_sales', 'invoiced_on') }}
     group by product_durable_key, {{ span_start('invoiced_on') }}
 
 ),

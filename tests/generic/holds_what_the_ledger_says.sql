@@ -5,7 +5,7 @@ with
 landed_files as (
 
     select * from {{ ledger }}
-    where source_table = '{{ model.identifier }}' and {{ is_touched('stg_retail__landed_files', 'file_id') }}
+    where source_table = '{{ model.identifier }}' and {{ pg_wap.is_touched('stg_retail__landed_files', 'file_id') }}
 
 ),
 
@@ -15,7 +15,7 @@ bronze_rows as (
         _file_id as file_id,
         count(*) as rows_found
     from {{ model }}
-    where {{ is_touched('stg_retail__landed_files', '_file_id') }}
+    where {{ pg_wap.is_touched('stg_retail__landed_files', '_file_id') }}
     group by _file_id
 
 ),

@@ -1,10 +1,10 @@
 -- History is only true if each line shows its customer and product as they were on the day of the line.
-{%- set looks_at_changes_only = is_touched('fct_sales', 'invoiced_on') != "true" %}
+{%- set looks_at_changes_only = pg_wap.is_touched('fct_sales', 'invoiced_on') != "true" %}
 with
 
 sales as (
 
-    select * from {{ touched_rows(ref('fct_sales')) }}
+    select * from {{ pg_wap.touched_rows(ref('fct_sales')) }}
 
 ),
 
@@ -13,7 +13,7 @@ customers as (
     select * from {{ ref('dim_customer') }}
     {% if looks_at_changes_only -%}
     where customer_key in (select sales.customer_key from sales)
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
     {%- endif %}
 
 ),
@@ -23,7 +23,7 @@ products as (
     select * from {{ ref('dim_product') }}
     {% if looks_at_changes_only -%}
     where product_key in (select sales.product_key from sales)
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
     {%- endif %}
 
 ),

@@ -4,27 +4,27 @@ with
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
+    where customer_id is not null and {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
 
 ),
 
 product_months as (
 
-    select * from {{ touched_rows(ref('int_product_months')) }}
+    select * from {{ pg_wap.touched_rows(ref('int_product_months')) }}
 
 ),
 
 customers as (
 
     select * from {{ ref('dim_customer') }}
-    where {{ is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
+    where {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
 
 ),
 
 products as (
 
     select * from {{ ref('dim_product') }}
-    where {{ is_touched('int_product_months', 'stock_code') }}
+    where {{ pg_wap.is_touched('int_product_months', 'stock_code') }}
 
 ),
 

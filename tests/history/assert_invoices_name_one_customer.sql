@@ -10,7 +10,7 @@ customer_invoices as (
         nullif(max(customer_id), min(customer_id)) as other_customer_id,
         sum(lines) as lines_with_customer
     from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ is_touched('int_lines_classified', 'invoice_number') }}
+    where customer_id is not null and {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
     group by invoice_number
 
 ),
@@ -21,7 +21,7 @@ invoices as (
         invoice_number,
         lines
     from {{ ref('fct_invoices') }}
-    where {{ is_touched('int_lines_classified', 'invoice_number') }}
+    where {{ pg_wap.is_touched('int_lines_classified', 'invoice_number') }}
 
 ),
 

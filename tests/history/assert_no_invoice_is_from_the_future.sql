@@ -3,7 +3,7 @@ with
 
 invoices as (
 
-    select * from {{ touched_rows(ref('fct_invoices')) }}
+    select * from {{ pg_wap.touched_rows(ref('fct_invoices')) }}
 
 ),
 

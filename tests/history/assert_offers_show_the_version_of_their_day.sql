@@ -4,13 +4,13 @@ with
 
 touched_spans as (
 
-    select * from {{ touched_rows(ref('fct_product_sold_days')) }}
+    select * from {{ pg_wap.touched_rows(ref('fct_product_sold_days')) }}
 
 ),
 
 touched_products as (
 
-    select * from {{ touched_rows(ref('dim_product')) }}
+    select * from {{ pg_wap.touched_rows(ref('dim_product')) }}
     where is_current
 
 ),

@@ -7,7 +7,7 @@ versions as (
         'customer' as dimension,
         customer_id::text as durable_key,
         is_current
-    from {{ touched_rows(ref('dim_customer')) }}
+    from {{ pg_wap.touched_rows(ref('dim_customer')) }}
 
     union all
 
@@ -15,7 +15,7 @@ versions as (
         'product' as dimension,
         stock_code as durable_key,
         is_current
-    from {{ touched_rows(ref('dim_product')) }}
+    from {{ pg_wap.touched_rows(ref('dim_product')) }}
 
 ),
 

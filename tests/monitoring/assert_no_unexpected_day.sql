@@ -1,5 +1,5 @@
 -- Whoever reads of the last days tomorrow should hear today that they are out of the ordinary.
-{%- set is_new = is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
+{%- set is_new = pg_wap.is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
 with
 
 -- materialized, all days would be read where those that were touched will do

@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['product_key', 'category'],
-    touched_key='product_key',
-    touched="select product_key from {{ changes_of('dim_product') }}",
-    changes=['product_key'],
+    touched_by={'dim_product': 'product_key'},
+    logged_columns=['product_key'],
 ) }}
 
 with
@@ -12,10 +9,7 @@ with
 products as (
 
     select * from {{ ref('dim_product') }}
-    {% if is_delta() -%}
-    -- an array, for which the planner looks products up, and does not read all of them in the order of their keys
-    where product_key = any(array(select product_key from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('product_key', by='lookup') }}
 
 ),
 

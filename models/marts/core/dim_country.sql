@@ -1,10 +1,8 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='country_key',
-    touched_key='country_name',
-    touched="select country_name from {{ changes_of('int_lines_classified') }} where country_name <> 'Unknown'",
-    changes=['country_name'],
+    touched_by="select country_name from {{ pg_wap.changes_of('int_lines_classified') }} where country_name <> 'Unknown'",
+    logged_columns=['country_name'],
+    check_column='country_name',
 ) }}
 
 with
@@ -12,7 +10,7 @@ with
 countries as (
 
     select * from {{ ref('countries') }}
-    where {{ among_touched_keys('country_name') }}
+    where {{ pg_wap.only_touched('country_name') }}
 
 ),
 
@@ -23,12 +21,12 @@ invoices as not materialized (
 
 ),
 
-{% if is_delta() -%}
+{% if pg_wap.is_delta() -%}
 delivered_now as (
 
     select distinct country_name
     from invoices
-    where invoice_number in (select invoice_number from {{ changes_of('int_lines_classified') }})
+    where invoice_number in (select invoice_number from {{ pg_wap.changes_of('int_lines_classified') }})
 
 ),
 
@@ -42,7 +40,7 @@ delivered as (
 
     -- a country that lost lines: one invoice is enough for it to stay
     select touched_countries.country_name
-    from {{ touched_keys() }} as touched_countries
+    from {{ pg_wap.touched_keys() }} as touched_countries
     cross join lateral (
         select from invoices
         where invoices.country_name = touched_countries.country_name
@@ -93,7 +91,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ among_touched_keys('country_name') }}
+    where {{ pg_wap.only_touched('country_name') }}
 
 ),
 

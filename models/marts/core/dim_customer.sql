@@ -1,16 +1,12 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='customer_key',
-    touched_key='customer_id',
-    touched="
-        select customer_id from {{ changes_of('int_customer_versions') }}
-        union all
-        select customer_id from {{ changes_of('int_invoices_summed') }} where customer_id is not null
-        union all
-        select customer_id from {{ changes_of('int_customer_months') }}
-    ",
-    changes=['customer_id', 'customer_key'],
+    touched_by={
+        'int_customer_versions': 'customer_id',
+        'int_invoices_summed': 'customer_id',
+        'int_customer_months': 'customer_id',
+    },
+    logged_columns=['customer_id', 'customer_key'],
+    check_column='customer_id',
     indexes=[{'columns': ['customer_id']}],
 ) }}
 
@@ -19,23 +15,25 @@ with
 known_versions as (
 
     {{ known_versions(
-        ref('snp_customer_versions'), 'customer_id', ['country_name', 'segment']
+        ref('snp_customer_versions'),
+        'customer_id',
+        ['country_name', 'segment'],
+        where=pg_wap.only_touched('customer_id'),
     ) | indent }}
-    and {{ among_touched_keys('customer_id') }}
 
 ),
 
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ among_touched_keys('customer_id') }}
+    where customer_id is not null and {{ pg_wap.only_touched('customer_id') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ among_touched_keys('customer_id') }}
+    where {{ pg_wap.only_touched('customer_id') }}
 
 ),
 
@@ -153,7 +151,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ among_touched_keys('customer_id') }}
+    where {{ pg_wap.only_touched('customer_id') }}
 
 ),
 

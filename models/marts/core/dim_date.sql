@@ -1,8 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='date_key',
-    touched='nothing',
+    touched_by={},
 ) }}
 
 {%- set fiscal_shift = "make_interval(months => " ~ (13 - var("fiscal_year_first_month")) % 12 ~ ")" -%}

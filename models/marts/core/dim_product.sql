@@ -1,35 +1,30 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='product_key',
-    touched_key='stock_code',
-    touched="
-        select stock_code from {{ changes_of('int_product_versions') }}
-        union all
-        select stock_code from {{ changes_of('int_product_prices') }}
-    ",
-    changes=['stock_code', 'product_key'],
+    touched_by={'int_product_versions': 'stock_code', 'int_product_prices': 'stock_code'},
+    logged_columns=['stock_code', 'product_key'],
+    check_column='stock_code',
     indexes=[{'columns': ['stock_code']}],
 ) }}
 
-{#- The check on the price list looks at its quarantine too, and dbt lets a model wait for a check only if it comes after
-    all that the check looks at. -#}
--- depends_on: {{ ref('int_products_quarantined') }}
+{#- A price list that did not pass its checks must not reach the dimension. -#}
+{{ wait_for_checks_on(ref('int_products_quarantined')) }}
 with
 
 known_versions as (
 
     {{ known_versions(
-        ref('snp_product_versions'), 'stock_code', ['description', 'product_class', 'categories', 'price_band']
+        ref('snp_product_versions'),
+        'stock_code',
+        ['description', 'product_class', 'categories', 'price_band'],
+        where=pg_wap.only_touched('stock_code'),
     ) | indent }}
-    and {{ among_touched_keys('stock_code') }}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    where {{ among_touched_keys('stock_code') }}
+    where {{ pg_wap.only_touched('stock_code') }}
 
 ),
 
@@ -118,7 +113,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ among_touched_keys('stock_code') }}
+    where {{ pg_wap.only_touched('stock_code') }}
 
 ),
 

@@ -1,8 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='rfm_band_key',
-    touched='nothing',
+    touched_by={},
 ) }}
 
 with

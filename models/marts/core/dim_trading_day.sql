@@ -1,15 +1,13 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='date_key',
-    touched="
+    touched_by="
         select to_char(days.invoiced_on, 'YYYYMMDD')::integer as date_key
         from (
             select invoiced_on from {{ ref('int_trading_days') }}
             union
-            select invoiced_on from {{ changes_of('int_trading_days') }}
+            select invoiced_on from {{ pg_wap.changes_of('int_trading_days') }}
         ) as days
-        where days.invoiced_on >= (select min(invoiced_on) from {{ changes_of('int_trading_days') }})
+        where days.invoiced_on >= (select min(invoiced_on) from {{ pg_wap.changes_of('int_trading_days') }})
     ",
 ) }}
 
@@ -37,7 +35,7 @@ final as (
         day_number,
         coalesce(window_start, first_day) as on_offer_since
     from sale_days
-    where {{ among_touched_keys('date_key') }}
+    where {{ pg_wap.only_touched('date_key') }}
 
 )
 

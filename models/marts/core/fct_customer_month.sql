@@ -1,25 +1,22 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['customer_durable_key', 'date_key'],
-    touched="
+    touched_by="
         select
             {{ surrogate_key(['customer_id']) }} as customer_durable_key,
             to_char(month_end, 'YYYYMMDD')::integer as date_key,
             customer_id,
             month_end
-        from {{ changes_of('int_customer_months') }}
+        from {{ pg_wap.changes_of('int_customer_months') }}
         union all
         select
             {{ surrogate_key(['months.customer_id']) }} as customer_durable_key,
             to_char(months.month_end, 'YYYYMMDD')::integer as date_key,
             months.customer_id,
             months.month_end
-        from {{ changes_of('int_customer_versions') }} as versions
+        from {{ pg_wap.changes_of('int_customer_versions') }} as versions
         inner join {{ ref('int_customer_months') }} as months
             on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
     ",
-    changes=['customer_durable_key', 'date_key'],
     indexes=[{'columns': ['date_key']}],
 ) }}
 
@@ -28,7 +25,7 @@ with
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ among_touched_keys(['customer_id', 'month_end']) }}
+    where {{ pg_wap.only_touched(['customer_id', 'month_end']) }}
 
 ),
 

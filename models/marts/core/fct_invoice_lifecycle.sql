@@ -1,15 +1,11 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='invoice_key',
-    touched_key='invoice_number',
-    touched="
-        select invoice_number from {{ changes_of('fct_invoices') }}
-        union all
-        select sale_invoice_number as invoice_number from {{ changes_of('int_cancellations_matched') }}
-        where sale_invoice_number is not null
-    ",
-    changes=['invoice_number', 'customer_durable_key'],
+    touched_by={
+        'fct_invoices': 'invoice_number',
+        'int_cancellations_matched': {'invoice_number': 'sale_invoice_number'},
+    },
+    logged_columns=['invoice_number', 'customer_durable_key'],
+    check_column='invoice_number',
     indexes=[
         {'columns': ['invoice_number'], 'unique': true},
         {'columns': ['invoiced_on']},
@@ -24,7 +20,7 @@ invoices as (
     select * from {{ ref('fct_invoices') }}
     where
         lines_sold > 0
-        and {{ among_touched_keys('invoice_number') }}
+        and {{ pg_wap.only_touched('invoice_number') }}
 
 ),
 
@@ -39,7 +35,7 @@ matched_cancellations as (
     select * from {{ ref('int_cancellations_matched') }}
     where
         match_type <> 'none'
-        and {{ among_touched_keys('sale_invoice_number', keys='invoice_number') }}
+        and {{ pg_wap.only_touched('sale_invoice_number', keys='invoice_number') }}
 
 ),
 

@@ -1,17 +1,15 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key='invoice_key',
-    touched_key='invoice_number',
-    touched="
-        select invoice_number from {{ changes_of('int_lines_classified') }}
+    touched_by="
+        select invoice_number from {{ pg_wap.changes_of('int_lines_classified') }}
         union all
         select invoices.invoice_number
-        from {{ changes_of('int_customer_versions') }} as versions
+        from {{ pg_wap.changes_of('int_customer_versions') }} as versions
         inner join {{ ref('int_invoices_summed') }} as invoices
             on versions.customer_id = invoices.customer_id and invoices.invoiced_on >= versions.valid_from
     ",
-    changes=['invoice_number'],
+    logged_columns=['invoice_number'],
+    check_column='invoice_number',
     indexes=[{'columns': ['date_key']}],
 ) }}
 
@@ -20,7 +18,7 @@ with
 summed as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where {{ among_touched_keys('invoice_number') }}
+    where {{ pg_wap.only_touched('invoice_number') }}
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='derived') }}
+{{ config(materialized='published_view') }}
 
 -- Without CTEs, as PostgreSQL merges no view that has any with the query that reads it: joined to one product of
 -- dim_product, this takes 3 ms, and 1.1 s with them. The aliases, which sqlfluff forbids (AL07), are needed, as

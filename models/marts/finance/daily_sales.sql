@@ -1,15 +1,9 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['date_key', 'country_key'],
-    touched_key='date_key',
-    touched="
-        select
-            to_char(invoiced_on, 'YYYYMMDD')::integer as date_key,
-            invoiced_on
-        from {{ changes_of('int_lines_classified') }}
-    ",
-    changes=['date_key'],
+    touched_by={
+        'int_lines_classified': {'date_key': "to_char(invoiced_on, 'YYYYMMDD')::integer", 'invoiced_on': 'invoiced_on'},
+    },
+    logged_columns=['date_key'],
     indexes=[{'columns': ['date_day']}],
 ) }}
 
@@ -19,9 +13,7 @@ with
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    {% if is_delta() -%}
-    where invoiced_on = any(array(select invoiced_on from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
 
 ),
 

@@ -1,21 +1,18 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['customer_id', 'month_end'],
-    touched="
+    touched_by="
         select
             customer_id,
             month_end
-        from {{ changes_of('int_customer_months') }}
+        from {{ pg_wap.changes_of('int_customer_months') }}
         union all
         select
             months.customer_id,
             months.month_end
-        from {{ changes_of('int_customer_versions') }} as versions
+        from {{ pg_wap.changes_of('int_customer_versions') }} as versions
         inner join {{ ref('int_customer_months') }} as months
             on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
     ",
-    changes=['customer_id', 'month_end'],
 ) }}
 
 with
@@ -23,7 +20,7 @@ with
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ among_touched_keys(['customer_id', 'month_end']) }}
+    where {{ pg_wap.only_touched(['customer_id', 'month_end']) }}
 
 ),
 

@@ -1,13 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['customer_durable_key', 'month_start'],
-    touched_key='customer_durable_key',
-    touched="
-        select customer_durable_key from {{ changes_of('fct_invoice_lifecycle') }}
-        where customer_durable_key <> -1
-    ",
-    changes=['customer_durable_key'],
+    touched_by={'fct_invoice_lifecycle': 'customer_durable_key'},
+    logged_columns=['customer_durable_key'],
     indexes=[{'columns': ['month_start']}],
 ) }}
 
@@ -16,7 +10,7 @@ with
 orders as (
 
     select * from {{ ref('fct_invoice_lifecycle') }}
-    where customer_durable_key <> -1 and {{ among_touched_keys('customer_durable_key') }}
+    where customer_durable_key <> -1 and {{ pg_wap.only_touched('customer_durable_key') }}
 
 ),
 

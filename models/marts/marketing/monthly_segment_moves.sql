@@ -1,20 +1,17 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['month_end', 'segment_before', 'segment'],
-    touched_key='month_end',
-    touched="
+    touched_by="
         {#- A month's moves begin where the month before has ended. -#}
         with changed_months as (
             select distinct to_date(date_key::text, 'YYYYMMDD') as month_end
-            from {{ changes_of('fct_customer_month') }}
+            from {{ pg_wap.changes_of('fct_customer_month') }}
         )
         select month_end from changed_months
         union all
         select (month_end + interval '1 day' + interval '1 month' - interval '1 day')::date as month_end
         from changed_months
     ",
-    changes=['month_end'],
+    logged_columns=['month_end'],
 ) }}
 
 with
@@ -38,7 +35,7 @@ month_ends as (
         date_day as month_end,
         to_char(month_start - 1, 'YYYYMMDD')::integer as previous_date_key
     from dates
-    where date_day = month_end and {{ among_touched_keys('month_end') }}
+    where date_day = month_end and {{ pg_wap.only_touched('month_end') }}
 
 ),
 

@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['month_start', 'product_durable_key', 'line_type'],
-    touched_key='month_start',
-    touched="select {{ month_start('invoiced_on') }} as month_start from {{ changes_of('int_lines_classified') }}",
-    changes=['month_start'],
+    touched_by={'int_lines_classified': {'month_start': month_start('invoiced_on')}},
+    logged_columns=['month_start'],
 ) }}
 
 with
@@ -14,7 +11,7 @@ sales as (
     select * from {{ ref('fct_sales') }}
     where
         {{ in_changed_months('invoiced_on') }}
-        and {{ among_touched_keys(month_start('invoiced_on'), keys='month_start') }}
+        and {{ pg_wap.only_touched(month_start('invoiced_on'), keys='month_start') }}
 
 ),
 

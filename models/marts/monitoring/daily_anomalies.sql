@@ -1,10 +1,7 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
     unique_key=['invoiced_on', 'country_name', 'measure'],
-    touched_key='invoiced_on',
-    touched="{{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}",
-    changes=['invoiced_on'],
+    touched_by="{{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}",
+    logged_columns=['invoiced_on'],
 ) }}
 
 with
@@ -78,7 +75,7 @@ expected as (
                 and cardinality(deviations_before) >= 15
             )
         )
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 

@@ -1,8 +1,6 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
+    materialized='incremental_by_key',
     unique_key='file_id',
-    changes=['file_id'],
 ) }}
 
 with

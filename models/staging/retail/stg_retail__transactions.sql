@@ -1,10 +1,8 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='keyed',
+    materialized='incremental_by_key',
     unique_key=['file_id', 'file_line'],
-    touched_key='file_id',
-    touched="select file_id from {{ changes_of('stg_retail__landed_files') }}",
-    changes=['file_id', 'invoice_number'],
+    touched_by={'stg_retail__landed_files': 'file_id'},
+    logged_columns=['file_id', 'invoice_number'],
     indexes=[
         {'columns': ['file_id'], 'type': 'brin', 'with': 'autosummarize = on'},
         {'columns': ['file_id', 'file_line'], 'where': 'not is_usable'},
@@ -17,10 +15,7 @@ with
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
-    {% if is_delta() -%}
-    -- an array, for which the planner looks rows up by their file
-    where _file_id = any(array(select file_id from {{ touched_keys() }}))
-    {%- endif %}
+    where {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup') }}
 
 ),
 
@@ -39,7 +34,7 @@ typed as (
         {{ safe_integer('customer_id') }} as customer_id,
         {{ clean_text('country') }} as country_text
     from delivered_lines
-    {{ compute_once() }}
+    {{ pg_wap.optimization_fence() }}
 
 ),
 

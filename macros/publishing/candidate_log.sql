@@ -1,5 +1,0 @@
-{% macro candidate_log() -%}
-    {{ return(api.Relation.create(
-        database=target.database, schema=generate_schema_name("audit", none) | trim, identifier="candidate"
-    )) }}
-{%- endmacro %}

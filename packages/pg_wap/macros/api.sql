@@ -1,0 +1,22 @@
+{#- A condition on the keys that the model has to look at again; true in a full build.
+
+    Arguments:
+        columns: the column, or the columns, of the relation that is read.
+        keys: the names of the touched keys, where they differ from those of the columns.
+        by: `join` leaves the way to the planner; `lookup` compares one column with an array, for which the planner uses an index. -#}
+{% macro only_touched(columns, keys=none, by="join") -%}
+    {%- if not pg_wap.is_delta() -%}
+        {{ return("true") }}
+    {%- endif -%}
+    {%- set columns = [columns] if columns is string else columns -%}
+    {#- With the name of their table: a bare name that is no key would be a column of the outer query, and the condition always true. -#}
+    {%- set names = [] -%}
+    {%- for name in ([keys] if keys is string else keys or columns) -%}
+        {%- do names.append("keys." ~ name.split(".")[-1]) -%}
+    {%- endfor -%}
+    {%- set touched = "select " ~ names | join(", ") ~ " from " ~ pg_wap.touched_keys() ~ " as keys" -%}
+    {%- if by == "lookup" -%}
+        {{ return(columns | join(", ") ~ " = any(array(" ~ touched ~ "))") }}
+    {%- endif -%}
+    {{ return("(" ~ columns | join(", ") ~ ") in (" ~ touched ~ ")") }}
+{%- endmacro %}

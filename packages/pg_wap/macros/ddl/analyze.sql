@@ -1,0 +1,63 @@
+{#- The next model joins at once, and autovacuum comes later: without statistics, the planner takes two years that landed after one day for
+    a day. The table is analyzed when a tenth of its rows is new, as autovacuum would. Dates are analyzed each time by a small sample
+    (10 ms), because the planner expects no rows after the last day it knows, and then joins a month by nested loops.
+
+    A sample of 9,000 rows (30 times 300) instead of PostgreSQL's 30,000 is enough: analyzing 36 models takes 0.4 s of CPU, not 1.2 s. -#}
+{% macro analyze_by_key(target_relation, new_rows=none) -%}
+    {%- set table = target_relation.include(database=false) -%}
+    {%- set statistics_target = 30 -%}
+    {%- if not new_rows -%}
+    set local default_statistics_target = {{ statistics_target }};
+    analyze {{ table }}
+    {%- else -%}
+    do $analyze$
+    declare
+        days text;
+    begin
+        if (select count(*) from {{ new_rows }}) > (
+            select 0.1 * greatest(reltuples, 0) from pg_class where oid = '{{ table }}'::regclass
+        ) then
+            perform set_config('default_statistics_target', '{{ statistics_target }}', true);
+            analyze {{ table }};
+        else
+            select string_agg(quote_ident(attname), ', ')
+            into days
+            from pg_attribute
+            where
+                attrelid = '{{ table }}'::regclass
+                and attnum > 0
+                and not attisdropped
+                and atttypid in ('date'::regtype, 'timestamp'::regtype);
+            if days is not null then
+                perform set_config('default_statistics_target', '10', true);
+                execute format('analyze %s (%s)', '{{ table }}', days);
+            end if;
+        end if;
+    end $analyze$
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Autovacuum analyzes partitions, but never the table above them. The table is analyzed when a tenth of its rows is new. Before version 18,
+    analyzing it analyzes its partitions as well. The sample is that of `analyze_by_key`: 0.12 instead of 0.34 s of CPU for a million rows. -#}
+{% macro analyze_partitioned(relation) -%}
+    {%- set table = relation.include(database=false) -%}
+    do $analyze$
+    begin
+        if (
+            select
+                abs(sum(greatest(partitions.reltuples, 0)) - greatest(parents.reltuples, 0))
+                > 0.1 * greatest(parents.reltuples, 0)
+            from pg_class as parents
+            inner join pg_inherits on parents.oid = inhparent
+            inner join pg_class as partitions on inhrelid = partitions.oid
+            where parents.oid = to_regclass('{{ table }}')
+            group by parents.oid
+        ) then
+            perform set_config('default_statistics_target', '30', true);
+            execute case
+                when current_setting('server_version_num')::integer >= 180000 then 'analyze only {{ table }}'
+                else 'analyze {{ table }}'
+            end;
+        end if;
+    end $analyze$
+{%- endmacro %}

@@ -1,0 +1,161 @@
+{#- Refuses a project that cannot work, before anything is written. Every problem is one line that names the node and the mend. -#}
+{% macro validate_project() -%}
+    {%- set problems = [] -%}
+    {%- do problems.extend(pg_wap.problems_of_the_root()) -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ["model", "seed", "snapshot"] -%}
+        {%- do problems.extend(pg_wap.problems_of_the_release(node)) -%}
+        {%- if node.config.materialized == "incremental_by_key" -%}
+            {%- do problems.extend(pg_wap.problems_of_keys(node)) -%}
+        {%- endif -%}
+        {%- if node.config.materialized in ["incremental_by_key", "incremental_by_partition"] or node.resource_type == "snapshot" -%}
+            {%- do problems.extend(pg_wap.problems_of_touched_by(node)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for node in graph.get("functions", {}).values() -%}
+        {%- do problems.extend(pg_wap.problems_of_functions(node)) -%}
+    {%- endfor -%}
+    {%- if problems -%}
+        {{ exceptions.raise_compiler_error(problems | join("; ") ~ ". Nothing was built.") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The canary: without the root's `ref`, checks would read what is published already, and pass. dbt leaves it to the root which package
+    answers for a macro of dbt. -#}
+{% macro problems_of_the_root() -%}
+    {%- set problems = [] -%}
+    {%- set found = ref.macro if ref.macro is defined else none -%}
+    {%- if not found or "candidate_or_published" not in found.macro_sql -%}
+        {%- do problems.append(
+            "ref() does not read the candidate: "
+            ~ ("package " ~ found.package_name ~ " has a macro ref of its own; remove one of the two" if found
+            else "copy macros/pg_wap_hooks.sql from the README of pg_wap; if it is there, this version of dbt ignores it")
+        ) -%}
+    {%- endif -%}
+    {%- for name, macro in [
+        ("get_where_subquery", adapter.dispatch("get_where_subquery", "dbt")),
+        ("get_columns_in_relation", adapter.dispatch("get_columns_in_relation", "dbt")),
+        ("snapshot_staging_table", adapter.dispatch("snapshot_staging_table", "dbt")),
+    ] if macro.macro.package_name != "pg_wap" -%}
+        {%- do problems.append(
+            "the macro " ~ name ~ " comes from package " ~ macro.macro.package_name ~ ": put pg_wap before it in dispatch: of"
+            ~ " dbt_project.yml (macro_namespace: dbt)"
+        ) -%}
+    {%- endfor -%}
+    {{ return(problems) }}
+{%- endmacro %}
+
+{#- Readers see only what was released, so nothing may be written into the published schema in any other way. -#}
+{% macro problems_of_the_release(node) -%}
+    {%- set problems = [] -%}
+    {%- set kind = node.config.materialized if node.resource_type == "model" else node.resource_type | string -%}
+    {%- if not pg_wap.is_in_published_schema(node) -%}
+        {%- if kind == "published_view" -%}
+            {%- do problems.append(
+                "model '" ~ node.name ~ "' is a published_view outside of the schema " ~ pg_wap.published_schema() ~ ": use view there"
+            ) -%}
+        {%- endif -%}
+    {%- elif kind not in ["incremental_by_key", "incremental_by_partition", "published_view", "ephemeral"] -%}
+        {%- set mend = {
+            "view": "materialized: published_view",
+            "stable_view": "materialized: published_view",
+            "table": "materialized: incremental_by_key with a unique_key (without touched_by, every row is computed and compared)",
+            "incremental": "materialized: incremental_by_key with its unique_key, or incremental_by_partition",
+            "materialized_view": "materialized: incremental_by_key with a unique_key",
+            "seed": "another +schema for the seed, and a model that selects from it",
+            "snapshot": "another schema for the snapshot, and a model that selects from it",
+        } -%}
+        {%- do problems.append(
+            node.resource_type ~ " '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have"
+            ~ " passed, as it is materialized as " ~ kind ~ ": use " ~ mend.get(kind, "a materialization of pg_wap")
+        ) -%}
+    {%- endif -%}
+    {{ return(problems) }}
+{%- endmacro %}
+
+{% macro problems_of_functions(node) -%}
+    {%- set problems = [] -%}
+    {%- if pg_wap.is_in_published_schema(node) -%}
+        {%- if node.config.type != "table" -%}
+            {%- do problems.append(
+                "function '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have passed, as it is"
+                ~ " of type " ~ node.config.type ~ ": use type: table, or another +schema"
+            ) -%}
+        {%- elif (node.config.persist_docs or {}).get("relation") -%}
+            {%- do problems.append(
+                "function '" ~ node.name ~ "' has persist_docs, but does not exist before the release, which describes it anyway: remove"
+                ~ " persist_docs"
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(problems) }}
+{%- endmacro %}
+
+{% macro problems_of_keys(node) -%}
+    {%- set problems = [] -%}
+    {%- if not pg_wap.key_columns(node) -%}
+        {%- do problems.append("model '" ~ node.name ~ "' is incremental_by_key and has no unique_key: add one to its config") -%}
+    {%- endif -%}
+    {%- set logged = pg_wap.logged_columns(node) -%}
+    {%- if logged and pg_wap.check_column(node) not in logged -%}
+        {%- do problems.append(
+            "model '" ~ node.name ~ "' logs " ~ logged | join(", ") ~ ", but not " ~ pg_wap.check_column(node)
+            ~ ", by which checks find the changed rows: add it to logged_columns, or name a logged column as check_column"
+        ) -%}
+    {%- endif -%}
+    {{ return(problems) }}
+{%- endmacro %}
+
+{#- A change log that the model does not wait for would be read too early, and a column that is not logged would touch nothing. -#}
+{% macro problems_of_touched_by(node) -%}
+    {%- set problems = [] -%}
+    {%- set place = node.resource_type ~ " '" ~ node.name ~ "': touched_by " -%}
+    {%- set touched_by = node.config.get("touched_by") -%}
+    {%- if touched_by is none -%}
+        {%- set touched_by = (node.config.get("meta") or {}).get("touched_by") -%}
+    {%- endif -%}
+    {%- set upstream, parents = {}, [] -%}
+    {%- for unique_id in pg_wap.fingerprints()[node.unique_id].ancestors if unique_id in graph.nodes -%}
+        {%- do upstream.update({graph.nodes[unique_id].name: graph.nodes[unique_id]}) -%}
+        {%- do parents.append(graph.nodes[unique_id].name) if unique_id in node.depends_on.nodes -%}
+    {%- endfor -%}
+    {%- if touched_by is string -%}
+        {%- for call, name in modules.re.findall("\\b(changes_of|ref)\\(\\s*[\"'](\\w+)[\"']", touched_by) | unique
+            if name not in (parents if call == "ref" else upstream) -%}
+            {%- do problems.append(
+                place ~ "reads '" ~ name ~ "', which the model does not ref: add `-- depends_on: {{ ref('" ~ name ~ "') }}`"
+            ) -%}
+        {%- endfor -%}
+    {%- elif touched_by is mapping -%}
+        {%- for name, given in touched_by.items() -%}
+            {%- set known = upstream.get(name) -%}
+            {%- if not known -%}
+                {%- do problems.append(
+                    place ~ "names '" ~ name ~ "', which the model does not ref: ref it, or remove it from touched_by"
+                ) -%}
+            {%- elif known.config.materialized != "incremental_by_key" -%}
+                {%- do problems.append(
+                    place ~ "names '" ~ name ~ "', which has no change log: only a model that is incremental_by_key has one"
+                ) -%}
+            {%- else -%}
+                {%- set logged = pg_wap.logged_columns(known) -%}
+                {%- for expression in (given.values() if given is mapping else []) -%}
+                    {%- if not modules.re.findall("\\w+", expression) | select("in", logged) | list -%}
+                        {%- do problems.append(
+                            place ~ "computes '" ~ expression ~ "', but '" ~ name ~ "' logs only " ~ logged | join(", ")
+                            ~ ": add the column to logged_columns of '" ~ name ~ "'"
+                        ) -%}
+                    {%- endif -%}
+                {%- endfor -%}
+                {%- for column in ([given] if given is string else [] if given is mapping else given) if column not in logged -%}
+                    {%- do problems.append(
+                        place ~ "reads the column '" ~ column ~ "', but '" ~ name ~ "' logs only " ~ logged | join(", ")
+                        ~ ": add the column to logged_columns of '" ~ name ~ "'"
+                    ) -%}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- elif touched_by is not none -%}
+        {%- do problems.append(place ~ "must be a mapping of models to columns, or a query, not " ~ touched_by) -%}
+    {%- endif -%}
+    {{ return(problems) }}
+{%- endmacro %}

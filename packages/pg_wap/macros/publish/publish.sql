@@ -1,0 +1,185 @@
+{#- A run-operation: publishes a candidate whose checks have passed, where the build could not. -#}
+{% macro publish() -%}
+    {%- do run_query(pg_wap.create_tables()) if load_relation(pg_wap.audit_table("runs")) -%}
+    {%- set rows = run_query(
+        "select code, is_complete, audited_at is not null, coalesce(git_commit, 'unknown'),"
+        ~ " exists (select from " ~ pg_wap.audit_table("candidate_steps") ~ ") from " ~ pg_wap.audit_table("candidate")
+    ).rows if load_relation(pg_wap.audit_table("candidate")) else [] -%}
+    {%- set problem = namespace(text=none) -%}
+    {%- if not rows or not rows[0][4] -%}
+        {%- set problem.text = "there is nothing to publish: run `dbt build` first" -%}
+    {%- elif not rows[0][2] -%}
+        {%- set problem.text = "not all checks have passed on the candidate: run `dbt test`, or `dbt build`, which publishes it" -%}
+    {%- elif rows[0][0] != pg_wap.code_fingerprint() -%}
+        {%- set problem.text = "the candidate was built by other code than this (git commit " ~ rows[0][3] ~ "): run `dbt build`" -%}
+    {%- endif -%}
+    {%- if problem.text -%}
+        {{ exceptions.raise_compiler_error(problem.text ~ ". The release did not change.") }}
+    {%- endif -%}
+    {%- do pg_wap.publish_candidate(rows[0][1]) -%}
+    {{ pg_wap.published() }}
+{%- endmacro %}
+
+{#- Publishes the whole candidate, with the records of what is published, in one transaction.
+
+    Arguments:
+        is_complete: whether all change logs have been worked off, so that they may be emptied.
+        invocation: the build that must still own the candidate; none for any. -#}
+{% macro publish_candidate(is_complete, invocation=none) -%}
+    {%- set steps = pg_wap.audit_table("candidate_steps") -%}
+    {%- set before %}
+perform from {{ pg_wap.audit_table("candidate") }} {% if invocation %}where invocation_id = '{{ invocation }}' {% endif %}for update;
+if not found then
+    raise exception 'another build of this warehouse began after this one: it will publish what it builds, or not';
+end if;
+-- one release before the present one is kept, whole
+for step in {{ pg_wap.kept_tables("__previous(_gone|_added)?$") | indent(4) }} loop
+    execute format('drop table %s cascade', step.name);
+end loop;
+delete from {{ pg_wap.audit_table("rollback_steps") }};
+insert into {{ pg_wap.audit_table("rollback_steps") }} select * from {{ steps }};
+for step in select * from {{ steps }} order by view loop
+    execute format('drop view if exists %s cascade', step.candidate);
+    execute step.prepare_sql;
+    if step.is_full and exists (select from pg_class where oid = to_regclass(step.view) and relkind = 'v') then
+        begin
+            execute step.description_sql;
+        exception when undefined_column then
+            null;
+        end;
+    end if;
+end loop;
+update {{ pg_wap.audit_table("model_states") }} as state
+set built_in_full_at = steps.staged_at
+from {{ steps }} as steps
+where state.unique_id = steps.unique_id and steps.is_full;
+{%- if is_complete %}
+{{ pg_wap.record_success(pg_wap.change_logs()) }}
+{%- endif %}
+    {%- endset -%}
+    {%- set after %}
+for step in select * from {{ steps }} where stored <> '' loop
+    execute format('create view %s as select * from %s', step.candidate, step.stored);
+end loop;
+{{ pg_wap.create_view_candidates() }}
+{{ pg_wap.record_release("publish") }}
+delete from {{ steps }};
+delete from {{ pg_wap.audit_table("candidate") }};
+    {%- endset -%}
+    {%- call statement("publish", auto_begin=false) -%}
+        begin;
+        {{ pg_wap.swap_release(steps, "", before, after, older=pg_wap.older_snapshots(steps)) }};
+        commit
+    {%- endcall -%}
+    {%- do run_query(pg_wap.run_after_sql()) -%}
+    {%- do run_query(pg_wap.record_rows()) -%}
+{%- endmacro %}
+
+{#- Swaps all views of the release. `way` is empty to publish, and `rollback_` to go back. -#}
+{% macro swap_release(steps, way, before, after, older=none) -%}
+    {%- set swap %}
+created := '{}';
+-- a view without rows comes after the relations that it reads
+for step in select * from {{ steps }} where {{ way }}published_by <> '' order by view = stored, view loop
+    {{ pg_wap.replace_view(steps, way ~ "published_by") | indent(4) }}
+end loop;
+for step in select * from {{ steps }} order by view loop
+    execute step.{{ way }}swap_sql;
+    if step.view = any(created) then
+        execute step.description_sql;
+    end if;
+end loop;
+    {%- endset -%}
+    {{ pg_wap.swap_under_locks(
+        what=pg_wap.published_schema(),
+        shared="array(select stored from " ~ steps ~ " where to_regclass(nullif(stored, '')) is not null order by view)",
+        exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view)",
+        swap=swap,
+        before=before,
+        after=after,
+        older=older,
+    ) }}
+{%- endmacro %}
+
+{#- PostgreSQL lets a view be replaced by one with the same columns and perhaps more, and the views of others on it stay. A view with other
+    columns has to be dropped and created, which the views of others forbid; published views that read it are created again after it. -#}
+{% macro replace_view(steps, published_by) -%}
+    if left(step.{{ published_by }}, 1) <> '(' and to_regclass(step.{{ published_by }}) is null then
+        execute format('drop view if exists %s', step.view);
+    else
+        begin
+            if to_regclass(step.view) is null then
+                created := created || step.view;
+            end if;
+            execute format('create or replace view %s as select * from %s', step.view, step.{{ published_by }});
+        exception when invalid_table_definition then
+            for derived in select * from {{ steps }} where view = stored and view <> step.view loop
+                begin
+                    execute format('drop view if exists %s', derived.view);
+                exception when dependent_objects_still_exist then
+                    null;
+                end;
+            end loop;
+            select string_agg(distinct pg_rewrite.ev_class::regclass::text, ', ')
+            into dependents
+            from pg_depend
+            inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
+            where
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_depend.refclassid = 'pg_class'::regclass
+                and pg_depend.refobjid = to_regclass(step.view)
+                and pg_rewrite.ev_class <> to_regclass(step.view);
+            if dependents is not null then
+                raise exception '% has other columns than before, and % reads it: drop or change that, then publish again',
+                    step.view, dependents;
+            end if;
+            execute format('drop view %s', step.view);
+            execute format('create view %s as select * from %s', step.view, step.{{ published_by }});
+            created := created || step.view;
+        end;
+    end if;
+{%- endmacro %}
+
+{#- Sessions in repeatable read with a snapshot of before the candidate would find the swapped tables empty. A statement in read committed
+    that is alone in its transaction has its locks already, and takes no other snapshot. -#}
+{% macro older_snapshots(steps) -%}
+    select pid
+    from pg_stat_activity
+    where
+        datname = current_database()
+        and backend_type = 'client backend'
+        and pid <> pg_backend_pid()
+        and age(backend_xmin) >= (select min(age(staged_by::xid)) from {{ steps }})
+        and (state <> 'active' or xact_start < query_start)
+{%- endmacro %}
+
+{#- Statistics of what changed: no reader has to wait for them. -#}
+{% macro run_after_sql() -%}
+    do $after$
+    declare
+        step record;
+    begin
+        for step in select * from {{ pg_wap.audit_table("rollback_steps") }} where after_sql <> '' loop
+            execute step.after_sql;
+        end loop;
+    end $after$
+{%- endmacro %}
+
+{#- The tables behind the published schema whose names match, partitions of others aside. -#}
+{% macro kept_tables(pattern) -%}
+    {%- set schemas = [] -%}
+    {%- for node in pg_wap.published_models() -%}
+        {%- set relation = pg_wap.relation_of(node) -%}
+        {%- for schema in [pg_wap.stored_table(relation).schema, pg_wap.partitions_of(relation).schema] if schema not in schemas -%}
+            {%- do schemas.append(schema) -%}
+        {%- endfor -%}
+    {%- endfor %}
+    select pg_class.oid::regclass::text as name
+    from pg_class
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+    where
+        nspname in ('{{ schemas | join("', '") }}')
+        and relkind in ('r', 'p')
+        and not relispartition
+        and relname ~ '{{ pattern }}'
+{%- endmacro %}

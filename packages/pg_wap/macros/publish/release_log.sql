@@ -1,0 +1,96 @@
+{#- What had landed when a release was built: a query of one row (files, last_file_id, last_landed_at). A project gives its own by a macro
+    `postgres__release_inputs`, which dbt finds in the root before it looks here. -#}
+{% macro release_inputs() -%}
+    {{ return(adapter.dispatch("release_inputs", "pg_wap")()) }}
+{%- endmacro %}
+
+{% macro default__release_inputs() -%}
+    select null::bigint as files, null::integer as last_file_id, null::timestamptz as last_landed_at
+{%- endmacro %}
+
+{#- Last in its transaction, so that it knows how long the transaction took. A run-operation runs no hooks, so this is its only record.
+
+    Arguments:
+        kind: `publish` or `rollback`.
+        release: of a rollback, the numbers of the release that is `taken_back` and of the one that is `back`. -#}
+{% macro record_release(kind, release=none) -%}
+{%- set releases = pg_wap.audit_table("releases") %}
+insert into {{ releases }} (
+    kind, known_until, invocation_id, git_commit, files, last_file_id, changed_models, checks_passed, checks_warned, rolled_back,
+    took_ms, locked_ms
+)
+select
+    '{{ kind }}',
+    known_until,
+    invocation_id,
+    git_commit,
+    files,
+    last_file_id,
+    array(select view from {{ pg_wap.audit_table("candidate_steps" if kind == "publish" else "rollback_steps") }} order by view),
+    checks_passed,
+    checks_warned,
+    {{ release.taken_back if release else "null" }},
+    round(1000 * extract(epoch from clock_timestamp() - transaction_timestamp()), 1),
+    round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
+from (
+    {%- if kind == "publish" %}
+    select
+        clock_timestamp() as known_until,
+        candidate.invocation_id,
+        candidate.git_commit,
+        inputs.files,
+        inputs.last_file_id,
+        candidate.checks_passed,
+        candidate.checks_warned
+    from {{ pg_wap.audit_table("candidate") }} as candidate
+    cross join ({{ pg_wap.release_inputs() }}) as inputs
+    {%- else %}
+    select
+        known_until,
+        '{{ invocation_id }}' as invocation_id,
+        git_commit,
+        files,
+        last_file_id,
+        checks_passed,
+        checks_warned
+    from {{ releases }}
+    where release_id = {{ release.back }}
+    {%- endif %}
+) as released;
+
+insert into {{ pg_wap.audit_table("runs") }} (
+    invocation_id, command, git_commit, target, is_full_refresh, ended_at, status, release_id
+)
+select
+    '{{ invocation_id }}',
+    '{{ escape_single_quotes(pg_wap.run_command()) }}',
+    {{ pg_wap.git_commit() }},
+    '{{ target.name }}',
+    false,
+    clock_timestamp(),
+    'success',
+    max(release_id)
+from {{ releases }}
+on conflict (invocation_id) do update set release_id = excluded.release_id;
+{%- endmacro %}
+
+{#- PostgreSQL's own estimates cost nothing: exact right after a table was analyzed, close otherwise. -#}
+{% macro record_rows() -%}
+    {%- set relations = [] -%}
+    {%- for node in pg_wap.published_models() -%}
+        {%- set view = pg_wap.relation_of(node) -%}
+        {%- do relations.append(
+            "('" ~ view.include(database=false) ~ "', to_regclass('" ~ pg_wap.stored_table(view).include(database=false) ~ "'))"
+        ) -%}
+    {%- endfor -%}
+    insert into {{ pg_wap.audit_table("published_rows") }} (release_id, relation, row_estimate)
+    select
+        releases.release_id,
+        replace(published.relation, '"', ''),
+        sum(nullif(stored.reltuples, -1))
+    from (values {{ relations | join(", ") }}) as published (relation, stored)
+    cross join (select max(release_id) as release_id from {{ pg_wap.audit_table("releases") }}) as releases
+    left join pg_inherits on published.stored = pg_inherits.inhparent
+    inner join pg_class as stored on coalesce(pg_inherits.inhrelid, published.stored) = stored.oid
+    group by releases.release_id, published.relation
+{%- endmacro %}

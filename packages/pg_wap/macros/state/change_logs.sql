@@ -1,0 +1,31 @@
+{#- The log lies apart from its model, in the audit schema, where nobody reports from. -#}
+{% macro changes_of(model_name) -%}
+    {{ return(pg_wap.audit_table(model_name[:54] ~ "__changes")) }}
+{%- endmacro %}
+
+{#- A temporary table that `incremental_by_key` fills before it runs the model's query. -#}
+{% macro touched_keys() -%}
+    {{ return(adapter.quote(model.name[:54] ~ "__touched")) }}
+{%- endmacro %}
+
+{% macro key_columns(node) -%}
+    {%- set given = node.config.get("unique_key") or [] -%}
+    {{ return([given] if given is string else given | list) }}
+{%- endmacro %}
+
+{% macro logged_columns(node) -%}
+    {%- set given = node.config.get("logged_columns") -%}
+    {{ return(pg_wap.key_columns(node) if given is none else ([given] if given is string else given | list)) }}
+{%- endmacro %}
+
+{% macro change_logs() -%}
+    {%- set logs = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type == "model" -%}
+        {%- if node.config.materialized == "incremental_by_key" and pg_wap.logged_columns(node) -%}
+            {%- do logs.append(pg_wap.changes_of(node.name)) -%}
+        {%- elif node.config.materialized == "incremental_by_partition" and pg_wap.audit_table("touched_partitions") not in logs -%}
+            {%- do logs.append(pg_wap.audit_table("touched_partitions")) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(logs) }}
+{%- endmacro %}

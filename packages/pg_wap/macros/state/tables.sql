@@ -1,0 +1,189 @@
+{#- Every table that the package keeps, in the audit schema. One statement list, safe to run in every build. -#}
+{% macro create_tables() -%}
+    create schema if not exists {{ pg_wap.audit_table("runs").without_identifier().include(database=false) }};
+
+    {{ pg_wap.migrate() }}
+
+    create table if not exists {{ pg_wap.audit_table("runs") }} (
+        invocation_id text primary key,
+        command text not null,
+        git_commit text,
+        target text not null,
+        run_by text not null default session_user,
+        is_full_refresh boolean not null,
+        started_at timestamptz not null default clock_timestamp(),
+        ended_at timestamptz,
+        status text not null default 'running' check (status in ('running', 'success', 'fail', 'error', 'killed')),
+        -- the release that this run published
+        release_id bigint,
+        -- what had landed when the nodes had run
+        files bigint,
+        last_landed_at timestamptz
+    );
+
+    create table if not exists {{ pg_wap.audit_table("node_results") }} (
+        invocation_id text not null references {{ pg_wap.audit_table("runs") }} on delete cascade,
+        unique_id text not null,
+        name text not null,
+        resource_type text not null,
+        status text not null,
+        started_at timestamptz,
+        seconds numeric not null,
+        rows_affected bigint,
+        failures bigint,
+        message text,
+        primary key (invocation_id, unique_id)
+    );
+
+    create table if not exists {{ pg_wap.audit_table("broken_rules") }} (
+        invocation_id text not null references {{ pg_wap.audit_table("runs") }} on delete cascade,
+        check_name text not null,
+        rule text not null,
+        failures bigint not null,
+        primary key (invocation_id, check_name, rule)
+    );
+
+    create table if not exists {{ pg_wap.audit_table("published_rows") }} (
+        release_id bigint not null,
+        relation text not null,
+        recorded_at timestamptz not null default clock_timestamp(),
+        row_estimate bigint,
+        primary key (release_id, relation)
+    );
+
+    create table if not exists {{ pg_wap.audit_table("model_states") }} (
+        unique_id text primary key,
+        fingerprint text not null,
+        ancestors text[] not null,
+        -- of the last build that was complete and succeeded
+        built_fingerprint text,
+        -- whether all checks looked at what that build wrote, and passed
+        is_tested boolean not null default false,
+        checks_fingerprint text,
+        built_in_full_at timestamptz,
+        succeeded_at timestamptz
+    );
+
+    create table if not exists {{ pg_wap.audit_table("touched_partitions") }} (
+        unique_id text not null,
+        range_start date not null,
+        range_end date not null
+    );
+
+    -- one row for each time that what readers see changed
+    create table if not exists {{ pg_wap.audit_table("releases") }} (
+        release_id bigint generated always as identity primary key,
+        kind text not null check (kind in ('publish', 'rollback')),
+        published_at timestamptz not null default clock_timestamp(),
+        -- system time up to which the release knows history; after a rollback, that of the release that is back
+        known_until timestamptz not null default clock_timestamp(),
+        invocation_id text not null,
+        git_commit text,
+        files bigint,
+        last_file_id integer,
+        changed_models text[] not null,
+        checks_passed text[] not null,
+        checks_warned text[] not null,
+        rolled_back bigint references {{ pg_wap.audit_table("releases") }},
+        -- how long the transaction took until its commit, and for how long of that readers had to wait
+        took_ms numeric not null,
+        locked_ms numeric not null
+    );
+
+    -- at most one candidate, until it is published
+    create table if not exists {{ pg_wap.audit_table("candidate") }} (
+        invocation_id text primary key,
+        begun_at timestamptz not null default clock_timestamp(),
+        git_commit text,
+        code text not null,
+        -- whether all models, seeds and snapshots ran without an error
+        is_complete boolean not null default false,
+        -- null until all checks have passed
+        audited_at timestamptz,
+        checks_passed text[] not null default '{}',
+        checks_warned text[] not null default '{}'
+    );
+
+    -- how to publish each model that the candidate changes, and how to take that back
+    create table if not exists {{ pg_wap.audit_table("candidate_steps") }} (
+        unique_id text primary key,
+        view text not null,
+        candidate text not null,
+        stored text not null,
+        is_full boolean not null,
+        staged_at timestamptz not null default clock_timestamp(),
+        staged_by xid8 not null default pg_current_xact_id(),
+        prepare_sql text not null,
+        published_by text not null,
+        swap_sql text not null,
+        after_sql text not null,
+        description_sql text not null,
+        rollback_prepare_sql text not null,
+        rollback_published_by text not null,
+        rollback_swap_sql text not null
+    );
+
+    -- how to take back the last release
+    create table if not exists {{ pg_wap.audit_table("rollback_steps") }} (like {{ pg_wap.audit_table("candidate_steps") }} including all);
+
+    create table if not exists {{ pg_wap.audit_table("checks") }} (
+        -- of the dbt test
+        unique_id text not null,
+        check_name text not null,
+        -- the name of the check, or of one of its rules or references
+        name text not null,
+        kind text not null check (kind in ('check', 'rule', 'reference')),
+        position integer not null,
+        owner text not null,
+        severity text not null check (severity in ('hard', 'soft')),
+        -- vars, each with its value
+        threshold text[] not null,
+        states text not null,
+        reason text not null,
+        protects text[] not null,
+        -- of all that the checks declare
+        fingerprint text not null,
+        primary key (check_name, name)
+    );
+{%- endmacro %}
+
+{#- Tables of before version 1.0 keep their rows under today's names. What can be built again is dropped: states, the candidate, the
+    catalogue of checks. -#}
+{% macro migrate() -%}
+    {%- set schema = pg_wap.audit_table("runs").without_identifier().include(database=false) -%}
+    do $migrate$
+    begin
+        if to_regclass('{{ schema }}.publications') is null then
+            return;
+        end if;
+        alter table {{ schema }}.publications rename to releases;
+        alter table {{ schema }}.releases rename publication_id to release_id;
+        alter table {{ schema }}.releases rename gates_passed to checks_passed;
+        alter table {{ schema }}.releases rename gates_warned to checks_warned;
+        alter table {{ schema }}.releases alter files drop not null;
+        alter table if exists {{ schema }}.published_rows rename publication_id to release_id;
+        alter table if exists {{ schema }}.runs rename published to release_id;
+        alter table if exists {{ schema }}.rollback_steps rename served to stored;
+        alter table if exists {{ schema }}.rollback_steps rename before_locks to prepare_sql;
+        alter table if exists {{ schema }}.rollback_steps rename served_by to published_by;
+        alter table if exists {{ schema }}.rollback_steps rename under_locks to swap_sql;
+        alter table if exists {{ schema }}.rollback_steps rename settle to after_sql;
+        alter table if exists {{ schema }}.rollback_steps rename description to description_sql;
+        alter table if exists {{ schema }}.rollback_steps rename rollback_before_locks to rollback_prepare_sql;
+        alter table if exists {{ schema }}.rollback_steps rename rollback_served_by to rollback_published_by;
+        alter table if exists {{ schema }}.rollback_steps rename rollback_under_locks to rollback_swap_sql;
+        drop table if exists
+            {{ schema }}.candidate,
+            {{ schema }}.candidate_steps,
+            {{ schema }}.delta_models,
+            {{ schema }}.gates
+        cascade;
+        drop view if exists
+            {{ schema }}.ops_gate_days,
+            {{ schema }}.ops_gates,
+            {{ schema }}.ops_gate_results,
+            {{ schema }}.ops_relation_rows,
+            {{ schema }}.ops_publications
+        cascade;
+    end $migrate$;
+{%- endmacro %}
