@@ -50,7 +50,7 @@ class Check(NamedTuple):
 @click.command()
 def main() -> None:
     """Write the catalogue of all checks, and tell when each of them last found something."""
-    release.operate("note_checks")
+    release.operate("record_checks")
     with connection.connect() as session:
         checks = catalogue(session)
     PAGE.write_text(page(checks))

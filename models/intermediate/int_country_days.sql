@@ -2,6 +2,7 @@
     unique_key=['invoiced_on', 'country_name'],
     touched_by="{{ days_since_change(['int_daily_measures'], ref('int_daily_measures')) }}",
     logged_columns=['invoiced_on'],
+    check_column='invoiced_on',
 ) }}
 
 with

@@ -28,6 +28,7 @@
         inner join {{ this }} as rated_months on rated_months.month_end >= changed_lines.first_month_start
     ",
     indexes=[{'columns': ['month_end']}],
+    check_column='customer_id',
 ) }}
 
 with

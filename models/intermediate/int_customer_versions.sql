@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['customer_id', 'valid_from'],
     touched_by={'int_invoices_summed': 'customer_id', 'int_customer_months': 'customer_id'},
+    check_column='customer_id',
 ) }}
 
 {#- History is written from here on: it waits until the delivery has passed its checks. -#}

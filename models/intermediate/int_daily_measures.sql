@@ -2,6 +2,7 @@
     unique_key=['invoiced_on', 'country_name'],
     touched_by={'int_lines_classified': 'invoiced_on'},
     logged_columns=['invoiced_on'],
+    check_column='invoiced_on',
 ) }}
 
 with

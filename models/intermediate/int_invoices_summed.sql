@@ -4,6 +4,7 @@
     touched_by={'int_lines_classified': 'invoice_number'},
     logged_columns=['invoice_number', 'customer_id'],
     indexes=[{'columns': ['customer_id']}, {'columns': ['invoiced_on']}],
+    check_column='invoice_number',
 ) }}
 
 with

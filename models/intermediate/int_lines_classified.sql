@@ -6,6 +6,7 @@
         {'columns': ['invoice_number']},
         {'columns': ['invoiced_on'], 'type': 'brin', 'with': 'pages_per_range = 32, autosummarize = on'},
     ],
+    check_column='invoice_number',
 ) }}
 
 with

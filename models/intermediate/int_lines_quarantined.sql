@@ -20,6 +20,7 @@
         inner join {{ pg_wap.changes_of('stg_retail__landed_files') }} as files on set_aside.file_id = files.file_id
     ",
     logged_columns=['file_id'],
+    check_column='file_id',
 ) }}
 
 with

@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['stock_code', 'month_start'],
     touched_by={'int_lines_classified': {'stock_code': 'stock_code', 'month_start': month_start('invoiced_on')}},
+    check_column='stock_code',
 ) }}
 
 with

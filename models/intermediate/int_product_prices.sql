@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['stock_code', 'effective_on'],
     logged_columns=['stock_code'],
+    check_column='stock_code',
 ) }}
 
 with

@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['stock_code', 'valid_from'],
     touched_by={'int_product_months': 'stock_code', 'int_product_prices': 'stock_code'},
+    check_column='stock_code',
 ) }}
 
 {#- History is written from here on: it waits until the delivery has passed its checks. -#}

@@ -2,6 +2,7 @@
     alias='quarantined_products',
     unique_key=['file_id', 'file_line'],
     logged_columns=['file_id'],
+    check_column='file_id',
 ) }}
 
 with

@@ -1,6 +1,7 @@
 {{ config(
     unique_key='invoiced_on',
     touched_by={'int_lines_classified': 'invoiced_on'},
+    check_column='invoiced_on',
 ) }}
 
 with

@@ -2,6 +2,7 @@
     unique_key=['product_key', 'category'],
     touched_by={'dim_product': 'product_key'},
     logged_columns=['product_key'],
+    check_column='product_key',
 ) }}
 
 with

@@ -18,6 +18,7 @@
             on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
     ",
     indexes=[{'columns': ['date_key']}],
+    check_column='customer_durable_key',
 ) }}
 
 with

@@ -42,6 +42,7 @@
         select month_end + 1 from {{ pg_wap.changes_of('int_customer_months') }}
     ",
     sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
+    check_column='invoiced_on',
 ) }}
 -- depends_on: {{ ref('int_trading_days') }}, {{ ref('int_invoices_summed') }}, {{ ref('int_product_months') }}
 -- depends_on: {{ ref('int_customer_versions') }}, {{ ref('int_product_versions') }}

@@ -5,6 +5,7 @@
     },
     logged_columns=['date_key'],
     indexes=[{'columns': ['date_day']}],
+    check_column='date_key',
 ) }}
 
 with

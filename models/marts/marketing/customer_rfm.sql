@@ -13,6 +13,7 @@
         inner join {{ ref('int_customer_months') }} as months
             on versions.customer_id = months.customer_id and months.month_end >= versions.valid_from
     ",
+    check_column='customer_id',
 ) }}
 
 with

@@ -3,6 +3,7 @@
     touched_by={'fct_invoice_lifecycle': 'customer_durable_key'},
     logged_columns=['customer_durable_key'],
     indexes=[{'columns': ['month_start']}],
+    check_column='customer_durable_key',
 ) }}
 
 with

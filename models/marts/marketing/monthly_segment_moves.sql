@@ -12,6 +12,7 @@
         from changed_months
     ",
     logged_columns=['month_end'],
+    check_column='month_end',
 ) }}
 
 with

@@ -2,6 +2,7 @@
     unique_key=['month_start', 'product_durable_key', 'line_type'],
     touched_by={'int_lines_classified': {'month_start': month_start('invoiced_on')}},
     logged_columns=['month_start'],
+    check_column='month_start',
 ) }}
 
 with

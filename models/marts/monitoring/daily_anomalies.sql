@@ -2,6 +2,7 @@
     unique_key=['invoiced_on', 'country_name', 'measure'],
     touched_by="{{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}",
     logged_columns=['invoiced_on'],
+    check_column='invoiced_on',
 ) }}
 
 with

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='file_id',
+    check_column='file_id',
 ) }}
 
 with

@@ -7,6 +7,7 @@
         {'columns': ['file_id'], 'type': 'brin', 'with': 'autosummarize = on'},
         {'columns': ['file_id', 'file_line'], 'where': 'not is_usable'},
     ],
+    check_column='file_id',
 ) }}
 -- depends_on: {{ ref('stg_retail__landed_files') }}
 

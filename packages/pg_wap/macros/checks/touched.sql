@@ -1,14 +1,16 @@
-{#- For checks: the rows of a model that an incremental build touched; all rows in a full build. Generic tests get it by themselves.
+{#- For checks: the rows of a model that an incremental build touched; all rows in a full build, and of a model without a `check_column`.
+    Generic tests get it by themselves.
 
-    All rows that share the model's `check_column` with a changed row count as touched: a check on the versions of a customer has to see
-    all versions of the customer. -#}
+    All rows that share the `check_column` with a changed row count as touched: a check on the versions of a customer has to see all
+    versions of the customer. Of a model of partitions, these are the rows of the touched partitions. -#}
 {% macro touched_rows(relation) -%}
     {%- set node = pg_wap.model_of(relation) if execute else none -%}
     {%- if not node or not pg_wap.looks_at_changes_only(node) -%}
         {{ return(relation) }}
     {%- endif -%}
-    {%- set column = (node.config.get("partition_by") or {}).field or pg_wap.check_column(node) -%}
-    {{ return("(select * from " ~ relation ~ " where " ~ pg_wap.is_touched(node.name, column) ~ ") as touched_rows") }}
+    {{ return(
+        "(select * from " ~ relation ~ " where " ~ pg_wap.is_touched(node.name, node.config.check_column) ~ ") as touched_rows"
+    ) }}
 {%- endmacro %}
 
 {#- For checks: a condition on a value that a model logs, in whatever relation the value stands.
@@ -24,7 +26,7 @@
     {%- if not node or not pg_wap.looks_at_changes_only(node) -%}
         {{ return("true") }}
     {%- elif node.config.materialized == "incremental_by_key" -%}
-        {%- set column = column or pg_wap.check_column(node) -%}
+        {%- set column = column or node.config.check_column -%}
         {{ return(expression ~ " = any(array(select distinct " ~ column ~ " from " ~ pg_wap.changes_of(model_name) ~ "))") }}
     {%- endif -%}
     {%- set is_key = (data_type or node.config.partition_by.data_type) == "integer" -%}
@@ -47,10 +49,6 @@
     {%- set node = graph.nodes.values() | selectattr("name", "equalto", model_name) | selectattr("resource_type", "equalto", "model")
         | first if execute else none -%}
     {{ return(node is not none and node is defined and pg_wap.looks_at_changes_only(node)) }}
-{%- endmacro %}
-
-{% macro check_column(node) -%}
-    {{ return(node.config.get("check_column") or pg_wap.key_columns(node) | first) }}
 {%- endmacro %}
 
 {#- The model behind a relation, published or candidate. -#}

@@ -95,11 +95,11 @@
     {%- if not pg_wap.key_columns(node) -%}
         {%- do problems.append("model '" ~ node.name ~ "' is incremental_by_key and has no unique_key: add one to its config") -%}
     {%- endif -%}
-    {%- set logged = pg_wap.logged_columns(node) -%}
-    {%- if logged and pg_wap.check_column(node) not in logged -%}
+    {%- set column = node.config.get("check_column") -%}
+    {%- if column and column not in pg_wap.logged_columns(node) -%}
         {%- do problems.append(
-            "model '" ~ node.name ~ "' logs " ~ logged | join(", ") ~ ", but not " ~ pg_wap.check_column(node)
-            ~ ", by which checks find the changed rows: add it to logged_columns, or name a logged column as check_column"
+            "model '" ~ node.name ~ "' logs only " ~ pg_wap.logged_columns(node) | join(", ") ~ ", but its check_column is " ~ column
+            ~ ": add it to logged_columns"
         ) -%}
     {%- endif -%}
     {{ return(problems) }}

@@ -77,9 +77,10 @@
     {%- endif %}
 {%- endmacro %}
 
-{#- Only in an incremental build, only if the checks of the last build looked at everything, and not if the model was rebuilt since. -#}
+{#- Only if the model names a `check_column`, only in an incremental build, only if the checks of the last build looked at everything, and
+    not if the model was rebuilt since. -#}
 {% macro looks_at_changes_only(node) -%}
-    {%- if flags.WHICH != "build" or flags.FULL_REFRESH
+    {%- if flags.WHICH != "build" or flags.FULL_REFRESH or not node.config.get("check_column")
         or node.config.materialized not in ["incremental_by_key", "incremental_by_partition"] -%}
         {{ return(false) }}
     {%- endif -%}

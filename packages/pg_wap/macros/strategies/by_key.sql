@@ -15,17 +15,16 @@
         {% endcall %}
         {%- do persist_docs(new_relation, model) if not pg_wap.is_published(model) -%}
         {%- do run_query(pg_wap.write_change(pg_wap.replace_table(target_relation, new_relation))) -%}
-    {%- elif touched_by is mapping and not touched_by -%}
-        {% call noop_statement("main", "UNTOUCHED") %}{% endcall %}
     {%- else -%}
         {%- set lookup = {"columns": []} -%}
         {%- if touched_by is not none -%}
             {%- call statement("touched", fetch_result=true) -%}
                 {{ pg_wap.create_touched_keys(touched_by) }}
             {%- endcall -%}
-            {%- set names = load_result("touched").table.column_names | list -%}
+            {%- set touched = load_result("touched") -%}
+            {%- set names = touched.table.column_names | list -%}
             {%- do lookup.update(
-                is_empty=not load_result("touched").data,
+                is_empty=not touched.data,
                 names=names,
                 columns=names | select("in", pg_wap.key_columns(model)) | list or names,
             ) -%}
@@ -87,7 +86,11 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Returns one row if anything is touched. With an empty mapping, nothing ever is. -#}
 {% macro create_touched_keys(touched_by) -%}
+    {%- if touched_by is mapping and not touched_by -%}
+    select limit 0
+    {%- else -%}
     create temporary table {{ pg_wap.touched_keys() }} on commit drop as
     select distinct *
     from (
@@ -98,6 +101,7 @@
     analyze {{ pg_wap.touched_keys() }};
 
     select * from {{ pg_wap.touched_keys() }} limit 1
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The rows of the touched keys as they should be, and the rows that are there, each with whether it has to go: because the key has no such
