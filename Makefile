@@ -17,7 +17,7 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build published publish rollback catalogue test lint docs psql bench plans deps clean
+.PHONY: help build published publish rollback catalogue test lint docs psql bench plans pictures deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ bench: deps $(BENCH_INSTALLED) ## measure side by side on servers of its own (LA
 plans: deps ## keep the plan of each dashboard query on the built warehouse in docs/plans/, with its time
 	@$(START)
 	@$(BIN)/python -m scripts.plans
+
+pictures: deps ## draw the pictures of the README: the way of the data, and a demo recorded from the last commit
+	@$(BIN)/python -m scripts.pictures.data_flow
+	@$(BIN)/python -m scripts.pictures.demo
 
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages

@@ -111,8 +111,9 @@ MOMENTS = ("built", "landed", "withdrawn", "landed again")
 
 
 def withdrawal(file_id: int) -> str:
-    """Return the SQL by which the README takes a file back."""
-    block = re.search(r"```sql\n(.*?landed_files.*?)```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL)
+    """Return the SQL by which the documentation takes a file back."""
+    page = PROJECT_ROOT / "docs" / "landing_files.md"
+    block = re.search(r"```sql\n(.*?landed_files.*?)```", page.read_text(), re.DOTALL)
     assert block
     statements, numbers = re.subn(r"= 17\b", f"= {file_id}", block[1])
     assert numbers == 3

@@ -394,17 +394,6 @@ def test_make_targets_that_are_named_exist() -> None:
     assert not named - declared
 
 
-def test_links_lead_somewhere() -> None:
-    """A link into nothing costs trust in the rest of the page."""
-    dead = [
-        f"{path}: {link}"
-        for path in tracked("*.md")
-        for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", read(path))
-        if not ((PROJECT_ROOT / path).parent / link).exists()
-    ]
-    assert not dead
-
-
 # What is installed
 
 

@@ -1,0 +1,161 @@
+"""Records docs/demo.svg from a real run: a build, a late file, a failing check, a rollback.
+
+The run takes place in a throwaway clone of the last commit with a server of its own, so that no warehouse of the
+project is touched. Nothing here depends on what the commands print; only whether they succeed is checked.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT
+from scripts.pictures.terminal import Command, Line, Scene, draw
+
+PICTURE = PROJECT_ROOT / "docs" / "demo.svg"
+TITLE = (
+    "Recording of a terminal: a build publishes release 1; a late file makes release 2; a broken file fails a check, "
+    "so readers keep release 2; a rollback brings release 1 back."
+)
+LATE_DAY, BROKEN_DAY = "2011-03-03", "2011-03-04"
+LATE, BROKEN, LANDING = Path("late"), Path("broken"), Path("data/sample/daily")
+# The broken file writes every quantity with a unit, so none of its lines can be typed.
+QUANTITY, UNIT = "Quantity", " pcs"
+QUESTION = f"psql -Atc \"select count(*) from gold.fct_sales where invoiced_on = '{LATE_DAY}'\""
+# Lines of output that are drawn of a command: all of the first build, and the beginning of any other.
+ALL, MANY, SOME = 22, 12, 9
+# What a `make` around this one would tell the recorded ones.
+FROM_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+
+
+class Recorder:
+    """Runs commands in a clone of the project and records what they print, and when.
+
+    Attributes:
+        folder: the clone.
+        environment: the variables that its commands see.
+    """
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if name not in (*FROM_MAKE, "DBT_TARGET")}
+        self.environment = kept | {"WAREHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
+    def record(self, typed: str, most_lines: int = SOME, *, succeeds: bool = True) -> Command:
+        """Run a command and return the recording.
+
+        Args:
+            typed: the command, for bash.
+            most_lines: how many lines of its output are drawn.
+            succeeds: whether its exit code has to be 0, or has to differ from 0.
+
+        Raises:
+            Refusal: the command ended otherwise; the message has its output.
+        """
+        click.echo(f"$ {typed}")
+        began = time.monotonic()
+        process = subprocess.Popen(
+            ["bash", "-c", typed],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        lines = [Line(time.monotonic() - began, line.rstrip()) for line in process.stdout]
+        if (process.wait() == 0) is not succeeds:
+            output = "\n".join(line.text for line in lines)
+            raise Refusal(f"`{typed}` ended with exit code {process.returncode}:\n{output}")
+        return Command(typed, lines, time.monotonic() - began, succeeds, most_lines)
+
+    def run(self, *command: str) -> str:
+        """Run a command that is not part of the recording, and return what it prints."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Refusal(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+@contextmanager
+def _clone() -> Iterator[Recorder]:
+    """Make a clone of the last commit, installed and with its sample files; delete it and its server afterwards."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        # PostgreSQL runs as a user of its own where it is started by root.
+        Path(folder).chmod(0o755)
+        subprocess.run(["git", "clone", "--quiet", PROJECT_ROOT, f"{folder}/warehouse"], check=True)
+        recorder = Recorder(Path(folder) / "warehouse", Path(folder) / "server")
+        recorder.run("make", "deps")
+        python = ".venv/bin/python"
+        recorder.run(python, "-c", "from scripts import sample; sample.make()")
+        # psql is not on everybody's path; the one of the embedded server is beside it.
+        programs = recorder.run(python, "-c", "from scripts.warehouse import server; print(server.binary('psql'))")
+        recorder.environment["PATH"] = f"{Path(programs.strip()).parent}:{os.environ['PATH']}"
+        address = "import json; from scripts import connection; print(json.dumps(connection.libpq_environment()))"
+        recorder.environment |= json.loads(recorder.run(python, "-c", address))
+        try:
+            yield recorder
+        finally:
+            recorder.run(python, "-m", "scripts.warehouse", "destroy", "--yes")
+
+
+def _set_aside(folder: Path) -> None:
+    """Take two days out of the sample: one comes late, the other comes broken."""
+    for day, kept in ((LATE_DAY, LATE), (BROKEN_DAY, BROKEN)):
+        (folder / kept).mkdir()
+        shutil.move(folder / LANDING / f"{day}.csv", folder / kept / f"{day}.csv")
+    broken = folder / BROKEN / f"{BROKEN_DAY}.csv"
+    with broken.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    at = header.index(QUANTITY)
+    with broken.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *([*row[:at], row[at] + UNIT, *row[at + 1 :]] for row in rows)])
+
+
+def scenes(recorder: Recorder) -> list[Scene]:
+    """Run the demo and return its recording.
+
+    Args:
+        recorder: a clone of the project that has not built yet.
+    """
+    _set_aside(recorder.folder)
+    record = recorder.record
+    return [
+        Scene("Build a warehouse from raw files", [record("make build", ALL)]),
+        Scene(
+            "A late file changes the past",
+            [record(QUESTION), record(f"cp {LATE / LATE_DAY}.csv {LANDING} && make build"), record(QUESTION)],
+        ),
+        Scene(
+            "A broken file fails a check: readers keep the last release",
+            [
+                record(f"cp {BROKEN / BROKEN_DAY}.csv {LANDING} && make build", MANY, succeeds=False),
+                record("make published"),
+            ],
+        ),
+        Scene("Take the late file's release back", [record("make rollback"), record(QUESTION)]),
+    ]
+
+
+@click.command()
+def main() -> None:
+    """Record docs/demo.svg from a real run of the last commit; takes about two minutes."""
+    with _clone() as recorder:
+        PICTURE.write_text(draw(scenes(recorder), TITLE))
+    click.echo(f"{PICTURE.relative_to(PROJECT_ROOT)}: {PICTURE.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m scripts.pictures.demo")
