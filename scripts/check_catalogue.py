@@ -1,4 +1,4 @@
-"""`make catalogue`: write what all checks declare to models/_docs/checks.md, and tell when each last found something."""
+"""`make catalogue`: write all checks to models/_docs/checks.md, and report when each last found something."""
 
 from itertools import groupby
 from operator import attrgetter
@@ -24,8 +24,8 @@ HEADER = """{% docs __retail_warehouse__ %}
 
 What has to hold before gold is published. A hard check that finds a row keeps gold as it was; a soft one warns, and the
 build says how many rows it found before. Rules and references belong to the check above them, which checks all of them
-in one scan. When each check last found something is in `audit.check_catalogue`, and `make catalogue` prints it. How to
-declare one is told in `docs/checks.md` of the repository.
+in one scan. When each check last found something is in `audit.check_catalogue`, and `make catalogue` prints it. To
+declare a check: see `packages/pg_wap/docs/checks.md` of the repository.
 """
 FOOTER = "{% enddocs %}\n"
 COLUMNS = ("check", "what holds, and why", "protects", "severity", "threshold")

@@ -18,7 +18,7 @@ OPERATIONS = ("published", "publish", "rollback")
 def main(operation: str) -> None:
     """Tell what is published, publish what was built and passed, or go back to what was published before.
 
-    Each is the run-operation of dbt of the same name, which docs/publishing.md describes.
+    Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md describes.
     """
     operate(operation)
 
