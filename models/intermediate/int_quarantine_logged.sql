@@ -1,5 +1,5 @@
 {{ config(
-    materialized='view',
+    materialized='stable_view',
     alias='quarantine_log',
 ) }}
 
