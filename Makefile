@@ -1,6 +1,6 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
-# PARTS: what `make bench` measures, with commas between.
+# PARTS: what `make bench` measures, with commas between.   WORKERS: how many processes test side by side.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/bench-installed
 
@@ -17,7 +18,7 @@ START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.war
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help build published publish rollback catalogue test lint docs psql bench plans pictures deps clean
+.PHONY: help build published publish rollback catalogue test check lint docs psql bench plans pictures deps clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +43,10 @@ catalogue: deps ## list every check with its owner, severity and last failure, a
 	@$(BIN)/python -m scripts.check_catalogue
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+check: deps lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup -m "not dbt and not slow"
 
 lint: deps ## check style, types and conventions without changing anything
 	@$(BIN)/ruff check --quiet

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import Dbt
+from harness import Database
 from warehouse_state import rows
 
 from scripts.bench.anomalies import Fault, judge, measure

@@ -5,8 +5,8 @@ import re
 import psycopg
 import pytest
 import yaml
-from conftest import Database
 from dbt_project import Dbt
+from harness import Database
 
 from scripts.check_catalogue import PAGE, Check, catalogue, page
 from scripts.paths import PROJECT_ROOT

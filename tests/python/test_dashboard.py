@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import WORKING_DATABASE, Dbt
+from harness import Database
 from psycopg.rows import dict_row
 
 from scripts.bench.dashboard import measure, percentile_95

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Database, Sample
+from harness import Database, Sample
 from warehouse_state import BOOKKEEPING, rows
 
 from scripts.land import land

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 import yaml
-from conftest import Database, Sample
+from harness import Database, Sample
 from psycopg.rows import TupleRow, class_row
 
 from scripts.paths import PROJECT_ROOT

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import Dbt, Outcome, copy_of_project
+from harness import Database
 from psycopg.rows import dict_row
 from warehouse_state import BOOKKEEPING, fingerprints
 

@@ -1,6 +1,6 @@
 """History is true whatever the order of arrival: made-up deliveries, landed and built in any way, and the reference.
 
-Each example is a warehouse of its own, built up to four times, so a handful is all that a run of all tests can bear.
+Each example is a warehouse of its own, built up to four times, so four are all that a run of all tests can bear.
 Whoever changes a model of history looks longer; an example takes about eight seconds:
 
     HISTORY_EXAMPLES=300 .venv/bin/python -m pytest tests/python/test_history_property.py
@@ -25,7 +25,7 @@ from warehouse_state import BOOKKEEPING, rows, take_back
 
 from scripts.land import land
 
-EXAMPLES = int(os.environ.get("HISTORY_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("HISTORY_EXAMPLES", "4"))
 END = date(9999, 12, 31)
 
 CUSTOMERS = """

@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import environment
+from harness import Database
 from packaging.requirements import Requirement
 
 from scripts.paths import PROJECT_ROOT

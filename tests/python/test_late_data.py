@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import build_without_checks
+from harness import Database
 from history_reference import Entry, File, Line
 from history_stories import write
 from warehouse_state import BOOKKEEPING, rows, take_back
@@ -47,7 +47,7 @@ class Known(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def in_time(server: str, work_on, dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def in_time(keep, work_on, dbt, tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Land what comes in time and build it once, for each test to go on from."""
     folder = tmp_path_factory.mktemp("in_time")
     for name, file in DELIVERED_IN_TIME.items():
@@ -55,11 +55,7 @@ def in_time(server: str, work_on, dbt, tmp_path_factory: pytest.TempPathFactory)
     with work_on() as database:
         land([folder / name for name in DELIVERED_IN_TIME], database.url)
         build_without_checks(dbt, database.url)
-        with psycopg.connect(server, autocommit=True) as session:
-            session.execute(f"alter database {database.name} rename to {IN_TIME}")
-    yield Database(IN_TIME, database.url.replace(database.name, IN_TIME))
-    with psycopg.connect(server, autocommit=True) as session:
-        session.execute(f"drop database {IN_TIME} with (force)")
+        return keep(database, IN_TIME)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import Dbt, Outcome, copy_of_project
+from harness import Database
 from warehouse_state import fingerprints, take_back
 
 from scripts.land import land
@@ -110,7 +110,7 @@ def state(database: Database) -> dict[str, dict[str, tuple[int, int]]]:
 
 
 @pytest.fixture(scope="module")
-def waiting(server: str, work_on, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def waiting(keep, work_on, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Land three files, with two lines that cannot be used, and build once, for each test to go on from."""
     folder = tmp_path_factory.mktemp("waiting")
     for name, text in FILES.items():
@@ -118,11 +118,7 @@ def waiting(server: str, work_on, dbt: Dbt, tmp_path_factory: pytest.TempPathFac
     with work_on() as database:
         land([folder / name for name in FILES], database.url)
         build(dbt)
-        with psycopg.connect(server, autocommit=True) as session:
-            session.execute(f"alter database {database.name} rename to {WAITING}")
-    yield Database(WAITING, database.url.replace(database.name, WAITING))
-    with psycopg.connect(server, autocommit=True) as session:
-        session.execute(f"drop database {WAITING} with (force)")
+        return keep(database, WAITING)
 
 
 @pytest.fixture

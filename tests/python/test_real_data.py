@@ -8,19 +8,21 @@ from pathlib import Path
 import polars as pl
 import psycopg
 import pytest
-from conftest import Database
 from dbt_project import build_without_checks
+from harness import Database
 from history_reference import History, Line, by_country, current_lines, tell_customers, tell_products
 from warehouse_state import BOOKKEEPING, fingerprints
 
 from scripts.land import land
-from scripts.paths import PROJECT_ROOT
 
-FOLDER = Path(os.environ.get("ONLINE_RETAIL_II") or PROJECT_ROOT.parent / "shared" / "data" / "online_retail_ii")
+FOLDER = Path(os.environ.get("REAL_DATA", ""))
 DATABASE = "retail_real"
 YEAR, MONTH = len("2009"), len("2009-12")
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="Online Retail II is not here; ONLINE_RETAIL_II names it")
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not os.environ.get("REAL_DATA"), reason="REAL_DATA names no folder with Online Retail II"),
+]
 
 
 def build(dbt) -> None:
@@ -31,16 +33,12 @@ def build(dbt) -> None:
 
 
 @pytest.fixture(scope="module")
-def warehouse(server: str, work_on, dbt) -> Iterator[Database]:
-    """Land the real files, build everything with its checks, and give the database away when done."""
+def warehouse(keep, work_on, dbt) -> Database:
+    """Land the real files, and build everything with its checks."""
     with work_on() as database:
         land([FOLDER], database.url)
         build(dbt)
-        with psycopg.connect(server, autocommit=True) as session:
-            session.execute(f"alter database {database.name} rename to {DATABASE}")
-    yield Database(DATABASE, database.url.replace(database.name, DATABASE))
-    with psycopg.connect(server, autocommit=True) as session:
-        session.execute(f"drop database {DATABASE} with (force)")
+        return keep(database, DATABASE)
 
 
 @pytest.fixture(scope="module")

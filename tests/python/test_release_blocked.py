@@ -18,8 +18,8 @@ import polars as pl
 import psycopg
 import pytest
 import yaml
-from conftest import Database, Sample
 from dbt_project import Dbt, Outcome, environment
+from harness import Database, Sample
 
 from scripts.generate import dirt, price_list
 from scripts.generate.writing import CSV_COLUMNS

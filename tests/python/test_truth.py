@@ -4,7 +4,7 @@ from collections import Counter
 
 import psycopg
 import pytest
-from conftest import Database, Sample
+from harness import Database, Sample
 from psycopg.rows import TupleRow
 
 
