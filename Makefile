@@ -1,6 +1,7 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
-# PARTS: what `make bench` measures, with commas between.   WORKERS: how many processes test side by side.
+# PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
+# WORKERS: how many processes test side by side.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -8,15 +9,25 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-BIN := .venv/bin
 WORKERS ?= 2
-INSTALLED := .venv/installed
-BENCH_INSTALLED := .venv/bench-installed
+# DBT=1.12 works in an environment of its own: requirements.lock first, then the packages that 1.12 needs in other versions.
+OTHER_DBT := $(filter-out 1.11,$(DBT))
+VENV := $(if $(OTHER_DBT),.venv-dbt-$(OTHER_DBT),.venv)
+DBT_LOCK := $(OTHER_DBT:%=requirements-dbt-%.lock)
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+BENCH_INSTALLED := $(VENV)/bench-installed
+# Exactly what a lock file names: pip adds nothing, and so leaves out the parser that dbt 1.12 can do without.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
 
 export DO_NOT_TRACK := 1
+ifneq ($(OTHER_DBT),)
+# Of a snapshot, dbt 1.12 keeps a folder where 1.11 keeps a file, so they cannot share one.
+build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
+endif
 
 .PHONY: help build published publish rollback catalogue test check lint docs psql bench plans pictures deps clean
 
@@ -80,22 +91,22 @@ pictures: deps ## draw the pictures of the README: the way of the data, and a de
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages
 
-clean: ## stop the embedded server; delete it, its data, the environment and all that was generated
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.warehouse destroy --yes; fi
-	@rm -rf .venv .warehouse target logs data/sample dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
+clean: ## stop the embedded server; delete it, its data, the environments and all that was generated
+	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
+	@rm -rf .venv .venv-dbt-* .warehouse target logs data/sample dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@rmdir data 2>/dev/null || true
 	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
-# Pinned and hashed; the stamp is written last, so that an installation that was cut short is done again.
-$(INSTALLED): requirements.lock pyproject.toml
+# The stamp is written last, so the next run repeats an installation that was interrupted.
+$(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
-	@echo "Installing into .venv (once, about a minute)"
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@echo "Installing into $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@for lock in requirements.lock $(DBT_LOCK); do $(INSTALL) $$lock; done
 	@touch $@
 
 # What the benchmark compares with; nothing else needs it.
 $(BENCH_INSTALLED): $(INSTALLED) requirements-bench.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
+	@for lock in requirements-bench.lock $(DBT_LOCK); do $(INSTALL) $$lock; done
 	@touch $@
