@@ -80,9 +80,9 @@ psql: $(INSTALLED) ## open psql on the warehouse
 bench: deps $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
 	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")
 
-plans: deps ## keep the plan of each dashboard query on the built warehouse in docs/plans/, with its time
+plans: deps ## write the plan of each dashboard query on the built warehouse to docs/plans/, and print its time
 	@$(START)
-	@$(BIN)/python -m scripts.plans
+	@$(BIN)/python -m scripts.bench.plans
 
 pictures: deps ## draw the pictures of the README: the way of the data, and a demo recorded from the last commit
 	@$(BIN)/python -m scripts.pictures.data_flow

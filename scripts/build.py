@@ -24,12 +24,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scripts import connection, sample
+from scripts import connection
 from scripts.dbt_tuning.kept import Kept, keep_schemas, keep_templates
 from scripts.dbt_tuning.kept import file as kept_file
 from scripts.dbt_tuning.shortcuts import convert_lazily, take_shortcuts
 from scripts.errors import Refusal, said_in_one_line
-from scripts.land.loading import LandingReport, land, refusals
+from scripts.generate import sample
+from scripts.land import LandingReport, land
+from scripts.land.results import refusals
 from scripts.paths import PROJECT_ROOT
 from scripts.warehouse import server
 from scripts.warehouse.settings import machine_cores

@@ -1,4 +1,7 @@
-"""Land raw files in the bronze schema: as delivered, exactly once, one transaction a file."""
+"""Land raw files in the bronze schema: as delivered, exactly once, one transaction per file.
+
+The modules of this package know files, formats and tables. Each room knows one of them: `files`, `readers`, `bronze`.
+"""
 
 from scripts.land.loading import land
 from scripts.land.progress import Progress

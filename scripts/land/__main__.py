@@ -11,12 +11,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from scripts import connection, sample
+from scripts import connection
 from scripts.errors import Refusal
-from scripts.land import ledger
+from scripts.generate import sample
 from scripts.land import replay as replaying
 from scripts.land.bar import Bar
-from scripts.land.discovery import Discovery
+from scripts.land.bronze import ledger
+from scripts.land.files.discovery import Discovery
 from scripts.land.loading import MAX_REJECT_SHARE, land
 from scripts.land.results import FileResult, LandingReport, refusals
 from scripts.land.watch import stopped_by_signals, watch
@@ -32,14 +33,14 @@ UNFOLDED = 200
     type=click.FloatRange(0, 1),
     default=MAX_REJECT_SHARE,
     show_default=True,
-    help="Refuse a file of which a greater share of rows cannot be read.",
+    help="Refuse a file if a larger share of its rows cannot be read.",
 )
-@click.option("--encoding", help="How text files are encoded, such as windows-1252; found out for each by default.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@click.option("--encoding", help="Encoding of text files, such as windows-1252; detected for each file by default.")
+@click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
-@click.option("--replay", is_flag=True, help="Land rows again that were rejected, after the contract was mended.")
+@click.option("--replay", is_flag=True, help="Land rejected rows again, after the contract was mended.")
 @click.option(
-    "--watch", "watching", is_flag=True, help="Go on landing what is dropped into the folders, until stopped."
+    "--watch", "watching", is_flag=True, help="Keep landing files that are dropped into the folders, until stopped."
 )
 @click.option("--status", is_flag=True, help="Show what has landed so far, and land nothing.")
 def main(
@@ -58,8 +59,8 @@ def main(
     Files are CSV, JSON Lines, Parquet or XLSX. Text may be in any common encoding, delimited by comma, semicolon, tab
     or bar, and packed with gzip, zstd or zip.
 
-    PATH is a file or a folder, searched to the bottom; files land in the order of their names. The database is
-    the one that DBT_TARGET names. Exit code 0: all is landed. 1: something was refused. 2: wrong usage.
+    PATH is a file or a folder, searched to the bottom; files land in the order of their names. DBT_TARGET names the
+    database. Exit code 0: all files landed. 1: a file was refused. 2: wrong usage.
     """
     if [bool(paths), replay, status].count(True) != 1:
         raise click.UsageError("give either files and folders to land, or --replay, or --status.")
@@ -92,7 +93,7 @@ def main(
 
 
 def _refuse_where_nothing_may_land() -> None:
-    """Keep files from where they would do harm, and say so before anything is read."""
+    """Refuse a target that takes no files, before any file is read."""
     connection.refuse_to_land_for_developers()
     with connection.connect() as session:
         if connection.target_name() == "local" and sample.is_held(session):
@@ -102,9 +103,9 @@ def _refuse_where_nothing_may_land() -> None:
 
 
 def _watch(folders: Sequence[Path], landing: Callable[..., LandingReport], *, as_json: bool) -> None:
-    """Land what comes, and tell each time; as JSON, one line each time."""
+    """Land files as they arrive, and report each landing; as JSON, in one line."""
 
-    def tell(news: LandingReport | Refusal) -> None:
+    def report(news: LandingReport | Refusal) -> None:
         if isinstance(news, Refusal):
             click.echo(f"Error: {news.message} Trying again.", err=True)
         elif as_json:
@@ -114,7 +115,7 @@ def _watch(folders: Sequence[Path], landing: Callable[..., LandingReport], *, as
 
     with stopped_by_signals() as stop:
         click.echo(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C", err=True)
-        watch(folders, lambda found: landing(Discovery(tuple(found)), stop=stop.is_set), tell, stop)
+        watch(folders, lambda found: landing(Discovery(tuple(found)), stop=stop.is_set), report, stop)
     click.echo("stopped", err=True)
 
 
@@ -122,20 +123,20 @@ def _report(report: LandingReport, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         click.echo(_as_json(report, dry_run=dry_run))
     else:
-        _tell(report, dry_run=dry_run)
+        _report_as_text(report, dry_run=dry_run)
     for line in refusals(report.files):
         click.echo(f"Error: {line}", err=True)
 
 
 def _is_encoding(name: str) -> bool:
     try:
-        # This refuses codecs of bytes such as base64, which `codecs.lookup` would let pass.
+        # `codecs.lookup` would also accept codecs of bytes, such as base64.
         return bool("a".encode(name))
     except LookupError:
         return False
 
 
-def _tell(report: LandingReport, *, dry_run: bool) -> None:
+def _report_as_text(report: LandingReport, *, dry_run: bool) -> None:
     for file in report.files:
         if file.outcome == "skipped" and (dry_run or file.detail != f"already landed as {file.name}"):
             click.echo(f"skipped {file.name}: {file.detail}")
@@ -185,7 +186,7 @@ def _show_status() -> None:
             f"{file.rows_rejected:,}",
             f"{file.landed_at:%Y-%m-%d %H:%M:%S %Z}",
         )
-    # In a file or a pipe there is no edge at which to fold.
+    # A file or a pipe has no edge at which to fold.
     Console(width=None if sys.stdout.isatty() else UNFOLDED).print(table)
 
 

@@ -1,4 +1,4 @@
-"""A progress bar on standard error, if that is a terminal: bytes, rows a second, time left."""
+"""Show a progress bar on a terminal: bytes, rows per second, time left."""
 
 import time
 from types import TracebackType
@@ -8,7 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 
 class Bar:
-    """A listener that shows what it hears."""
+    """A listener that shows a progress bar."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -35,14 +35,14 @@ class Bar:
         self._progress.stop()
 
     def start(self, total: int) -> None:
-        """Show the bar, in place of the one before if there was one."""
+        """Show a new bar in place of the previous one."""
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task("landing", total=total, speed="")
         self._began, self._rows = time.perf_counter(), 0
 
     def advance(self, name: str, consumed: int, rows: int) -> None:
-        """Move the bar."""
+        """Move the bar, and show the speed."""
         if self._task is None or self._progress.disable:
             return
         self._rows += rows

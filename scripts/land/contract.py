@@ -1,7 +1,7 @@
-"""The contract of the raw deliveries: `models/staging/retail/_retail__sources.yml`, read and checked.
+"""Read and check the contract of the raw deliveries: `models/staging/retail/_retail__sources.yml`.
 
-dbt reads the same file as a source. What the loader needs beyond that is under `config.meta`, and there every
-unknown key is an error, because a misspelt key would otherwise mean nothing and do nothing.
+dbt reads the same file as a source. The loader's own keys are under `config.meta`. There, each unknown key is an
+error, because a misspelt key would otherwise be ignored in silence.
 """
 
 import re
@@ -18,10 +18,10 @@ from scripts.paths import PROJECT_ROOT
 
 CONTRACT = PROJECT_ROOT / "models" / "staging" / "retail" / "_retail__sources.yml"
 
-# What the loader adds to every delivered row.
+# The columns that the loader adds to every row.
 FILE_ID, LINE = "_file_id", "_line"
 LINEAGE = {FILE_ID: "integer", LINE: "integer"}
-# Columns of a file that the contract does not know.
+# The columns of a file that are not in the contract.
 EXTRA = "_extra"
 ADDED = LINEAGE | {EXTRA: "jsonb"}
 LEDGER_TABLES = ("landed_files", "rejected_rows")
@@ -36,7 +36,7 @@ class _Strict(BaseModel):
 
 
 class _Open(BaseModel):
-    """A level of the file that belongs to dbt, where other keys are dbt's business."""
+    """A level of the file that belongs to dbt, which checks its own keys."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -80,7 +80,7 @@ class _Table(_Open):
 
 class _Source(_Open):
     name: str
-    # The ledger lives in bronze.sql, so the tables that it tells of live there as well.
+    # bronze.sql creates the ledger in this schema, so the tables of the ledger must be here as well.
     schema_: Annotated[Literal["bronze"], Field(alias="schema")]
     tables: list[_Table]
 
@@ -91,7 +91,7 @@ class _File(_Open):
 
 @dataclass(frozen=True)
 class Column:
-    """A delivered column: its name in the table and the headers that mean it."""
+    """A delivered column: its name in the table, and the headers that stand for it."""
 
     name: str
     spellings: tuple[str, ...]
@@ -104,9 +104,9 @@ class Landing:
 
     Attributes:
         table: its name.
-        formats: of the files that it takes.
-        columns: what is delivered.
-        takes_new_columns: whether a file may have columns that are not here.
+        formats: the file formats that the table takes.
+        columns: the delivered columns.
+        takes_new_columns: whether a file may have columns that are not in the contract.
         fills_short_rows: whether a row may lack its last fields, if none of them is required.
     """
 
@@ -119,7 +119,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class Contract:
-    """What may be landed, and the descriptions that become comments in the database."""
+    """The tables that take files, and the descriptions that become comments in the database."""
 
     schema: str
     landings: tuple[Landing, ...]
@@ -128,7 +128,7 @@ class Contract:
 
 
 def plain(header: str) -> str:
-    """Return a header as it is compared: without blanks, underscores and case."""
+    """Return a header in the form for comparison: without blanks, underscores and case."""
     return re.sub(r"[\s_]+", "", header).casefold()
 
 
@@ -136,10 +136,10 @@ def read_contract(path: Path = CONTRACT) -> Contract:
     """Read and check the contract.
 
     Args:
-        path: the sources file of dbt.
+        path: a sources file of dbt.
 
     Raises:
-        Refusal: the file cannot be read or breaks a rule; the message names the line and the key.
+        Refusal: the file cannot be read or breaks a rule. The message names the line and the key.
     """
     try:
         file = _File.model_validate(_parse(path))
@@ -157,7 +157,7 @@ def read_contract(path: Path = CONTRACT) -> Contract:
 
 
 def _parse(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is validated
-    """Parse the file as dbt does, in a tenth of the time that it takes to remember where everything stands."""
+    """Parse the file as dbt does. This takes a tenth of the time of a parser that records line numbers."""
     try:
         return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError):
@@ -165,8 +165,8 @@ def _parse(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is va
 
 
 def _parse_with_lines(path: Path) -> Any:  # noqa: ANN401 - YAML is anything until it is validated
-    from ruamel.yaml import YAML  # noqa: PLC0415  # needed only when something is wrong
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415  # needed only when something is wrong
+    from ruamel.yaml import YAML  # noqa: PLC0415  # needed for error messages only
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415  # needed for error messages only
 
     try:
         return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
@@ -208,7 +208,7 @@ def _descriptions(tables: Sequence[_Table]) -> dict[tuple[str, str | None], str]
 
 
 def _complaints(file: _File) -> list[tuple[Location, str]]:
-    """Check what spans several keys: each complaint with the place it is about."""
+    """Check rules that span several keys. Return each complaint with its location."""
     found: list[tuple[Location, str]] = []
     seen: set[str] = set()
     for s, source in enumerate(file.sources):
@@ -256,11 +256,11 @@ def _wording(error: Mapping[str, Any]) -> str:
 
 
 def _problem(path: Path, location: Location, complaint: str, more: int = 0) -> Refusal:
-    """Tell a complaint with the line of the file, and with names in place of list positions."""
+    """Return a refusal that names the line of the file, and names instead of list positions."""
     node, line, words = _parse_with_lines(path), 1, []
     for key in location:
         try:
-            # Both CommentedMap and CommentedSeq keep where each entry begins.
+            # CommentedMap and CommentedSeq both record where each entry begins.
             line = node.lc.data[key][0] + 1
             node = node[key]
         except (AttributeError, KeyError, IndexError, TypeError):

@@ -1,4 +1,4 @@
-"""Which table a file belongs to and which of its columns is which, told from its header alone."""
+"""Match a file to its table and its columns to the columns of the table, by the header alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ MOST_COLUMNS = 1500
 
 @dataclass(frozen=True)
 class Fit:
-    """A file's columns as columns of the table that takes them.
+    """The columns of a file, matched to the columns of its table.
 
     Attributes:
         landing: the table.
-        columns: what each column of the file is called there, in the order of the file; None for a new one.
-        new: the names of the new ones, in the order of the file.
-        absent: optional columns that the file does not have: null in every row.
-        fewest: how many fields a row must have at least.
+        columns: the table's name for each column of the file, in the order of the file; None for a new column.
+        new: the names of the new columns, in the order of the file.
+        absent: optional columns that the file lacks. They are null in every row.
+        fewest: the least number of fields in a row.
     """
 
     landing: Landing
@@ -36,10 +36,10 @@ def fit(header: Sequence[str], file_format: str, contract: Contract) -> Fit:
     Args:
         header: the names of the file's columns, as delivered.
         file_format: one of the formats of the contract.
-        contract: the tables to choose from. If several fit, the one that knows most of the columns takes the file.
+        contract: the tables to choose from. If several fit, the table that knows most of the columns takes the file.
 
     Raises:
-        Refusal: no table takes the file; the message names the column and what was found.
+        Refusal: no table takes the file. The message names the column and the columns that were found.
     """
     candidates = [landing for landing in contract.landings if file_format in landing.formats]
     if not candidates:

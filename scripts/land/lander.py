@@ -1,5 +1,6 @@
-"""Land one file, whatever it is: one transaction for its rows, its rejects and its line in the ledger."""
+"""Land one file: its rows, its rejects and its line of the ledger in one transaction."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -9,20 +10,20 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
-from scripts.land import copying, ledger
-from scripts.land.candidate import Candidate
+from scripts.land.bronze import copy, ledger
 from scripts.land.contract import EXTRA, Contract
-from scripts.land.discovery import fingerprint
+from scripts.land.files.discovery import Delivery
+from scripts.land.files.unpack import fingerprint
 from scripts.land.header import Fit, fit
 from scripts.land.progress import Progress
-from scripts.land.readers import Reader, Table, open_reader
-from scripts.land.results import FileResult, reasons
+from scripts.land.readers.open import Reader, Table, open_reader
+from scripts.land.results import FileResult, Outcome, reasons
 from scripts.land.rows import Batch, NeedsCare, Reject
 
-# They are kept in memory until the file is through, and nobody looks at more.
+# Rejects stay in memory until the file has landed, and more are of no use to a reader.
 MOST_REJECTS = 100_000
 
-# Another file may be of better data, or fit on the disk.
+# After these errors, another file may still land: its data may be better, or it may fit on the disk.
 ABOUT_ONE_FILE = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -33,15 +34,16 @@ ABOUT_ONE_FILE = (
 
 @dataclass(frozen=True)
 class Lander:
-    """What landing a file takes.
+    """Everything that landing a file needs.
 
     Attributes:
         connection: in autocommit mode.
-        contract: which table takes which columns.
-        max_reject_share: the share of broken rows above which a file is refused.
-        encoding: how text files are encoded, if somebody knows.
-        progress: whom to tell how far it is.
-        known: what has landed already.
+        contract: the tables and their columns.
+        max_reject_share: the share of rejected rows above which a file is refused.
+        encoding: the encoding of text files, if it is known.
+        progress: the listener for progress.
+        known: the contents that have landed.
+        fits: the fits of earlier headers. Most files of a folder have the same header.
     """
 
     connection: psycopg.Connection[TupleRow]
@@ -50,66 +52,79 @@ class Lander:
     encoding: str | None
     progress: Progress
     known: ledger.Known
-    # Most files of a folder have the same header.
     fits: dict[tuple[str, ...], Fit] = field(default_factory=dict)
 
-    def land(self, candidate: Candidate) -> FileResult:
-        """Land one file, or say why not.
+    def land(self, delivery: Delivery, began: float | None = None) -> FileResult:
+        """Land one file, or say why it does not land.
 
-        Equal contents have equal sizes, so only a file of a size that is in the ledger is hashed before it is
-        sent; the hash of any other is that of the bytes that were sent. It saves reading all new files twice.
+        Equal contents have equal sizes. So a file is hashed before it is sent only if a file of its size is in the
+        ledger. For any other file, the hash is computed from the bytes that are sent, so it is read once.
+
+        Args:
+            delivery: the file.
+            began: when work on the file began, by `time.perf_counter`; now when omitted.
 
         Raises:
-            psycopg.Error: the server has gone, or does not take any file.
+            psycopg.Error: the connection is lost, or the server refuses every file.
         """
+        began = time.perf_counter() if began is None else began
         try:
-            if candidate.size in self.known.sizes:
-                name = self.known.name_of(fingerprint(candidate.delivery.path))
+            if delivery.size in self.known.sizes:
+                name = self.known.name_of(fingerprint(delivery.path))
                 if name is not None:
-                    return candidate.result("skipped", f"already landed as {name}")
+                    return _not_landed(delivery, began, "skipped", f"already landed as {name}")
             try:
-                return self._attempt(candidate, careful=False)
+                return self._attempt(delivery, began, careful=False)
             except (psycopg.DataError, NeedsCare):
-                # The server does not say which rows it would have taken, so go again and find out before it does.
-                return self._attempt(candidate, careful=True)
+                # The server does not say which rows it would accept, so the careful reading finds them.
+                return self._attempt(delivery, began, careful=True)
         except Refusal as refusal:
-            return candidate.result("refused", refusal.message)
+            return _not_landed(delivery, began, "refused", refusal.message)
         except OSError as error:
-            return candidate.result("refused", f"cannot be read: {error.strerror or error}")
+            return _not_landed(delivery, began, "refused", f"cannot be read: {error.strerror or error}")
         except ABOUT_ONE_FILE as error:
-            return candidate.result("refused", f"the server does not take it: {' '.join(str(error).split())}")
+            reason = f"the server does not take it: {' '.join(str(error).split())}"
+            return _not_landed(delivery, began, "refused", reason)
 
     def fit(self, header: Sequence[str], file_format: str) -> Fit:
-        """Find the table for a header, as `header.fit` does."""
+        """Find the table for a header.
+
+        Args:
+            header: the names of the file's columns, as delivered.
+            file_format: one of the formats of the contract.
+
+        Raises:
+            Refusal: no table takes the file.
+        """
         key = (file_format, *header)
         if key not in self.fits:
             self.fits[key] = fit(header, file_format, self.contract)
         return self.fits[key]
 
-    def _attempt(self, candidate: Candidate, *, careful: bool) -> FileResult:
-        with closing(open_reader(candidate.delivery, encoding=self.encoding, careful=careful)) as reader:
+    def _attempt(self, delivery: Delivery, began: float, *, careful: bool) -> FileResult:
+        with closing(open_reader(delivery, encoding=self.encoding, careful=careful)) as reader:
             notes: list[str] = []
             tables = self._fitting(reader, notes)
             first = next(tables)
             with self.connection.transaction():
-                file_id = ledger.claim(self.connection, candidate.size)
+                file_id = ledger.claim(self.connection, delivery.size)
                 if file_id is None:
-                    name = ledger.landed_name(self.connection, fingerprint(candidate.delivery.path))
+                    name = ledger.landed_name(self.connection, fingerprint(delivery.path))
                     if name is not None:
-                        return candidate.result("skipped", f"already landed as {name}")
+                        return _not_landed(delivery, began, "skipped", f"already landed as {name}")
                     file_id = ledger.next_number(self.connection)
                 loaded, rejects = 0, list[Reject]()
                 for table, fitting in chain([first], tables):
                     batches = table.batches(file_id, careful=careful, fewest=fitting.fewest)
-                    counted = self._counted(candidate, batches, rejects)
-                    loaded += copying.load(self.connection, self.contract.schema, fitting, table.delimiter, counted)
-                entry = enter(candidate, reader, first, file_id=file_id, loaded=loaded, rejects=rejects)
-                self._judge(candidate, loaded, rejects)
+                    counted = self._counted(delivery, batches, rejects)
+                    loaded += copy.load(self.connection, self.contract.schema, fitting, table.delimiter, counted)
+                entry = entry_of(delivery, reader, first, file_id=file_id, loaded=loaded, rejects=rejects)
+                self._judge(delivery, loaded, rejects)
                 ledger.record(self.connection, entry)
-        return landed(candidate, entry, detail([*way_of_reading(reader), *notes]))
+        return landed(delivery, began, entry, detail([*remarks_on_reading(reader), *notes]))
 
     def _fitting(self, reader: Reader, notes: list[str]) -> Iterator[tuple[Table, Fit]]:
-        """Return the tables of a file that fit the contract, and note what is not plain about any."""
+        """Yield the tables of a file that fit the contract, and add remarks to the notes."""
         source: str | None = None
         for table in reader.tables():
             try:
@@ -122,23 +137,23 @@ class Lander:
             if source not in (None, fitting.landing.table):
                 raise Refusal(f"its sheets belong to two tables, {source!r} and {fitting.landing.table!r}: part them")
             source = fitting.landing.table
-            notes += ways_of_fitting(fitting)
+            notes += remarks_on_columns(fitting)
             yield table, fitting
         if source is None:
             raise Refusal(detail(notes) or "the file is empty")
 
-    def _counted(self, candidate: Candidate, batches: Iterable[Batch], rejects: list[Reject]) -> Iterator[Batch]:
-        """Hand on batches, put their rejects with the others, and tell how far it is."""
+    def _counted(self, delivery: Delivery, batches: Iterable[Batch], rejects: list[Reject]) -> Iterator[Batch]:
+        """Pass batches on, collect their rejects, and report progress."""
         for batch in batches:
             rejects += batch.rejects
             if len(rejects) > MOST_REJECTS:
                 raise Refusal(f"more than {MOST_REJECTS:,} rows cannot be read: {reasons(rejects)}")
             yield batch
-            self.progress.advance(candidate.name, batch.consumed, batch.loaded + len(batch.rejects))
+            self.progress.advance(delivery.name, batch.consumed, batch.loaded + len(batch.rejects))
 
-    def _judge(self, candidate: Candidate, loaded: int, rejects: Sequence[Reject]) -> None:
-        """Refuse a file that changed, has no rows, or has too many broken ones."""
-        if not candidate.is_unchanged():
+    def _judge(self, delivery: Delivery, loaded: int, rejects: Sequence[Reject]) -> None:
+        """Refuse a file that changed, has no rows, or has too many rejects."""
+        if not delivery.is_unchanged():
             raise Refusal("the file changed while it was landed: land it again when it is complete")
         read = loaded + len(rejects)
         if not read:
@@ -150,8 +165,8 @@ class Lander:
             )
 
 
-def enter(
-    candidate: Candidate,
+def entry_of(
+    delivery: Delivery,
     reader: Reader,
     first: tuple[Table, Fit],
     *,
@@ -159,14 +174,23 @@ def enter(
     loaded: int,
     rejects: Sequence[Reject] = (),
 ) -> ledger.Entry:
-    """Return the line of the ledger for a file that has been read."""
+    """Return the line of the ledger for a file that has been read.
+
+    Args:
+        delivery: the file.
+        reader: its reader, at the end of the file.
+        first: its first table, and the fit of that table.
+        file_id: its number.
+        loaded: the number of rows in bronze.
+        rejects: the rejected rows.
+    """
     table, fitting = first
     return ledger.Entry(
         file_id=file_id,
         source=fitting.landing.table,
-        name=candidate.name,
+        name=delivery.name,
         sha256=reader.digest(),
-        bytes=candidate.size,
+        bytes=delivery.size,
         format=" ".join((reader.format, *reader.remarks)),
         header=table.header if reader.format == "csv" else None,
         rows_loaded=loaded,
@@ -175,34 +199,46 @@ def enter(
 
 
 def detail(notes: Iterable[str]) -> str:
-    """Return what there is to tell of a file in one line, each thing once."""
+    """Return the notes in one line, each of them once."""
     return "; ".join(dict.fromkeys(notes))
 
 
-def landed(candidate: Candidate, entry: ledger.Entry, detail: str) -> FileResult:
-    """Return the end of a file that has landed."""
+def landed(delivery: Delivery, began: float, entry: ledger.Entry, detail: str) -> FileResult:
+    """Return the result of a file that has landed.
+
+    Args:
+        delivery: the file.
+        began: when work on the file began, by `time.perf_counter`.
+        entry: its line of the ledger.
+        detail: remarks about the file.
+    """
     return FileResult(
-        name=candidate.name,
+        name=delivery.name,
         outcome="landed",
         detail=detail,
         file_id=entry.file_id,
         sha256=entry.sha256,
-        bytes=candidate.size,
+        bytes=delivery.size,
         rows_loaded=entry.rows_loaded,
         rejects=entry.rejects,
-        seconds=candidate.seconds,
+        seconds=time.perf_counter() - began,
     )
 
 
-def way_of_reading(reader: Reader) -> Iterable[str]:
-    """Note what is not plain about how a file is written."""
+def remarks_on_reading(reader: Reader) -> Iterable[str]:
+    """Yield remarks about how a file is packed, encoded and delimited."""
     if reader.remarks:
         yield f"read as {' '.join(reader.remarks)}"
 
 
-def ways_of_fitting(fitting: Fit) -> Iterable[str]:
-    """Note what is not plain about the columns of a table."""
+def remarks_on_columns(fitting: Fit) -> Iterable[str]:
+    """Yield remarks about absent and new columns."""
     if fitting.absent:
         yield f"without {', '.join(fitting.absent)}"
     if fitting.new:
         yield f"new columns kept in {EXTRA}: {', '.join(' '.join(name.split()) for name in fitting.new)}"
+
+
+def _not_landed(delivery: Delivery, began: float, outcome: Outcome, detail: str) -> FileResult:
+    seconds = time.perf_counter() - began
+    return FileResult(delivery.name, outcome, detail, bytes=delivery.size, seconds=seconds)

@@ -1,23 +1,21 @@
-"""Land files and folders: which, with what, and in which order."""
+"""Land files and folders: find them, prepare the database, land them in their order."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
 import psycopg
 
 from scripts.errors import Refusal
-from scripts.land import courier, ledger
-from scripts.land.candidate import Candidate, look_at
+from scripts.land import courier
+from scripts.land.bronze import ledger
+from scripts.land.bronze.session import connect, prepared
 from scripts.land.contract import CONTRACT, read_contract
-from scripts.land.discovery import Discovery, discover
+from scripts.land.files.discovery import Delivery, Discovery, discover
 from scripts.land.lander import Lander
 from scripts.land.progress import Progress, Silent
-from scripts.land.results import FileResult, LandingReport, refusals
-from scripts.land.session import connect, readied
-
-__all__ = ["MAX_REJECT_SHARE", "LandingReport", "Progress", "land", "refusals"]
+from scripts.land.results import FileResult, LandingReport
 
 MAX_REJECT_SHARE = 0.01
 
@@ -35,21 +33,21 @@ def land(
 ) -> LandingReport:
     """Land files and folders in the bronze schema.
 
-    A file that cannot be landed leaves nothing behind and does not keep the others from landing. When this
-    returns, what has landed is on disk.
+    A file that cannot land leaves nothing behind, and the others still land. When this function returns, all landed
+    files are on disk.
 
     Args:
-        paths: files and folders, in the order in which they count, or what has been found of them.
+        paths: files and folders in the order in which they land, or the result of an earlier search.
         connection_url: the database, as a libpq URI.
-        contract: the sources file that says what may land.
-        max_reject_share: the share of broken rows, from 0 to 1, above which a file is refused as a whole.
-        encoding: how the text files are encoded; found out for each when omitted.
-        dry_run: whether to take everything back at the end: the report says what would happen.
-        progress: who wants to know how far it is.
-        stop: asked after each file whether to leave the others for later.
+        contract: the sources file with the contract.
+        max_reject_share: the share of rejected rows, from 0 to 1, above which a file is refused as a whole.
+        encoding: the encoding of the text files; detected for each file when omitted.
+        dry_run: whether to roll everything back at the end. The report says what would happen.
+        progress: the listener for progress.
+        stop: asked before each file whether to leave the rest for later.
 
     Raises:
-        Refusal: nothing can be landed: the paths, the contract or the database are at fault.
+        Refusal: no file can land, because of the paths, the contract or the database.
     """
     began = time.perf_counter()
     progress = progress or Silent()
@@ -57,13 +55,12 @@ def land(
     discovery = paths if isinstance(paths, Discovery) else discover(paths)
     try:
         with connect(connection_url) as connection:
-            with readied(connection, agreed, dry_run=dry_run):
-                looked_at = [look_at(delivery) for delivery in discovery.deliveries]
-                sizes = [candidate.size for candidate in looked_at if isinstance(candidate, Candidate)]
+            with prepared(connection, agreed, dry_run=dry_run):
+                sizes = [delivery.size for delivery in discovery.deliveries if not delivery.problem]
                 known = ledger.Known(connection, sizes)
                 lander = Lander(connection, agreed, max_reject_share, encoding, progress, known)
                 progress.start(sum(sizes))
-                files = _land_all(lander, looked_at, progress, stop, dry_run=dry_run)
+                files = list(_land_all(lander, discovery.deliveries, progress, stop, dry_run=dry_run))
                 files += [FileResult(name, "refused", reason) for name, reason in discovery.unreadable]
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
@@ -77,33 +74,31 @@ def land(
 
 def _land_all(
     lander: Lander,
-    looked_at: Sequence[Candidate | FileResult],
+    deliveries: Sequence[Delivery],
     progress: Progress,
     stop: Callable[[], bool],
     *,
     dry_run: bool,
-) -> list[FileResult]:
-    candidates = takewhile(lambda _: not stop(), (file for file in looked_at if isinstance(file, Candidate)))
-    # Within a transaction that is taken back at the end, there is none to commit.
-    ended = map(lander.land, candidates) if dry_run else courier.deliver(lander, candidates)
-    results = []
-    for candidate in looked_at:
-        if isinstance(candidate, FileResult):
-            results.append(candidate)
+) -> Iterator[FileResult]:
+    readable = takewhile(lambda _: not stop(), (delivery for delivery in deliveries if not delivery.problem))
+    # A dry run is one transaction, so the courier could not commit within it.
+    results = map(lander.land, readable) if dry_run else courier.deliver(lander, readable)
+    for delivery in deliveries:
+        if delivery.problem:
+            yield FileResult(delivery.name, "refused", delivery.problem)
             continue
         try:
-            result = next(ended, None)
+            result = next(results, None)
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise Refusal(
-                f"{candidate.name}: the database gave up: {reason}; what landed before stays, and the same command "
+                f"{delivery.name}: the database gave up: {reason}; what landed before stays, and the same command "
                 "goes on from there."
             ) from error
         if result is None:
-            break
+            return
         if result.outcome == "skipped":
-            progress.advance(result.name, candidate.size, 0)
+            progress.advance(result.name, delivery.size, 0)
         elif result.file_id:
-            lander.known.add(candidate.size, result.sha256, result.name)
-        results.append(result)
-    return results
+            lander.known.add(delivery.size, result.sha256, result.name)
+        yield result

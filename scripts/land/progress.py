@@ -1,23 +1,23 @@
-"""Who wants to know how far the landing is."""
+"""Report the progress of a landing."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """A listener."""
+    """A listener for progress."""
 
     def start(self, total: int) -> None:
-        """Hear how many bytes there are to land."""
+        """Start with the number of bytes to land."""
 
     def advance(self, name: str, consumed: int, rows: int) -> None:
-        """Hear that so many more bytes of a file are done, and how many rows that was."""
+        """Add bytes and rows of one file that are done."""
 
 
 class Silent:
-    """A listener that does not listen."""
+    """A listener that shows nothing."""
 
     def start(self, total: int) -> None:
-        """Hear nothing."""
+        """Do nothing."""
 
     def advance(self, name: str, consumed: int, rows: int) -> None:
-        """Hear nothing."""
+        """Do nothing."""

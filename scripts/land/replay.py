@@ -1,8 +1,8 @@
-"""Land rejected rows again, once whatever they were rejected for has been mended: the contract, or the loader.
+"""Land rejected rows again, after the contract or the loader has been mended.
 
-A row that can be read now goes where the rows of its file are, under the number of the file and the line that it
-always had; it leaves `rejected_rows` and moves in the ledger from rejected to loaded, all in one transaction a file.
-A row that still cannot be read stays, with the reason of today.
+A row that can be read now lands beside the other rows of its file, with the same file id and line. It leaves
+`rejected_rows`, and the ledger counts it as loaded, in one transaction per file. A row that still cannot be read stays,
+with today's reason.
 """
 
 import time
@@ -14,13 +14,14 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
-from scripts.land import copying, csv_fields, json_reader, ledger
+from scripts.land.bronze import copy, ledger
+from scripts.land.bronze.session import connect, prepared
 from scripts.land.contract import CONTRACT, Contract, read_contract
-from scripts.land.csv_reader import delimiter_of
 from scripts.land.header import Fit, fit
+from scripts.land.readers import csv_fields, jsonl
+from scripts.land.readers.csv import delimiter_of
 from scripts.land.results import FileResult, LandingReport
 from scripts.land.rows import Batch, Reject, as_delivered
-from scripts.land.session import connect, readied
 
 
 @dataclass
@@ -28,9 +29,9 @@ class Sorted:
     """Rejected rows, read again.
 
     Attributes:
-        good: those that can be read now, ready for COPY.
-        lines: the lines of these.
-        bad: those that cannot.
+        good: the rows that can be read now, ready for `copy`.
+        lines: the lines of the good rows.
+        bad: the rows that still cannot be read.
     """
 
     good: list[bytes] = field(default_factory=list)
@@ -45,18 +46,18 @@ def replay(
 
     Args:
         connection_url: the database, as a libpq URI.
-        contract: the sources file that says what may land.
-        encoding: how rows that were not UTF-8 are encoded, if somebody knows by now.
-        dry_run: whether to take everything back at the end: the report says what would happen.
+        contract: the sources file with the contract.
+        encoding: the encoding of rows that were not UTF-8, if it is known by now.
+        dry_run: whether to roll everything back at the end. The report says what would happen.
 
     Raises:
-        Refusal: the contract or the database is at fault.
+        Refusal: the contract cannot be read, or the database fails.
     """
     began = time.perf_counter()
     agreed = read_contract(contract)
     try:
         with connect(connection_url) as connection:
-            with readied(connection, agreed, dry_run=dry_run):
+            with prepared(connection, agreed, dry_run=dry_run):
                 files = [_replay(connection, agreed, file, encoding) for file in ledger.incomplete(connection)]
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
@@ -71,7 +72,7 @@ def _replay(
     began = time.perf_counter()
 
     def result(**more: object) -> FileResult:
-        return FileResult(name=file.name, bytes=file.bytes, seconds=time.perf_counter() - began, **more)  # type: ignore[arg-type]  # what differs by outcome
+        return FileResult(name=file.name, bytes=file.bytes, seconds=time.perf_counter() - began, **more)  # type: ignore[arg-type]  # the fields differ by outcome
 
     try:
         with connection.transaction():
@@ -83,8 +84,8 @@ def _replay(
                 why = f"line {found.bad[0].line}: {found.bad[0].reason}"
                 return result(outcome="skipped", detail=f"no rejected row can be read yet: {why}")
             batch = Batch(b"".join(found.good), len(found.lines))
-            copying.load(connection, contract.schema, fitting, delimiter, [batch])
-            ledger.take_back(connection, file.file_id, found.lines, found.bad)
+            copy.load(connection, contract.schema, fitting, delimiter, [batch])
+            ledger.record_replay(connection, file.file_id, found.lines, found.bad)
     except Refusal as refusal:
         return result(outcome="refused", detail=refusal.message)
     except psycopg.DataError as error:
@@ -95,7 +96,7 @@ def _replay(
 def _read_again(
     file: ledger.Incomplete, rejects: Sequence[Reject], contract: Contract, encoding: str | None
 ) -> tuple[Sorted, Fit, bytes]:
-    """Sort out which rows can be read now; return them with what their columns mean and what parts them."""
+    """Sort the rows into good and bad. Return them with their fit and their delimiter."""
     file_format = file.format.split()[0]
     if file_format == "csv":
         if file.header is None:
@@ -146,7 +147,7 @@ def _csv_row(raw: bytes, line: int, file: ledger.Incomplete, fitting: Fit, delim
 
 
 def _json_row(raw: bytes, line: int, file: ledger.Incomplete, header: Sequence[str]) -> bytes:
-    values = json_reader.fields(raw)
+    values = jsonl.fields(raw)
     return csv_fields.for_copy([values.get(key) for key in header], b",", file.file_id, line)
 
 
@@ -154,7 +155,7 @@ def _keys(rejects: Sequence[Reject]) -> list[str]:
     keys: dict[str, None] = {}
     for reject in rejects:
         try:
-            keys.update(dict.fromkeys(json_reader.fields(as_delivered(reject.raw))))
+            keys.update(dict.fromkeys(jsonl.fields(as_delivered(reject.raw))))
         except ValueError:
             continue
     if not keys:

@@ -1,4 +1,4 @@
-"""What became of each file, told to whoever asked for the landing."""
+"""The result of a landing: the outcome of each file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from scripts.land.rows import Reject
 
 Outcome = Literal["landed", "skipped", "refused"]
 
-REASONS_TOLD = 3
+REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one file.
+    """The outcome of one file.
 
     Attributes:
-        name: the path relative to the folder that was given.
-        outcome: whether it landed, had landed before, or was refused.
-        detail: why it was skipped or refused, in one line; what there is to know otherwise, if anything.
-        file_id: its number in the ledger if it landed now.
-        sha256: the hash of its content if it landed now.
+        name: the path relative to the given folder.
+        outcome: the file landed, was skipped because it landed before, or was refused.
+        detail: why the file was skipped or refused, in one line; remarks about a landed file, if there are any.
+        file_id: its number in the ledger, if it landed now.
+        sha256: the hash of its content, if it landed now.
         bytes: its size.
-        rows_loaded: rows that went into the table.
-        rejects: rows that were set aside.
-        seconds: how long it took.
+        rows_loaded: the number of rows in the table.
+        rejects: the rejected rows.
+        seconds: the time that the file took.
     """
 
     name: str
@@ -40,28 +40,28 @@ class FileResult:
 
     @property
     def rows_read(self) -> int:
-        """Return how many data rows the file has."""
+        """Return the number of data rows in the file."""
         return self.rows_loaded + len(self.rejects)
 
 
 @dataclass(frozen=True)
 class LandingReport:
-    """What became of all files, in their order."""
+    """The outcomes of all files, in their order."""
 
     files: Sequence[FileResult]
     passed_over: int
     seconds: float
 
     def of(self, outcome: Outcome) -> list[FileResult]:
-        """Return the files of one outcome."""
+        """Return the files with one outcome."""
         return [file for file in self.files if file.outcome == outcome]
 
 
 def reasons(rejects: Sequence[Reject]) -> str:
-    """Return the first rejects and why, for one line."""
-    return "; ".join(f"line {reject.line}: {reject.reason}" for reject in islice(rejects, REASONS_TOLD))
+    """Return the first rejected rows with their reasons, in one line."""
+    return "; ".join(f"line {reject.line}: {reject.reason}" for reject in islice(rejects, REASONS_SHOWN))
 
 
 def refusals(files: Iterable[FileResult]) -> list[str]:
-    """Return a line for each refused file."""
+    """Return one line for each refused file."""
     return [f"{file.name}: {file.detail}." for file in files if file.outcome == "refused"]

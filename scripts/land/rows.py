@@ -1,4 +1,4 @@
-"""What a reader hands on: rows ready for COPY, and rows that it set aside."""
+"""The output of every reader: rows ready for `copy`, and rejected rows."""
 
 import re
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 class NeedsCare(Exception):
-    """The file cannot be read in the fast way, but perhaps in the careful one."""
+    """The fast reading failed; the careful reading may succeed."""
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that could not be read, and why."""
+    """A row that could not be read, and the reason."""
 
     line: int
     raw: str
@@ -25,10 +25,10 @@ class Batch:
     """Some rows of a file.
 
     Attributes:
-        data: complete CSV records in UTF-8: the file's columns in their order, then the file id and the line.
-        loaded: how many records that is.
-        rejects: the rows between them that were set aside.
-        consumed: how many bytes of the file this took, for a progress bar.
+        data: complete CSV records in UTF-8: the columns in the order of the file, then the file id and the line.
+        loaded: the number of records in `data`.
+        rejects: the rejected rows between them.
+        consumed: the bytes of the file that the batch took, for a progress bar.
     """
 
     data: bytes | bytearray
@@ -38,13 +38,13 @@ class Batch:
 
 
 def legible(raw: bytes) -> str:
-    r"""Return bytes as text that PostgreSQL can hold: what is no UTF-8, and NUL, is written as `\xNN`.
+    r"""Return bytes as text that PostgreSQL can store: NUL and bytes that are not UTF-8 become `\xNN`.
 
-    A `\x` that is really there is written as `\x5cx`, so that `as_delivered` can take it back.
+    A literal `\x` becomes `\x5cx`, so that `as_delivered` can restore the bytes.
     """
     return raw.replace(b"\\x", b"\\x5cx").decode("utf-8", errors="backslashreplace").replace("\0", r"\x00")
 
 
 def as_delivered(text: str) -> bytes:
-    """Return the bytes of which `legible` made a text."""
+    """Return the bytes that `legible` turned into text."""
     return ESCAPED.sub(lambda escaped: bytes([int(escaped[1], 16)]), text.encode())

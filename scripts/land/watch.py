@@ -1,30 +1,30 @@
-"""Land what is dropped into folders, each file once it has stopped growing."""
+"""Land files that are dropped into folders, each file once it has stopped growing."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from scripts.errors import Refusal
-from scripts.land.discovery import Delivery, discover
+from scripts.land.files.discovery import Delivery, discover
 from scripts.land.results import LandingReport
 
-# A file that has not grown for so long is taken for complete; a transfer that pauses for longer should be renamed at
-# its end. Should one be taken too early all the same, it is refused if it grows while it lands, and its whole
-# content lands later as another file.
+# A file that has not changed for this time counts as complete. A transfer that pauses for longer should rename its file
+# at the end. A file that lands too early is refused if it grows meanwhile, and its whole content lands later as another
+# file.
 SETTLED_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.5
-# The database may be away for a while; the files are not.
+# The database may be unavailable for a while.
 TRY_AGAIN_SECONDS = 5.0
 
 State = tuple[int, int]
 
 
 class Watch:
-    """What is known of the files in the folders: which have settled, and which have been seen to the end."""
+    """The files in the folders: which have settled, and which are done."""
 
     def __init__(self, folders: Sequence[Path], settled: float = SETTLED_SECONDS) -> None:
         self._folders = folders
@@ -36,19 +36,18 @@ class Watch:
         """Return the files that have settled and are not done, in the order in which they land."""
         now, found = time.monotonic(), []
         for delivery in discover(self._folders, may_be_empty=True).deliveries:
-            state = _state(delivery.path)
-            if state is None or self._done.get(delivery.path) == state:
+            if delivery.problem or self._done.get(delivery.path) == delivery.state:
                 continue
             before, since = self._since.get(delivery.path, (None, now))
-            if before != state:
+            if before != delivery.state:
                 since = now
-            self._since[delivery.path] = (state, since)
+            self._since[delivery.path] = (delivery.state, since)
             if now - since >= self._settled:
                 found.append(delivery)
         return found
 
     def done(self, deliveries: Sequence[Delivery]) -> None:
-        """Take note that files have been dealt with, until they change."""
+        """Record that files are done, until they change."""
         for delivery in deliveries:
             state, _ = self._since.pop(delivery.path)
             self._done[delivery.path] = state
@@ -57,16 +56,16 @@ class Watch:
 def watch(
     folders: Sequence[Path],
     land: Callable[[Sequence[Delivery]], LandingReport],
-    tell: Callable[[LandingReport | Refusal], None],
+    report: Callable[[LandingReport | Refusal], None],
     stop: threading.Event,
 ) -> None:
-    """Land files until told to stop; the file at hand is landed to its end first.
+    """Land files until `stop` is set. The file at hand lands completely first.
 
     Args:
-        folders: where files are dropped. What is in there already is landed, too.
+        folders: the folders to watch. Files that are already there land as well.
         land: lands files.
-        tell: hears what became of them, or why nothing could be landed for now.
-        stop: ends it.
+        report: receives the result, or the reason why no file could land.
+        stop: ends the watch.
     """
     watching = Watch(folders)
     for _ in _occasions(folders, stop):
@@ -74,17 +73,17 @@ def watch(
         if not ready:
             continue
         try:
-            report = land(ready)
-            watching.done(ready[: len(report.files)])
-            tell(report)
+            landing = land(ready)
+            watching.done(ready[: len(landing.files)])
+            report(landing)
         except Refusal as refusal:
-            tell(refusal)
+            report(refusal)
             stop.wait(TRY_AGAIN_SECONDS)
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Offer an event that SIGINT and SIGTERM set, in place of what they do otherwise."""
+    """Provide an event that SIGINT and SIGTERM set, instead of ending the process."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -99,8 +98,8 @@ def stopped_by_signals() -> Iterator[threading.Event]:
 
 
 def _occasions(folders: Sequence[Path], stop: threading.Event) -> Iterator[None]:
-    """Come back at once when something changes, and twice a second to see whether it has settled."""
-    import watchfiles  # noqa: PLC0415  # needed here only
+    """Yield when something changes, and twice a second to check whether files have settled."""
+    import watchfiles  # noqa: PLC0415  # needed to watch only
 
     milliseconds = int(LOOK_EVERY_SECONDS * 1000)
     changes = watchfiles.watch(
@@ -117,10 +116,3 @@ def _occasions(folders: Sequence[Path], stop: threading.Event) -> Iterator[None]
         if stop.is_set():
             return
         yield
-
-
-def _state(path: Path) -> State | None:
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_size, found.st_mtime_ns
-    return None

@@ -18,9 +18,9 @@ from dbt_common.invocation import get_invocation_id
 from dbt_project import Dbt, environment
 
 from scripts import connection
-from scripts import sample as made_up
 from scripts.build import BUILD_LOCK, Step, found_before
 from scripts.errors import Refusal
+from scripts.generate import sample as made_up
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
 

@@ -17,8 +17,8 @@ from psycopg.rows import dict_row
 
 from scripts.bench.dashboard import measure, percentile_95
 from scripts.bench.measure import Row
+from scripts.bench.plans import PLANS, explain
 from scripts.paths import PROJECT_ROOT
-from scripts.plans import PLANS, explain
 
 FOLDER = PROJECT_ROOT / "analyses" / "dashboard"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sql"))

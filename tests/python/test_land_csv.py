@@ -7,8 +7,9 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.land import csv_reader, land
-from scripts.land.csv_reader import CsvReader
+from scripts.land import land
+from scripts.land.readers import csv as csv_reader
+from scripts.land.readers.csv import CsvReader
 
 COLUMNS = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
 HEADER = ",".join(COLUMNS).encode()

@@ -11,7 +11,8 @@ import pytest
 import xlsxwriter
 import zstandard
 
-from scripts.land import FileResult, land, unpack
+from scripts.land import FileResult, land
+from scripts.land.files import unpack
 
 NAMES = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
 VALUES = ["1", "85123A", "CAFÉ, €5", "6", "2010-12-01 08:26:00", "2.55", "17850", "Réunion"]

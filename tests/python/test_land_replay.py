@@ -117,7 +117,7 @@ def test_rows_land_after_the_loader_was_mended(database, tmp_path, monkeypatch):
     (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(row), json.dumps({**row, "StockCode": "2"})]))
     with monkeypatch.context() as patch:
         broken = "one\0in two"
-        patch.setattr("scripts.land.json_reader._sound", lambda text: text.encode() if text != "2" else int(broken))
+        patch.setattr("scripts.land.readers.jsonl._sound", lambda text: text.encode() if text != "2" else int(broken))
         land([tmp_path], database.url, max_reject_share=1)
     assert ledger(database) == [(2, 1, 1)]
     replay(database.url)

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from scripts.land import FileResult, land, unpack
+from scripts.land import FileResult, land
 from scripts.land.__main__ import main
 from scripts.land.contract import CONTRACT
+from scripts.land.files import unpack
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 CAFE = "1,85123A,CAFÉ SIGN €5,6,2010-12-01 08:26:00,2.55,17850.0,Réunion\n"
@@ -161,6 +162,22 @@ def test_a_dry_run_changes_nothing(database, tmp_path):
     report = land([tmp_path], database.url, dry_run=True)
     assert [(file.outcome, file.rows_loaded) for file in report.files] == [("landed", 1), ("refused", 0)]
     assert query(database, "select to_regnamespace('bronze') is null") == [(True,)]
+
+
+def test_a_dry_run_reports_the_time_of_each_file(database, tmp_path):
+    """The JSON report is used to plan a landing, so a file cannot take longer than all files."""
+    (tmp_path / "a.csv").write_text(HEADER + CAFE)
+    report = land([tmp_path], database.url, dry_run=True)
+    assert 0 < report.files[0].seconds < report.seconds
+
+
+def test_a_file_that_cannot_be_read_keeps_its_place(database, tmp_path):
+    """The report lists files in the order of the folder, so that each line is found where it is expected."""
+    (tmp_path / "a.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / "b.csv").write_text(HEADER + CAFE)
+    report = land([tmp_path], database.url)
+    assert [(file.name, file.outcome) for file in report.files] == [("a.csv", "refused"), ("b.csv", "landed")]
+    assert report.files[0].detail == "cannot be read: No such file or directory"
 
 
 def test_a_second_source_needs_only_the_contract(database, tmp_path):

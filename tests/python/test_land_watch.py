@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scripts.errors import Refusal
 from scripts.land import watch as watching
 from scripts.land.__main__ import main
-from scripts.land.discovery import Discovery
+from scripts.land.files.discovery import Discovery
 from scripts.land.loading import land
 from scripts.land.watch import Watch
 from scripts.paths import PROJECT_ROOT

@@ -1,4 +1,4 @@
-"""Batches out of a table that polars holds as text: what Parquet files and workbooks have in common."""
+"""Make batches from a polars frame of text, for Parquet files and workbooks."""
 
 import json
 from typing import TYPE_CHECKING
@@ -9,22 +9,22 @@ from scripts.land.rows import Batch, Reject, legible
 if TYPE_CHECKING:
     import polars as pl
 
-# Of which at most three batches are in memory, one of them on its way to the server.
+# At most three batches are in memory, one of them on its way to the server.
 ROWS = 50_000
 NUL_COMPLAINT = "a NUL byte, which text in PostgreSQL cannot hold"
 
 
 def batch(frame: "pl.DataFrame", header: list[str], file_id: int, *, careful: bool, consumed: int) -> Batch:
-    """Make a batch of a table whose last column is the line.
+    """Make a batch of a frame whose last column is the line.
 
     Args:
         frame: the columns of the file as text, then the line.
-        header: what the columns are called in the file.
+        header: the names of the columns in the file.
         file_id: the number to stamp on every row.
-        careful: whether to set aside rows that the server would not take.
-        consumed: how many bytes of the file this took.
+        careful: whether to reject the rows that the server would refuse.
+        consumed: the bytes of the file that the batch took.
     """
-    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
     rejects: list[Reject] = []
     if careful:
@@ -34,7 +34,7 @@ def batch(frame: "pl.DataFrame", header: list[str], file_id: int, *, careful: bo
 
 
 def _sift(frame: "pl.DataFrame", header: list[str]) -> "tuple[pl.DataFrame, list[Reject]]":
-    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
     names = frame.columns[:-1]
     broken = pl.any_horizontal(pl.col(name).str.contains("\0", literal=True).fill_null(value=False) for name in names)

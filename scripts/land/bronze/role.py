@@ -1,9 +1,9 @@
-"""The role that lands files: it can add to bronze, and do nothing else, whatever a file or a fault makes it try.
+"""The role that lands files. It can add rows to bronze, and do nothing else, even if the loader has a fault.
 
-Who connects makes the tables and this role, then steps down to it for all that has to do with files. The role cannot
-log in, owns nothing, and cannot even read the rows that it lands; files with new columns take a temporary table, which
-everybody may make unless that was revoked. A user who may neither use nor create the role lands
-files with the rights that the user has; a member of it may land files without any other right.
+The user who connects creates the tables and this role, then sets the role before the first file. The role cannot log
+in, owns nothing, and cannot read the rows that it lands. A file with new columns needs a temporary table, which any
+role may create unless that right is revoked. A user who may neither set nor create the role lands files with the user's
+own rights. A member of the role can land files without any other right.
 """
 
 from typing import NamedTuple
@@ -37,13 +37,13 @@ LEDGER_RIGHTS = """
 
 
 class State(NamedTuple):
-    """What there is of the role.
+    """The state of the role.
 
     Attributes:
-        exists: whether it is there.
-        usable: whether the user may step down to it.
-        creatable: whether the user may create it.
-        tables: into how many of the tables it may write.
+        exists: whether the role exists.
+        usable: whether the user may set the role.
+        creatable: whether the user may create the role.
+        tables: the number of tables that the role may write to.
     """
 
     exists: bool
@@ -53,14 +53,14 @@ class State(NamedTuple):
 
 
 def is_lacking(connection: psycopg.Connection[TupleRow], contract: Contract) -> bool:
-    """Tell whether there is anything to make of the role, for a user who may."""
+    """Return whether the role or a right of it is missing, and the user may create it."""
     state = _state(connection, contract)
     complete = state.usable and state.tables == len(_tables(contract))
     return not complete and (state.usable or state.creatable)
 
 
 def make(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
-    """Create the role, give it what it needs, and make the user a member; after the tables are made.
+    """Create the role, grant its rights, and make the user a member. The tables must exist.
 
     Args:
         connection: in a transaction.
@@ -71,7 +71,7 @@ def make(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
             with connection.transaction():
                 connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(ROLE)))
         except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-            # Roles belong to the server: somebody made it for another database at this moment.
+            # Roles belong to the server: a loader of another database has just created it.
             pass
     connection.execute(LEDGER_RIGHTS)
     for landing in contract.landings:
@@ -84,7 +84,7 @@ def make(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
 
 
 def step_down(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
-    """Go on with the rights of the role, if it can be used."""
+    """Set the role, if the user may."""
     if _state(connection, contract).usable:
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(ROLE)))
 

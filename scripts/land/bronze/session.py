@@ -1,4 +1,4 @@
-"""A connection that is fit for landing, and a database that is."""
+"""Open a connection for landing, and prepare the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -7,19 +7,19 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
+from scripts.land.bronze.role import step_down
+from scripts.land.bronze.schema import ensure, summarize
 from scripts.land.contract import Contract
-from scripts.land.layout import ensure, summarize
-from scripts.land.role import step_down
 
 
 @contextmanager
-def readied(connection: psycopg.Connection[TupleRow], contract: Contract, *, dry_run: bool) -> Iterator[None]:
-    """Make what is missing in the database, and go on with no more rights than it takes.
+def prepared(connection: psycopg.Connection[TupleRow], contract: Contract, *, dry_run: bool) -> Iterator[None]:
+    """Create what is missing in the database, then drop all rights that landing does not need.
 
     Args:
-        connection: as `connect` returns it.
-        contract: what there must be.
-        dry_run: whether to take everything back at the end, that too which is done meanwhile.
+        connection: a connection from `connect`.
+        contract: the tables that must exist.
+        dry_run: whether to roll everything back at the end, including the work in the `with` block.
     """
     with connection.transaction(force_rollback=True) if dry_run else nullcontext():
         ensure(connection, contract)
@@ -33,7 +33,7 @@ def connect(connection_url: str) -> psycopg.Connection[TupleRow]:
 
     Raises:
         Refusal: the database is not encoded in UTF-8.
-        psycopg.Error: there is no way in.
+        psycopg.Error: the connection fails.
     """
     connection = psycopg.connect(
         connection_url,
@@ -46,8 +46,8 @@ def connect(connection_url: str) -> psycopg.Connection[TupleRow]:
     if encoding != "UTF8":
         connection.close()
         raise Refusal(f"the database is encoded in {encoding}: create it with encoding UTF8.")
-    # A commit for each file waits for no disk; `make_durable` waits once for all of them.
+    # The commits of files do not wait for the disk. `make_durable` waits once for all of them.
     connection.execute("set synchronous_commit to off")
-    # Each statement must see what was committed while the one before it waited for its turn.
+    # Each statement must see what other loaders committed while the previous statement waited for the lock.
     connection.execute("set default_transaction_isolation to 'read committed'")
     return connection

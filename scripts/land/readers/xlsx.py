@@ -1,4 +1,4 @@
-"""Read a workbook as text: every sheet of it, batches stamped with the file and the row."""
+"""Read a workbook as text: each sheet, in batches stamped with the file id and the row."""
 
 import io
 from collections.abc import Iterator
@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scripts.errors import Refusal
-from scripts.land import archive, frames, unpack
 from scripts.land.contract import LINE
-from scripts.land.discovery import fingerprint
+from scripts.land.files import unpack
+from scripts.land.readers import frames
 from scripts.land.rows import Batch
 
 if TYPE_CHECKING:
     import fastexcel
     import polars as pl
 
-# What Microsoft's older formats begin with; an encrypted workbook is one of them.
+# The first bytes of Microsoft's older formats and of encrypted workbooks.
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 class XlsxReader:
-    """A workbook, by itself or alone in a zip file.
+    """A workbook, plain or alone in a zip file.
 
-    One sheet at a time is in memory: about 500 MB for one of half a million rows, as the library reads it whole.
+    One sheet at a time is in memory: about 500 MB for half a million rows, because the library reads a sheet whole.
 
     Attributes:
         format: `xlsx`.
-        remarks: whether it was in a zip file.
+        remarks: `zip`, if the workbook is in a zip file.
     """
 
     format = "xlsx"
@@ -36,10 +36,10 @@ class XlsxReader:
         """Open a workbook.
 
         Raises:
-            Refusal: it is none, is protected by a password, or unpacks to more than is reasonable.
+            Refusal: the file is not a workbook, needs a password, or unpacks to too much.
             OSError: the file cannot be read.
         """
-        import fastexcel  # noqa: PLC0415  # most files need it not
+        import fastexcel  # noqa: PLC0415  # most files do not need it
 
         self._path = path
         self.remarks = ("zip",) if path.suffix.lower() == ".zip" else ()
@@ -51,7 +51,7 @@ class XlsxReader:
     def tables(self) -> "Iterator[Sheet]":
         """Read the sheets that are not blank, one after the other.
 
-        Records are counted through the whole workbook, all rows of all sheets, in the order of the sheets.
+        Line numbers count all rows of all sheets, in the order of the sheets.
 
         Raises:
             Refusal: a sheet is damaged.
@@ -65,21 +65,21 @@ class XlsxReader:
                 yield sheet
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of the file as it is now."""
-        return fingerprint(self._path)
+        """Return the SHA-256 of the file as it is now, in hexadecimal."""
+        return unpack.fingerprint(self._path)
 
     def close(self) -> None:
-        """Do nothing: the library closes the file by itself."""
+        """Do nothing: the library closes the file itself."""
 
 
 @dataclass
 class Sheet:
-    """A sheet, whose rows can be read once.
+    """A sheet. Its rows can be read once.
 
     Attributes:
-        name: what it is called in the workbook.
-        header: its first row that is not blank; empty if there is none.
-        rows: those below, as text, and the line of each.
+        name: its name in the workbook.
+        header: its first row that is not blank; empty for a blank sheet.
+        rows: the rows below as text, with their lines.
         last_line: the line of its last row.
         bytes: its share of the file, for a progress bar.
     """
@@ -96,10 +96,10 @@ class Sheet:
 
         Args:
             file_id: the number to stamp on every row.
-            careful: whether to set aside rows that the server would not take.
-            fewest: of no meaning here, where a cell that is not there is an empty one.
+            careful: whether to reject the rows that the server would refuse.
+            fewest: ignored, because a missing cell is an empty cell.
         """
-        # Let go of them on the way, as the next sheet needs the memory.
+        # Free the rows, because the next sheet needs the memory.
         rows, self.rows = self.rows, self.rows.clear()
         for frame in rows.iter_slices(frames.ROWS):
             consumed = self.bytes * frame.height // rows.height
@@ -109,7 +109,7 @@ class Sheet:
 def _sheet(name: str, frame: "pl.DataFrame", size: int) -> Sheet:
     last_line = int(frame[LINE][-1]) if frame.height else 0
     filled_rows = frame.select(_is_not_blank(frame)).to_series()
-    # Most sheets have no blank rows, and need not be copied.
+    # Most sheets have no blank rows and need no copy.
     rows = frame if filled_rows.all() else frame.filter(filled_rows)
     if not rows.height:
         return Sheet(name, [], rows, last_line, size)
@@ -119,7 +119,7 @@ def _sheet(name: str, frame: "pl.DataFrame", size: int) -> Sheet:
 
 
 def _content(path: Path) -> bytes | str:
-    """Return a workbook or where it is, once it is sure that it can be read, and into how much it unpacks."""
+    """Check a workbook. Return its path, or its content if it is in a zip file."""
     if path.suffix.lower() == ".zip":
         stream = unpack.unpacked(path)
         try:
@@ -138,13 +138,13 @@ def _check(file: BinaryIO, size: int) -> None:
         raise Refusal("the file is empty")
     if file.read(len(COMPOUND)) == COMPOUND:
         raise Refusal("the workbook is protected by a password, or older than .xlsx: save it as .xlsx without one")
-    unpack.check_growth(archive.grown(file), size)
+    unpack.check_growth(unpack.zip_growth(file), size)
 
 
 def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFrame":
-    """Read a sheet as text, all rows from the top, and number them."""
-    import fastexcel  # noqa: PLC0415  # most files need it not
-    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+    """Read all rows of a sheet as text, and number them."""
+    import fastexcel  # noqa: PLC0415  # most files do not need it
+    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
     try:
         sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
@@ -155,7 +155,7 @@ def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFram
 
 
 def _is_not_blank(frame: "pl.DataFrame") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
     names = [name for name in frame.columns if name != LINE]
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names) if names else pl.lit(value=False)

@@ -1,7 +1,7 @@
-"""The made-up deliveries that the first build lands, so that there is something to look at, and their end.
+"""The sample: generated deliveries that the first build lands, so that there is something to look at.
 
-A warehouse of the embedded server that holds them says so in the comment on its database. They and real files never
-meet: invented sales in a total would be believed.
+A database that holds the sample says so in its comment. The sample and real files never meet in one database, because
+generated sales in a total would be taken for real.
 """
 
 from pathlib import Path
@@ -13,15 +13,16 @@ from scripts.paths import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "data" / "sample"
 ROWS, SEED = 100_000, 1
+# The text stays as it is: databases of earlier versions hold it.
 MARK = "holds the made-up sample"
 SCHEMAS = ("bronze", "silver", "history", "gold", "audit")
 
 
 def make() -> Path:
-    """Return the folder of the sample, made on the first call."""
+    """Return the folder of the sample. The first call generates it."""
     folder = FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
     if not FOLDER.exists():
-        from scripts.generate.__main__ import generate  # noqa: PLC0415  # numpy and polars: needed once
+        from scripts.generate.__main__ import generate  # noqa: PLC0415  # imports numpy and polars, needed once
 
         FOLDER.parent.mkdir(exist_ok=True)
         options = {"rows": ROWS, "seed": SEED, "out": folder}
@@ -38,13 +39,13 @@ def is_held(session: psycopg.Connection) -> bool:
 
 
 def mark(session: psycopg.Connection, held: bool) -> None:
-    """Note on the database whether it holds the sample."""
+    """Record on the database whether it holds the sample."""
     database, text = sql.Identifier(session.info.dbname), sql.Literal(MARK if held else None)
     session.execute(sql.SQL("comment on database {} is {}").format(database, text))
 
 
 def give_way(session: psycopg.Connection) -> None:
-    """Delete the sample and all that was built from it, in one transaction; what others made stays.
+    """Delete the sample and everything built from it, in one transaction. Other schemas stay.
 
     Args:
         session: a connection to a database that holds the sample.

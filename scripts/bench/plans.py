@@ -1,4 +1,4 @@
-"""`make plans`: keep in `docs/plans/` how PostgreSQL goes about each dashboard query, to compare with later plans."""
+"""`make plans`: write the plan of each dashboard query to `docs/plans/`, to compare it with later plans."""
 
 import click
 import psycopg
@@ -13,9 +13,9 @@ PLANS = PROJECT_ROOT / "docs" / "plans"
 
 
 @click.command()
-@click.option("--runs", default=100, show_default=True, help="How often each query is timed.")
+@click.option("--runs", default=100, show_default=True, help="Number of timed runs of each query.")
 def main(runs: int) -> None:
-    """Write the plan of each dashboard query on the built warehouse to docs/plans/, and print how long it takes."""
+    """Write the plan of each dashboard query on the built warehouse to docs/plans/, and print its times."""
     compiled = queries()
     rows = measure(connection.url(), runs, compiled)
     with connection.connect(autocommit=True) as session:
@@ -28,7 +28,7 @@ def main(runs: int) -> None:
 
 
 def explain(session: psycopg.Connection, query: str) -> str:
-    """Return the plan of a query as it ran, with everything in memory that it reads.
+    """Return the plan of a query that ran with all its data in memory.
 
     Args:
         session: a connection to the built warehouse.
@@ -39,4 +39,4 @@ def explain(session: psycopg.Connection, query: str) -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m scripts.plans")
+    main(prog_name="python -m scripts.bench.plans")

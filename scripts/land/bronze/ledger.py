@@ -1,4 +1,4 @@
-"""The ledger: which contents have landed, under which number, and what was set aside."""
+"""The ledger of bronze: the landed contents, their numbers, and the rejected rows."""
 
 import json
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from psycopg.rows import TupleRow, class_row
 
 from scripts.land.rows import Reject
 
-# Held until the end of the transaction by whoever lands a file, whichever file it is. So files are committed
-# in the order of their numbers, and a reader that has seen file 7 has seen all of 1 to 6: with a lock for each
-# content only, file 7 could become visible before file 6, and whoever reads on from the last number misses it.
+# Each transaction that lands a file holds this lock to its end. So files commit in the order of their numbers, and a
+# reader that sees file 7 also sees files 1 to 6. With one lock for each content, file 7 could become visible before
+# file 6, and a reader that continues from the last number would miss file 6.
 LANDING_LOCK = 0x6272_6F6E_7A65
 
 NEXT_NUMBER = "select nextval(pg_get_serial_sequence('bronze.landed_files', 'file_id'))::integer"
@@ -25,21 +25,21 @@ RECORD = """
         landed_at
     ) values ({}, now(), clock_timestamp())
 """
-# Fails with a division by zero unless the number is the next one, and the content is new.
+# Fails with a division by zero unless the number is the next number and the content is new.
 EXPECT = f"""
     select 1 / (
         ({NEXT_NUMBER}) = {{file_id}}
         and not exists (select from bronze.landed_files where sha256 = {{sha256}})
     )::integer
 """
-SET_ASIDE = """
+INCOMPLETE = """
     select file_id, name, source, format, header, bytes
     from bronze.landed_files
     where rows_rejected > 0
     order by file_id
 """
 REJECTS = "select line, raw, reason from bronze.rejected_rows where file_id = %s order by line"
-TAKEN_BACK = """
+REPLAYED = """
     update bronze.landed_files
     set rows_loaded = rows_loaded + %(rows)s, rows_rejected = rows_rejected - %(rows)s
     where file_id = %(file_id)s
@@ -53,7 +53,7 @@ STATUS = """
 
 @dataclass(frozen=True)
 class Entry:
-    """A line to write into the ledger."""
+    """A new line of the ledger."""
 
     file_id: int
     source: str
@@ -68,7 +68,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A line of the ledger."""
+    """An existing line of the ledger."""
 
     file_id: int
     source: str
@@ -82,7 +82,7 @@ class LandedFile:
 
 
 class Known:
-    """The contents that have landed, as far as they are as long as one of the files at hand."""
+    """The landed contents whose size equals the size of a file at hand."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow], sizes: Sequence[int]) -> None:
         self.sizes: set[int] = set()
@@ -91,43 +91,43 @@ class Known:
             self.add(size, sha256, name)
 
     def add(self, size: int, sha256: str, name: str) -> None:
-        """Take note of a file that has landed."""
+        """Add a file that has landed."""
         self.sizes.add(size)
         self._names[sha256] = name
 
     def forget(self, sha256: str) -> None:
-        """Take back what was noted of a file before its time."""
+        """Remove a file that did not land after all."""
         self._names.pop(sha256, None)
 
     def name_of(self, sha256: str) -> str | None:
-        """Return the name under which a content has landed, if it is known."""
+        """Return the name of the landed file with this content, or None if none is known."""
         return self._names.get(sha256)
 
 
 def landed_name(connection: psycopg.Connection[TupleRow], sha256: str) -> str | None:
-    """Return the name under which a content has landed, or None if it has not."""
+    """Return the name of the landed file with this content, or None if there is none."""
     row = connection.execute("select name from bronze.landed_files where sha256 = %s", [sha256]).fetchone()
     return None if row is None else str(row[0])
 
 
 def claim(connection: psycopg.Connection[TupleRow], size: int) -> int | None:
-    """Wait for the turn to land a file, and take the next number if the file is certainly new.
+    """Wait for the landing lock, and take the next number if the file is certainly new.
 
     Args:
         connection: in the transaction that lands the file.
         size: the size of the file in bytes.
 
     Returns:
-        The number, or None when a file of the same size has landed, so that the contents must be compared.
+        The number, or None if a file of the same size has landed, so that the contents must be compared.
     """
-    # Two statements, because the second must see what was committed while the first one waited.
+    # Two statements, because the second must see what other loaders committed while the first waited.
     connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
     row = connection.execute(CLAIM, [size]).fetchone()
     return None if row is None else int(row[0])
 
 
 def expecting(file_id: int, sha256: str) -> tuple[sql.Composed, sql.Composed]:
-    """Return statements that wait for the turn to land a file, and fail unless number and content are new.
+    """Return statements that wait for the landing lock, and fail unless number and content are new.
 
     Args:
         file_id: the number that the file should get.
@@ -138,13 +138,13 @@ def expecting(file_id: int, sha256: str) -> tuple[sql.Composed, sql.Composed]:
 
 
 def next_number(connection: psycopg.Connection[TupleRow]) -> int:
-    """Take the next number for a file of a known size but of new content, after `claim`."""
+    """Take the next number, after `claim`, for a file with a known size but new content."""
     (number,) = connection.execute(NEXT_NUMBER).fetchall()[0]
     return int(number)
 
 
 def recording(entry: Entry) -> sql.Composed:
-    """Return the statement that writes a landed file into the ledger."""
+    """Return the statement that records a landed file."""
     rejected = len(entry.rejects)
     values = [
         entry.file_id,
@@ -162,7 +162,7 @@ def recording(entry: Entry) -> sql.Composed:
 
 
 def record(connection: psycopg.Connection[TupleRow], entry: Entry) -> None:
-    """Write a landed file and its rejects into the ledger."""
+    """Record a landed file and its rejects."""
     connection.execute(recording(entry))
     if entry.rejects:
         with connection.cursor().copy("copy bronze.rejected_rows (file_id, line, raw, reason) from stdin") as copy:
@@ -172,7 +172,7 @@ def record(connection: psycopg.Connection[TupleRow], entry: Entry) -> None:
 
 @dataclass(frozen=True)
 class Incomplete:
-    """A landed file of which rows were set aside."""
+    """A landed file with rejected rows."""
 
     file_id: int
     name: str
@@ -183,31 +183,31 @@ class Incomplete:
 
 
 def incomplete(connection: psycopg.Connection[TupleRow]) -> list[Incomplete]:
-    """Return the files of which rows are set aside."""
-    return connection.cursor(row_factory=class_row(Incomplete)).execute(SET_ASIDE).fetchall()
+    """Return the landed files with rejected rows."""
+    return connection.cursor(row_factory=class_row(Incomplete)).execute(INCOMPLETE).fetchall()
 
 
 def rejects_of(connection: psycopg.Connection[TupleRow], file_id: int) -> list[Reject]:
-    """Wait for the turn to change what has landed; return the rows of a file that are set aside.
+    """Wait for the landing lock, then return the rejected rows of a file.
 
     Args:
-        connection: in the transaction that will land them.
-        file_id: the file.
+        connection: in the transaction that lands the rows.
+        file_id: the number of the file.
     """
     connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
     return connection.cursor(row_factory=class_row(Reject)).execute(REJECTS, [file_id]).fetchall()
 
 
-def take_back(
+def record_replay(
     connection: psycopg.Connection[TupleRow], file_id: int, lines: Sequence[int], remaining: Sequence[Reject]
 ) -> None:
-    """Note that rows which were set aside have landed, and for which reason the others have not.
+    """Record that rejected rows have landed, and update the reasons of the others.
 
     Args:
-        connection: in the transaction that lands them.
-        file_id: the file.
-        lines: the rows that have landed.
-        remaining: those that have not.
+        connection: in the transaction that lands the rows.
+        file_id: the number of the file.
+        lines: the lines of the rows that have landed.
+        remaining: the rows that are still rejected.
     """
     connection.execute("delete from bronze.rejected_rows where file_id = %s and line = any(%s)", [file_id, list(lines)])
     with connection.cursor() as cursor:
@@ -215,13 +215,13 @@ def take_back(
             "update bronze.rejected_rows set reason = %s where file_id = %s and line = %s and reason <> %s",
             [(reject.reason, file_id, reject.line, reject.reason) for reject in remaining],
         )
-    connection.execute(TAKEN_BACK, {"rows": len(lines), "file_id": file_id})
+    connection.execute(REPLAYED, {"rows": len(lines), "file_id": file_id})
 
 
 def make_durable(connection: psycopg.Connection[TupleRow]) -> None:
-    """Wait until all that was committed so far is on disk.
+    """Wait until all earlier commits are on disk.
 
-    The log is written in order, so one synchronous commit that has anything to log takes all before it along.
+    The write-ahead log is sequential, so one synchronous commit flushes all commits before it.
     """
     with connection.transaction():
         connection.execute("set local synchronous_commit to on")
@@ -229,7 +229,7 @@ def make_durable(connection: psycopg.Connection[TupleRow]) -> None:
 
 
 def status(connection: psycopg.Connection[TupleRow]) -> list[LandedFile]:
-    """Return the ledger; nothing when there is none yet."""
+    """Return all lines of the ledger; none before the first landing."""
     row = connection.execute("select to_regclass('bronze.landed_files') is not null").fetchone()
     if row is None or not row[0]:
         return []

@@ -1,4 +1,4 @@
-"""The tables of the bronze schema, made and described as the contract says."""
+"""Create the tables of the bronze schema and their comments from the contract."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,9 +7,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from scripts.land import role
+from scripts.land.bronze import role
+from scripts.land.bronze.ledger import LANDING_LOCK
 from scripts.land.contract import EXTRA, LINEAGE, Contract
-from scripts.land.ledger import LANDING_LOCK
 
 LEDGER_DDL = Path(__file__).parent / "bronze.sql"
 
@@ -30,14 +30,14 @@ Described = dict[tuple[str, str | None], str]
 
 
 def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
-    """Make the tables, columns, comments and rights that are missing or out of date, in one transaction.
+    """Create the tables, columns, comments and rights that are missing or out of date, in one transaction.
 
-    Looking costs one query and no lock; only a difference runs any DDL, so a loader that may not create
-    tables can still land files once somebody else has made them.
+    The check takes no lock. DDL runs only if there is a difference, so a user who may not create tables can land files
+    once another user has created them.
 
     Args:
         connection: in autocommit mode.
-        contract: what there must be.
+        contract: the tables, columns and comments that must exist.
     """
     indexes = [_index(landing.table) for landing in contract.landings]
     indexed = connection.execute(INDEXES, [contract.schema, indexes]).rowcount == len(indexes)
@@ -55,10 +55,10 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
 
 
 def summarize(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
-    """Take the rows that landed before into the indexes by file (PostgreSQL manual, 65.5.1.1).
+    """Summarize the rows of earlier landings in the indexes by file (PostgreSQL manual, 65.5.1.1).
 
-    Rows that no summary covers yet are read by every build, so those of earlier landings should have one. Autovacuum
-    sees to it as well, but later; a user who does not own the tables leaves it to that.
+    Every build reads the rows that no summary covers. Autovacuum summarizes as well, but later. A user who does not own
+    the tables leaves the work to autovacuum.
 
     Args:
         connection: in autocommit mode or in a transaction.
@@ -89,7 +89,7 @@ def _make(connection: psycopg.Connection[TupleRow], schema: str, table: str, col
     added = sql.SQL(", ").join(sql.SQL("add column if not exists {}").format(column) for column in [*delivered, extra])
     connection.execute(sql.SQL("create table if not exists {} ({})").format(name, listed))
     connection.execute(sql.SQL("alter table {} {}").format(name, added))
-    # A file's rows lie together: a summary of the files in each stretch of pages finds them, and costs next to nothing.
+    # The rows of a file lie together, so a BRIN index finds them and costs almost nothing.
     by_file = sql.SQL("create index if not exists {} on {} using brin (_file_id) with (autosummarize = on)")
     connection.execute(by_file.format(sql.Identifier(_index(table)), name))
 

@@ -1,4 +1,4 @@
-"""The bytes of a file as they are on disk, or unpacked: gzip, zstd, zip. Hashed, counted, and never without bound."""
+"""Read the bytes of a file: plain, or unpacked from gzip, zstd or zip. Reading hashes, counts, and limits growth."""
 
 import gzip
 import hashlib
@@ -6,28 +6,31 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, Protocol
 
 from scripts.errors import Refusal
-from scripts.land.archive import only_member
-from scripts.land.discovery import fingerprint
 
-# Text shrinks to a tenth or so; what grows so much more than that was made to fill a disk.
+# Text shrinks to about a tenth. A file that grows 200 times is made to fill the disk.
 MOST_GROWTH = 200
 GROWTH_ALLOWED = 64 << 20
 
 CHUNK = 1 << 20
-# A few bytes of zstd may stand for 128 KiB each.
+# A few bytes of zstd may expand to 128 KiB each.
 ZSTD_CHUNK = 1 << 10
 ZSTD_LARGEST_WINDOW = 1 << 27
 
+# The flag of a zip member that needs a password.
+PROTECTED = 0x1
+# macOS adds this folder to each zip file.
+ADDED_BY_MACOS = "__MACOSX"
+
 
 class Bytes(Protocol):
-    """What a file says, read once from beginning to end.
+    """The unpacked content of a file, read once from beginning to end.
 
     Attributes:
-        packing: `gzip`, `zstd`, `zip`, or nothing.
+        packing: `gzip`, `zstd`, `zip`, or empty.
     """
 
     packing: str
@@ -37,21 +40,21 @@ class Bytes(Protocol):
         """Return how many bytes of the file on disk have been read."""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, no more than about so many; none at the end."""
+        """Return about `size` more bytes at most; none at the end."""
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of the file on disk, once all has been read."""
+        """Return the SHA-256 of the whole file on disk, in hexadecimal."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 def unpacked(path: Path) -> Bytes:
-    """Open a file; its ending tells how it is packed.
+    """Open a file. The ending of its name says how it is packed.
 
     Raises:
-        Refusal: it is no archive of the kind that its ending tells.
-        OSError: it cannot be read.
+        Refusal: the file is not an archive of the kind that its ending says.
+        OSError: the file cannot be read.
     """
     match path.suffix.lower():
         case ".gz":
@@ -61,22 +64,59 @@ def unpacked(path: Path) -> Bytes:
         case ".zip":
             return _Zip(path)
         case _:
-            # Read in blocks as it is: a buffer alone would cost as much as reading a small file.
+            # Unbuffered: the buffer alone would cost as much as reading a small file.
             return _Disk(path.open("rb", buffering=0))
 
 
-def check_growth(grown: int, packed: int) -> None:
-    """Refuse what grows beyond reason when it is unpacked.
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of the file on disk, in hexadecimal.
 
     Raises:
-        Refusal: it does.
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_growth(grown: int, packed: int) -> None:
+    """Refuse a file that grows beyond reason when it is unpacked.
+
+    Args:
+        grown: bytes after unpacking.
+        packed: bytes on disk.
+
+    Raises:
+        Refusal: the file grows too much.
     """
     if grown > GROWTH_ALLOWED + MOST_GROWTH * packed:
         raise Refusal(f"unpacks to more than {MOST_GROWTH} times its size")
 
 
+def name_in_zip(path: Path) -> str:
+    """Return the name of the one file in a zip file.
+
+    Raises:
+        Refusal: the file is not a zip file, holds another number of files, or needs a password.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return _only_member(_open_zip(file)).filename
+
+
+def zip_growth(file: BinaryIO) -> int:
+    """Return the declared unpacked size of all members of a zip file, in bytes.
+
+    Raises:
+        Refusal: the file is not a zip file.
+    """
+    return sum(member.file_size for member in _open_zip(file).infolist())
+
+
 class _Disk(io.RawIOBase):
-    """A file that hashes all that is read from it."""
+    """A file that hashes every byte read from it."""
 
     packing = ""
 
@@ -88,7 +128,7 @@ class _Disk(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # io takes any buffer, readers give these
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # readers pass these two only
         view = memoryview(buffer)
         count = self.file.readinto(view)
         self.sha256.update(view[:count])
@@ -106,7 +146,7 @@ class _Disk(io.RawIOBase):
 
 
 class _Packed:
-    """A packed file; `_next` is what differs."""
+    """A packed file. Subclasses implement `_next`."""
 
     packing: str
 
@@ -164,8 +204,8 @@ class _Zstd(_Packed):
         return b"".join(pieces)
 
     def _unpack(self) -> Iterator[bytes]:
-        # Not the library's own stream, which takes a file that is cut short for one that ends there.
-        import zstandard  # noqa: PLC0415  # most files need it not
+        # The library's own stream reader accepts a truncated file as complete.
+        import zstandard  # noqa: PLC0415  # most files do not need it
 
         factory = zstandard.ZstdDecompressor(max_window_size=ZSTD_LARGEST_WINDOW)
         frame = factory.decompressobj()
@@ -191,10 +231,10 @@ class _Zip(_Packed):
     def __init__(self, path: Path) -> None:
         super().__init__(_Disk(path.open("rb", buffering=0)))
         self._path = path
-        # The table of contents is at the end, so this is read out of order, and hashed apart.
+        # The table of contents is at the end, so the file is read out of order and hashed separately.
         self._file = path.open("rb")
         try:
-            self._stream = only_member(self._file)
+            self._stream = _open_member(self._file)
         except BaseException:
             self.close()
             raise
@@ -215,3 +255,32 @@ class _Zip(_Packed):
             return self._stream.read(size)
         except (EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise Refusal(f"not a whole zip file: {error}") from error
+
+
+def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise Refusal(f"not a whole zip file: {error}") from error
+
+
+def _open_member(file: BinaryIO) -> IO[bytes]:
+    archive = _open_zip(file)
+    try:
+        return archive.open(_only_member(archive))
+    except (NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise Refusal(f"not a readable zip file: {error}") from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [member for member in archive.infolist() if not _is_hidden(member)]
+    if len(members) != 1:
+        raise Refusal(f"holds {len(members)} files where one is taken: zip each by itself, or unpack them")
+    if members[0].flag_bits & PROTECTED:
+        raise Refusal("protected by a password")
+    return members[0]
+
+
+def _is_hidden(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    return member.is_dir() or path.name.startswith(".") or path.parts[0] == ADDED_BY_MACOS

@@ -1,7 +1,7 @@
-"""Simple queries sent by hand, so that Python can go on with its work while the server does its own.
+"""Send simple queries without waiting, so that Python and the server work at the same time.
 
-psycopg waits for the answer to whatever it sends. Here sending and hearing are two calls, and one message may hold
-several statements, `copy` among them. Between two calls of `psycopg` nothing may be left unheard.
+psycopg waits for the reply to each message. Here, sending and receiving are two calls, and one message may hold
+several statements, including a `copy`. Receive all replies before the next call of psycopg itself.
 """
 
 import selectors
@@ -15,13 +15,13 @@ from psycopg.rows import TupleRow
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the server said to a message.
+class Reply:
+    """The server's reply to a message.
 
     Attributes:
-        commands: what has been done, one for each statement up to the one that failed, such as `COMMIT`.
-        rows: how many rows the last of them was about; None if it failed.
-        waits_for_rows: whether it has begun a `copy`.
+        commands: the tag of each statement that succeeded, such as `COMMIT`. The server skips all after a failure.
+        rows: the number of rows of the last statement; None if it failed.
+        waits_for_rows: whether a `copy` has begun.
     """
 
     commands: tuple[bytes, ...]
@@ -29,29 +29,29 @@ class Answer:
     waits_for_rows: bool
 
 
-class Wire:
-    """A connection of psycopg, used one level below it."""
+class Pipeline:
+    """A connection of psycopg, used at the level of libpq."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow]) -> None:
         self._connection = connection
         self._server: PGconn = connection.pgconn
-        # One that needs no closing.
+        # A selector that needs no closing.
         self._socket = selectors.PollSelector()
         self._socket.register(self._server.socket, selectors.EVENT_READ)
 
     def send(self, message: bytes) -> None:
-        """Send statements, separated by semicolons; do not wait."""
+        """Send statements, separated by semicolons, without waiting."""
         self._server.send_query(message)
         self._flush()
 
     def send_rows(self, data: bytes | bytearray) -> None:
-        """Send all rows of the `copy` that the server has begun, and their end; wait only for room to write."""
+        """Send all rows of the `copy` in progress and its end. Wait only while the socket is full."""
         self._server.put_copy_data(data)
         self._server.put_copy_end()
         self._flush()
 
-    def hear(self) -> Answer:
-        """Wait for what was sent: to its end, or until a `copy` has begun to wait for rows.
+    def receive(self) -> Reply:
+        """Wait for the reply: for its end, or until a `copy` waits for rows.
 
         Raises:
             psycopg.OperationalError: the connection is lost.
@@ -60,12 +60,12 @@ class Wire:
         rows: int | None = None
         for result in self._results():
             if result.status == ExecStatus.COPY_IN:
-                return Answer(tuple(commands), None, waits_for_rows=True)
+                return Reply(tuple(commands), None, waits_for_rows=True)
             done = result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
             rows = result.command_tuples if done else None
             if done:
                 commands.append(result.command_status or b"")
-        return Answer(tuple(commands), rows, waits_for_rows=False)
+        return Reply(tuple(commands), rows, waits_for_rows=False)
 
     def _results(self) -> Iterator[PGresult]:
         while True:
@@ -79,7 +79,7 @@ class Wire:
 
     def _flush(self) -> None:
         while self._server.flush():
-            # An answer that comes meanwhile must be read, or both sides wait for each other.
+            # Read a reply that arrives meanwhile, or both sides wait for each other.
             if self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE) & selectors.EVENT_READ:
                 self._server.consume_input()
 
@@ -88,6 +88,6 @@ class Wire:
         try:
             return self._socket.select()[0][1]
         except BaseException:
-            # Interrupted: the transaction ends with the connection, as a rollback would have to wait for its turn.
+            # On an interrupt, the transaction ends with the connection. A rollback would have to wait for the reply.
             self._connection.close()
             raise

@@ -1,16 +1,16 @@
-"""The reader for each format."""
+"""Open the reader for the format of a file."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
 from scripts.errors import Refusal
-from scripts.land.archive import only_name
-from scripts.land.csv_reader import CsvReader
-from scripts.land.discovery import Delivery, format_of
-from scripts.land.json_reader import JsonLinesReader
-from scripts.land.parquet_reader import ParquetReader
+from scripts.land.files.discovery import Delivery, format_of
+from scripts.land.files.unpack import name_in_zip
+from scripts.land.readers.csv import CsvReader
+from scripts.land.readers.jsonl import JsonLinesReader
+from scripts.land.readers.parquet import ParquetReader
+from scripts.land.readers.xlsx import XlsxReader
 from scripts.land.rows import Batch
-from scripts.land.xlsx_reader import XlsxReader
 
 
 class Table(Protocol):
@@ -18,7 +18,7 @@ class Table(Protocol):
 
     @property
     def name(self) -> str:
-        """Return what it is called within the file, if it is called anything."""
+        """Return the name of the sheet; empty for a whole file."""
 
     @property
     def header(self) -> list[str]:
@@ -26,31 +26,31 @@ class Table(Protocol):
 
     @property
     def delimiter(self) -> bytes:
-        """Return what stands between fields in the batches."""
+        """Return the delimiter of the batches."""
 
     def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
-        """Read the rows, stamped with the number of the file."""
+        """Read the rows, stamped with the file id and the line."""
 
 
 class Reader(Protocol):
-    """An open file: its tables one after the other, then the hash of what was read."""
+    """An open file: its tables one after the other, then the hash of the file."""
 
     @property
     def format(self) -> str:
-        """Return the format, as the contract calls it."""
+        """Return the name of the format in the contract."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Return what is not plain about the file, a word each."""
+        """Return the peculiarities of the file, one word each."""
 
     def tables(self) -> Iterator[Table]:
-        """Return the tables; each must be read before the next."""
+        """Return the tables. Read each table before the next."""
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of what the batches came from."""
+        """Return the SHA-256 of the file, in hexadecimal."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def open_reader(delivery: Delivery, *, encoding: str | None, careful: bool) -> Reader:
@@ -58,17 +58,17 @@ def open_reader(delivery: Delivery, *, encoding: str | None, careful: bool) -> R
 
     Args:
         delivery: the file.
-        encoding: how its text is encoded, if it is text and somebody knows.
-        careful: whether to find that out from the whole file.
+        encoding: the encoding of a text file, if it is known.
+        careful: whether to detect the encoding from the whole file.
 
     Raises:
-        Refusal: the file is not what its name says, or has no header.
-        NeedsCare: only a careful reading can tell.
+        Refusal: the content does not match the name, or there is no header.
+        NeedsCare: the file needs the careful reading.
         OSError: the file cannot be read.
     """
     path = delivery.path
     if (file_format := delivery.format) == "zip":
-        within = only_name(path)
+        within = name_in_zip(path)
         file_format = format_of(within) or ""
         if not file_format:
             raise Refusal(f"holds {within!r}, which is of no known format")

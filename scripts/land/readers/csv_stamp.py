@@ -1,20 +1,20 @@
-r"""CSV in bulk: put the file id and the line number behind every record without reading its fields.
+r"""Stamp CSV in bulk: append the file id and the line number to every record without reading its fields.
 
-COPY has to be told for every row which file and line it came from. Measured on 1.07 million real rows (94 MB,
-PostgreSQL 18, 2 cores), against 1.02 s for a bare COPY of the same bytes into a table without the two columns:
+Each row in bronze names its file and line. Measured on 1.07 million real rows (94 MB, PostgreSQL 18, 2 cores), where
+a bare `copy` of the same bytes into a table without the two columns takes 1.02 s:
 
-- column defaults (`current_setting()` and `nextval()`), bytes sent unchanged: 1.40 s. The defaults cost the server,
-  which is the bottleneck, and a sequence would have to be reset under every loader's feet.
-- `,<file id>,<line>` put behind each line by splitting and joining in Python: 1.16 s, of them 0.37 s in the client.
-- the same by one `replace` of every line break with a constant of the right width, and the digits then written
-  into it by numpy: 1.15 s, of them 0.24 s in the client, most of it while the server works. That is what is done here.
-- polars reads the fields and writes them again: it cannot tell an empty field from an empty string.
-- a thread between reading and sending (`QueuedLibpqWriter`) gains nothing: 1.25 s.
+- Column defaults (`current_setting()` and `nextval()`), bytes sent unchanged: 1.40 s. The server, which is the
+  bottleneck, evaluates the defaults. Concurrent loaders would also share the sequence.
+- Split the lines in Python and join them with `,<file id>,<line>`: 1.16 s, of them 0.37 s in the client.
+- `replace` every line break with a constant of the right width, then write the digits into it with numpy: 1.15 s, of
+  them 0.24 s in the client, mostly while the server works. This module does that.
+- polars reads the fields and writes them again, but cannot distinguish an empty field from an empty string.
+- A thread between reading and sending (`QueuedLibpqWriter`) gains nothing: 1.25 s.
 
-This needs to know which line breaks end a record. Quotes tell, as long as they stand where RFC 4180 allows them;
-where they do not, `regular_ends` says so, and the fields must be read one by one (`csv_fields`). PostgreSQL alone
-must not be trusted with that: it takes the inch marks in `5" plate` and, a line later, `6" plate` for one quoted
-text, and silently makes one row of two.
+The stamp needs to know which line breaks end a record. Quotes show that, if they stand only where RFC 4180 allows them.
+If not, `regular_ends` returns None, and `csv_fields` reads the fields one by one. PostgreSQL is not trusted with
+irregular quotes: it reads the inch marks in `5" plate` and, a line later, `6" plate` as one quoted text, and silently
+merges two rows into one.
 """
 
 from itertools import pairwise
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 LF, CR, QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
 
 FOUR = 10_000
-# The digits of 0000 to 9999, four bytes each, to be looked up instead of worked out.
+# A lookup table of the digits of 0000 to 9999, four bytes each.
 FOUR_DIGITS = np.array([b"%04d" % number for number in range(FOUR)], dtype="S4").view(np.uint32)
 LAST_STAMP = FOUR**2
 
@@ -33,15 +33,15 @@ Positions = NDArray[np.intp]
 
 
 def regular_ends(buffer: bytes, delimiter: int) -> Positions | None:
-    """Return where the complete records of a buffer end (the positions of their line breaks).
+    """Return the positions of the line breaks that end the complete records of a buffer.
 
     Args:
-        buffer: CSV that begins with a record and may end in the middle of one.
-        delimiter: the byte between fields.
+        buffer: CSV that begins with a record and may end within a record.
+        delimiter: the delimiter.
 
     Returns:
-        The positions, or None when a quote or a carriage return stands where no rule allows it, so that
-        only reading field by field can tell.
+        The positions, or None if a quote or a carriage return stands where no rule allows it. Then the fields must be
+        read one by one.
     """
     text = np.frombuffer(buffer, np.uint8)
     ends = np.flatnonzero(text == LF)
@@ -62,7 +62,7 @@ def regular_ends(buffer: bytes, delimiter: int) -> Positions | None:
 
 
 def widths_are(width: int, block: bytes, ends: Positions, delimiter: int) -> bool:
-    """Tell whether every record of a block of regular records has so many fields."""
+    """Return whether every record of a block of regular records has `width` fields."""
     text = np.frombuffer(block, np.uint8)
     delimiters = np.flatnonzero(text == delimiter)
     delimiters = delimiters[_outside(delimiters, np.flatnonzero(text == QUOTE))]
@@ -73,17 +73,17 @@ def widths_are(width: int, block: bytes, ends: Positions, delimiter: int) -> boo
 def stamp(
     block: bytes, ends: Positions, file_id: int, line: int, delimiter: bytes = b","
 ) -> tuple[bytes | bytearray, int]:
-    """Put the file id and the line number behind every record.
+    """Append the file id and the line number to every record.
 
     Args:
-        block: regular records, the last of them complete.
-        ends: where they end.
+        block: regular, complete records.
+        ends: the positions of the line breaks that end them.
         file_id: the number of the file.
-        line: the number of the first record.
-        delimiter: what stands between fields.
+        line: the line number of the first record.
+        delimiter: the delimiter.
 
     Returns:
-        The records, and how many they are: blank lines count as lines, but are no records.
+        The records and their number. A blank line counts as a line, but not as a record.
     """
     one_line_each = ends.size == block.count(b"\n")
     if one_line_each and b"\r" in block:
@@ -102,7 +102,7 @@ def _stamp_lines(block: bytes, ends: Positions, file_id: int, line: int, delimit
     width = digits.shape[1]
     blank_stamp = b"%s%d%s%s\n" % (delimiter, file_id, delimiter, b"0" * width)
     stamped = bytearray(block).replace(b"\n", blank_stamp)
-    # Each line break has moved by the stamps up to and including its own, less the break that was there.
+    # Each stamp, including the one at this break, moves the break by its length, less the break that it replaces.
     breaks = ends + np.arange(1, ends.size + 1) * (len(blank_stamp) - 1)
     np.frombuffer(stamped, np.uint8)[breaks[:, None] + np.arange(-width, 0)] = digits
     return stamped
@@ -123,7 +123,7 @@ def _outside(positions: Positions, quotes: Positions) -> NDArray[np.bool_]:
 
 
 def _quotes_are_regular(text: NDArray[np.uint8], quotes: Positions, delimiter: int) -> bool:
-    """Tell whether quotes open at the start of a field and close at its end; a doubled one does both."""
+    """Return whether quotes open at the start of a field and close at its end. A doubled quote does both."""
     opening, closing = quotes[::2], quotes[1::2]
     if opening.size and opening[0] == 0:
         opening = opening[1:]

@@ -1,6 +1,6 @@
-"""Write the seed of bank holidays from the `holidays` library: run it when the calendar is made longer.
+"""Write the seed of bank holidays from the `holidays` library. Run this when you extend the calendar.
 
-The facts are frozen into a seed so that a build needs neither the library nor its version of today.
+The dates are a seed, so that a build does not depend on the library or its version.
 """
 
 import csv
@@ -19,7 +19,7 @@ SEED = PROJECT_ROOT / "seeds" / "uk_bank_holidays.csv"
 @click.option("--last-year", default=2030, show_default=True, help="Last year of the calendar.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=SEED, help="The file to write.")
 def main(first_year: int, last_year: int, out: Path) -> None:
-    """Freeze the bank holidays of England and Wales into a seed."""
+    """Write the bank holidays of England and Wales to a seed."""
     days = holidays.country_holidays("GB", subdiv="ENG", years=range(first_year, last_year + 1), language="en_GB")
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

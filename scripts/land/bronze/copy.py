@@ -1,4 +1,4 @@
-"""The statements that take the rows of a file: straight into its table, or by way of one that knows its new columns."""
+"""The statements that copy the rows of a file: into its table, or through a temporary table if it has new columns."""
 
 from collections.abc import Iterable
 
@@ -11,32 +11,35 @@ from scripts.land.contract import EXTRA, FILE_ID, LINE
 from scripts.land.header import Fit
 from scripts.land.rows import Batch
 
-ASIDE = sql.Identifier("pg_temp", "delivered")
+TEMPORARY = sql.Identifier("pg_temp", "delivered")
 
 
 def load(
     connection: psycopg.Connection[TupleRow], schema: str, fitting: Fit, delimiter: bytes, batches: Iterable[Batch]
 ) -> int:
-    """Send rows to the table that takes them; return how many.
+    """Send rows to their table.
 
     Args:
         connection: in a transaction.
-        schema: where the table is.
-        fitting: what the columns of the batches are.
-        delimiter: what stands between fields in the batches.
+        schema: the schema of the table.
+        fitting: the columns of the batches.
+        delimiter: the delimiter of the batches.
         batches: the rows.
 
+    Returns:
+        The number of rows.
+
     Raises:
-        Refusal: the server took another number of rows than it was sent.
+        Refusal: the server took a different number of rows than it was sent.
     """
     with connection.cursor() as cursor:
         if not fitting.new:
             sent = _send(cursor, straight(schema, fitting, delimiter), batches)
         else:
-            table, copy = _aside(fitting, delimiter)
+            table, copy = _into_temporary(fitting, delimiter)
             cursor.execute(table)
             sent = _send(cursor, copy, batches)
-            move, drop = _over(schema, fitting)
+            move, drop = _out_of_temporary(schema, fitting)
             cursor.execute(move)
             connection.execute(drop)
         if cursor.rowcount != sent:
@@ -45,25 +48,31 @@ def load(
 
 
 def straight(schema: str, fitting: Fit, delimiter: bytes) -> sql.Composed:
-    """Return the `copy` for a file all of whose columns the table has."""
+    """Return the `copy` for a file without new columns.
+
+    Args:
+        schema: the schema of the table.
+        fitting: the columns of the file.
+        delimiter: the delimiter of the rows.
+    """
     columns = [column for column in fitting.columns if column is not None]
     return _copy(sql.Identifier(schema, fitting.landing.table), [*columns, FILE_ID, LINE], delimiter)
 
 
-def _aside(fitting: Fit, delimiter: bytes) -> tuple[sql.Composed, sql.Composed]:
-    """Return statements for a file with new columns: one that makes a temporary table, and the `copy` into that."""
+def _into_temporary(fitting: Fit, delimiter: bytes) -> tuple[sql.Composed, sql.Composed]:
+    """Return statements for a file with new columns: create a temporary table, and `copy` into it."""
     names = _names(fitting)
     columns = [*(sql.SQL("{} text").format(sql.Identifier(name)) for name in names)]
     columns += [sql.SQL("{} integer").format(sql.Identifier(name)) for name in (FILE_ID, LINE)]
-    table = sql.SQL("create temporary table {} ({})").format(ASIDE, sql.SQL(", ").join(columns))
-    return table, _copy(ASIDE, [*names, FILE_ID, LINE], delimiter)
+    table = sql.SQL("create temporary table {} ({})").format(TEMPORARY, sql.SQL(", ").join(columns))
+    return table, _copy(TEMPORARY, [*names, FILE_ID, LINE], delimiter)
 
 
-def _over(schema: str, fitting: Fit) -> tuple[sql.Composed, sql.Composed]:
-    """Return statements that move the rows from the temporary table to the file's own, and drop the temporary one.
+def _out_of_temporary(schema: str, fitting: Fit) -> tuple[sql.Composed, sql.Composed]:
+    """Return statements that move the rows from the temporary table to their table, and drop the temporary table.
 
-    The new columns become one object, in a single expression on the server: it costs a file of one new column a
-    third more, and files without new columns nothing.
+    The server combines the new columns into one JSON object. A file with one new column takes a third longer. Other
+    files are not affected.
     """
     pairs = list(zip(_names(fitting), fitting.columns, strict=True))
     known = [(sql.Identifier(name), sql.Identifier(column)) for name, column in pairs if column is not None]
@@ -76,9 +85,9 @@ def _over(schema: str, fitting: Fit) -> tuple[sql.Composed, sql.Composed]:
         sql.Identifier(schema, fitting.landing.table),
         sql.SQL(", ").join([*(column for _, column in known), sql.Identifier(EXTRA), *bookkeeping]),
         sql.SQL(", ").join([*(name for name, _ in known), extra, *bookkeeping]),
-        ASIDE,
+        TEMPORARY,
     )
-    return move, sql.SQL("drop table {}").format(ASIDE)
+    return move, sql.SQL("drop table {}").format(TEMPORARY)
 
 
 def _send(cursor: psycopg.Cursor[TupleRow], statement: sql.Composed, batches: Iterable[Batch]) -> int:
@@ -98,5 +107,5 @@ def _copy(table: sql.Identifier, columns: list[str], delimiter: bytes) -> sql.Co
 
 
 def _names(fitting: Fit) -> list[str]:
-    """Name the columns of the temporary table by their place: those of the file may be longer than PostgreSQL's."""
+    """Name the columns of the temporary table by position, because names in the file may be too long for PostgreSQL."""
     return [f"column_{place}" for place in range(1, len(fitting.columns) + 1)]

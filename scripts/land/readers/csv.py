@@ -1,4 +1,4 @@
-"""Read a CSV file: its header, then batches of records stamped with the file and the line."""
+"""Read a CSV file: its header, then batches of records stamped with the file id and the line."""
 
 import re
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.errors import Refusal
-from scripts.land.csv_fields import LONGEST_RECORD, Broken, Incomplete, Record, read_record, sift, values
-from scripts.land.csv_stamp import regular_ends, stamp, widths_are
+from scripts.land.files.text import UTF_8, TextSource, guess_encoding
+from scripts.land.readers.csv_fields import LONGEST_RECORD, Broken, Incomplete, Record, read_record, sift, values
+from scripts.land.readers.csv_stamp import regular_ends, stamp, widths_are
 from scripts.land.rows import Batch, NeedsCare
-from scripts.land.text_source import UTF_8, TextSource, guess_encoding
 
-# About what a Unix socket buffers: the next block is stamped while the server works on this one.
+# About the buffer of a Unix socket: Python stamps the next block while the server works on this one.
 BLOCK = 1 << 17
-# What no header holds, but most files do that are no text at all.
+# Characters that no header holds, but that most binary files do.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 DELIMITERS = (b",", b";", b"\t", b"|")
 DELIMITER_NAMES = {b";": "semicolon", b"\t": "tab", b"|": "bar"}
@@ -24,10 +24,10 @@ class CsvReader:
 
     Attributes:
         format: `csv`.
-        name: nothing, as there is one table.
+        name: empty, because the file is one table.
         header: the names of the columns, as delivered.
-        delimiter: what stands between fields, in the file and in the batches.
-        remarks: what is not plain about the file: its packing, its encoding, its delimiter.
+        delimiter: the delimiter of the file and of the batches.
+        remarks: the packing, encoding and delimiter, where they are not the usual ones.
     """
 
     format = "csv"
@@ -38,12 +38,12 @@ class CsvReader:
 
         Args:
             path: the file.
-            encoding: how its text is encoded. By default the byte order mark tells, and without one it is UTF-8.
-            careful: whether to find out the encoding from the whole file if no mark tells.
+            encoding: the encoding of the text. By default the byte order mark says it; a file without a mark is UTF-8.
+            careful: whether to detect the encoding of a file without a mark from the whole file.
 
         Raises:
             Refusal: there is no header.
-            NeedsCare: the header is not UTF-8, so the encoding has to be found out.
+            NeedsCare: the header is not UTF-8, so the encoding must be detected.
             OSError: the file cannot be read.
         """
         if careful and encoding is None:
@@ -60,7 +60,7 @@ class CsvReader:
         self.remarks = tuple(filter(None, remarks))
 
     def tables(self) -> "Iterator[CsvReader]":
-        """Return the one table that the file is."""
+        """Return the file as its one table."""
         yield self
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class CsvReader:
         self._source.close()
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of what was read."""
+        """Return the SHA-256 of the file, in hexadecimal."""
         return self._source.digest()
 
     def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
@@ -76,14 +76,14 @@ class CsvReader:
 
         Args:
             file_id: the number to stamp on every row.
-            careful: whether to check all that the server would check, and set aside what it would not take.
-                Otherwise such rows are in the batches, and the server refuses them.
-            fewest: how many fields a row must have at least; all when omitted.
+            careful: whether to check each row as the server would, and reject the rows that the server would refuse.
+                Otherwise such rows are in the batches, and the server refuses the file.
+            fewest: the least number of fields in a row; all fields when omitted.
 
         Raises:
-            Refusal: a line is too long to be one.
+            Refusal: a line is longer than any real line.
         """
-        line, buffer, told = 2, self._rest, 0
+        line, buffer, counted = 2, self._rest, 0
         self._fewest = len(self.header) if fewest is None else fewest
         while True:
             block = self._source.read(BLOCK)
@@ -93,15 +93,15 @@ class CsvReader:
                 buffer += b"\n"
             batch, done, line = self._batch(buffer, file_id, line, careful=careful, final=final)
             buffer = buffer[done:]
-            yield replace(batch, consumed=self._source.position - told)
-            told = self._source.position
+            yield replace(batch, consumed=self._source.position - counted)
+            counted = self._source.position
             if final and not buffer:
                 return
             if len(buffer) > LONGEST_RECORD and not final:
                 raise Refusal(f"line {line} is longer than {LONGEST_RECORD >> 20} MiB")
 
     def _batch(self, buffer: bytes, file_id: int, line: int, *, careful: bool, final: bool) -> tuple[Batch, int, int]:
-        """Take the complete records off a buffer: the batch, how much it took, and the next line."""
+        """Take the complete records off a buffer. Return the batch, the bytes it took, and the next line number."""
         width, delimiter = len(self.header), self.delimiter
         ends = regular_ends(buffer, delimiter[0])
         if ends is not None and ends.size:
@@ -126,7 +126,7 @@ class CsvReader:
         return Batch(sifted, count, rejects), done, line
 
     def _read_header(self) -> tuple[list[str], bytes, bytes]:
-        """Return the names, the delimiter and what was read beyond the header."""
+        """Return the names, the delimiter, and the bytes that were read beyond the header."""
         buffer = b""
         while True:
             block = self._source.read(BLOCK)
@@ -154,13 +154,13 @@ class CsvReader:
 
 
 def delimiter_of(remarks: str) -> bytes:
-    """Return the delimiter that a file's remarks tell, as they stand in the ledger."""
+    """Return the delimiter that the remarks of a file in the ledger name."""
     names = {name: delimiter for delimiter, name in DELIMITER_NAMES.items()}
     return next((names[word] for word in remarks.split() if word in names), b",")
 
 
 def _split_header(buffer: bytes) -> tuple[bytes, Record]:
-    """Read the header with the delimiter that makes most columns of it."""
+    """Read the header with the delimiter that gives the most columns."""
     readings: dict[bytes, Record] = {}
     problem: Exception | None = None
     for delimiter in DELIMITERS:

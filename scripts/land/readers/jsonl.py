@@ -1,4 +1,4 @@
-"""Read JSON Lines: one object a line, every value as the text that it is in the file."""
+"""Read JSON Lines: one object per line, each value as its text in the file."""
 
 import json
 from collections.abc import Iterator
@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import Refusal
-from scripts.land.csv_fields import LONGEST_RECORD, for_copy
+from scripts.land.files.text import UTF_8, TextSource
+from scripts.land.readers.csv_fields import LONGEST_RECORD, for_copy
 from scripts.land.rows import Batch, Reject, legible
-from scripts.land.text_source import UTF_8, TextSource
 
 BLOCK = 1 << 17
 
 
 class JsonLinesReader:
-    """A file of JSON Lines, read twice: what columns there are is known at its end only.
+    """A file of JSON Lines, read twice, because all columns are known only at its end.
 
     Attributes:
         format: `jsonl`.
-        name: nothing, as there is one table.
-        header: all keys, in the order in which they first occur.
-        delimiter: what stands between fields in the batches.
-        remarks: what is not plain about the file: its packing, its encoding.
+        name: empty, because the file is one table.
+        header: all keys, in the order of their first occurrence.
+        delimiter: the delimiter of the batches.
+        remarks: the packing and encoding, where they are not the usual ones.
     """
 
     format = "jsonl"
@@ -32,7 +32,7 @@ class JsonLinesReader:
         """Open a file and collect its keys.
 
         Raises:
-            Refusal: no line of it is an object, or it is damaged.
+            Refusal: no line is an object, or the file is damaged.
             OSError: the file cannot be read.
         """
         self._path, self._encoding = path, encoding
@@ -42,7 +42,7 @@ class JsonLinesReader:
         self.remarks = tuple(filter(None, (self._source.packing, odd_encoding)))
 
     def tables(self) -> "Iterator[JsonLinesReader]":
-        """Return the one table that the file is."""
+        """Return the file as its one table."""
         yield self
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class JsonLinesReader:
         self._source.close()
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of what was read."""
+        """Return the SHA-256 of the file, in hexadecimal."""
         return self._source.digest()
 
     def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
@@ -58,13 +58,13 @@ class JsonLinesReader:
 
         Args:
             file_id: the number to stamp on every row.
-            careful: of no meaning here, where every row is looked at.
-            fewest: of no meaning here, where a key that is not there is an empty field.
+            careful: ignored, because the reader checks every row anyway.
+            fewest: ignored, because a missing key is an empty field.
 
         Raises:
-            Refusal: a line is too long to be one.
+            Refusal: a line is longer than any real line.
         """
-        told = 0
+        counted = 0
         for number, lines in _blocks(self._source):
             good: list[bytes] = []
             rejects: list[Reject] = []
@@ -77,8 +77,8 @@ class JsonLinesReader:
                     rejects.append(Reject(line, legible(raw), str(error)))
                 else:
                     good.append(for_copy([row.get(key) for key in self.header], b",", file_id, line))
-            yield Batch(b"".join(good), len(good), rejects, self._source.position - told)
-            told = self._source.position
+            yield Batch(b"".join(good), len(good), rejects, self._source.position - counted)
+            counted = self._source.position
 
     def _keys(self) -> list[str]:
         keys: dict[str, None] = {}
@@ -101,10 +101,10 @@ class JsonLinesReader:
 def fields(line: bytes) -> dict[str, bytes | None]:
     """Return the values of an object as text, in UTF-8.
 
-    Numbers stay as they are written; lists and objects within it stay JSON.
+    Numbers keep their text. Lists and objects within the object stay JSON.
 
     Raises:
-        ValueError: it is no object, a key occurs twice, or a value is none that PostgreSQL can hold.
+        ValueError: the line is not an object, a key occurs twice, or PostgreSQL cannot store a value.
     """
     try:
         found = json.loads(
@@ -119,7 +119,7 @@ def fields(line: bytes) -> dict[str, bytes | None]:
     if not isinstance(found, dict):
         raise ValueError("not an object")
     if any(isinstance(value, (dict, list)) for value in found.values()):
-        # Numbers within are numbers again, not their text.
+        # Numbers within are JSON numbers again, not text.
         found = {**found, **{key: value for key, value in json.loads(line).items() if isinstance(value, (dict, list))}}
     return {_sound(key).decode(): _text(value) for key, value in found.items()}
 
@@ -147,7 +147,7 @@ def _sound(text: str) -> bytes:
 
 
 def _blocks(source: TextSource) -> Iterator[tuple[int, list[bytes]]]:
-    """Read some lines at a time, and the number of the first."""
+    """Yield some lines at a time, with the number of the first."""
     kept, number = b"", 1
     while block := source.read(BLOCK):
         *lines, kept = (kept + block).split(b"\n")

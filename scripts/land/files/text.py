@@ -1,14 +1,14 @@
-"""The bytes of a text file as UTF-8, unpacked and decoded on the way, with the hash of what is on disk."""
+"""Read a text file as UTF-8: unpack and decode it on the way, and hash the file on disk."""
 
 import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.land.unpack import unpacked
+from scripts.land.files.unpack import unpacked
 
 UTF_8, WINDOWS_1252 = "utf-8", "windows-1252"
-# UTF-32 first: its mark begins with that of UTF-16.
+# UTF-32 comes first: its mark begins with the mark of UTF-16.
 MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -19,7 +19,7 @@ MARKS = {
 
 CHUNK = 1 << 20
 
-# What cannot be decoded becomes bytes that cannot be UTF-8 either, so that the row is set aside like any other.
+# Bytes that cannot be decoded become bytes that are not UTF-8 either, so the careful reading rejects the row.
 UNDECODABLE = "scripts.land.undecodable"
 codecs.register_error(UNDECODABLE, lambda error: ("\udcff", error.end if isinstance(error, UnicodeDecodeError) else 0))
 
@@ -32,12 +32,16 @@ class TextSource:
     """A text file, read once from beginning to end.
 
     Attributes:
-        encoding: what it is decoded from.
-        packing: `gzip`, `zstd`, `zip`, or nothing.
+        encoding: the encoding of the file.
+        packing: `gzip`, `zstd`, `zip`, or empty.
     """
 
     def __init__(self, path: Path, *, encoding: str | None = None) -> None:
-        """Open a file, and tell its encoding by the byte order mark unless it is given.
+        """Open a file, and detect its encoding by the byte order mark.
+
+        Args:
+            path: the file.
+            encoding: the encoding, if it is known.
 
         Raises:
             Refusal: the file is damaged.
@@ -58,7 +62,7 @@ class TextSource:
         return self._bytes.position
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes as UTF-8, about so many; none at the end.
+        """Return about `size` more bytes as UTF-8; none at the end.
 
         Raises:
             Refusal: the file is damaged, or grows beyond reason when it is unpacked.
@@ -84,13 +88,13 @@ class TextSource:
         start = self._bytes.read(4)
         for mark, marked in MARKS.items():
             if start.startswith(mark) and encoding in (None, marked):
-                # The decoder of UTF-16 needs the mark, to tell the order of the bytes.
+                # The decoder of UTF-16 needs the mark to detect the byte order.
                 return (start.removeprefix(mark) if marked == UTF_8 else start), marked
         return start, encoding or _without_mark(start)
 
 
 def _without_mark(start: bytes) -> str:
-    """Tell UTF-16 from UTF-8 by the zeros that every other byte of plain letters is."""
+    """Detect UTF-16 without a mark: every other byte of plain letters is zero."""
     match [bool(byte) for byte in start]:
         case [True, False, True, False]:
             return "utf-16-le"
@@ -101,10 +105,14 @@ def _without_mark(start: bytes) -> str:
 
 
 def guess_encoding(path: Path) -> str:
-    """Tell whether a file that is not all UTF-8 is UTF-8 with broken places, or Windows-1252.
+    """Return the encoding of a file that is not valid UTF-8: Windows-1252, or UTF-8 with broken places.
 
-    It is Windows-1252 if it has no byte that means nothing there, and more bytes that cannot be UTF-8 than
-    sequences that are: by accident, text in another encoding hardly ever forms one.
+    A file is Windows-1252 if each of its bytes is defined there, and if it has more bytes that cannot be UTF-8
+    than valid multi-byte sequences of UTF-8. Text in another encoding hardly ever forms such a sequence by accident.
+
+    Raises:
+        Refusal: the file is damaged.
+        OSError: the file cannot be read.
     """
     broken = sequences = 0
     source = TextSource(path)
@@ -123,7 +131,7 @@ def guess_encoding(path: Path) -> str:
 
 
 def _pieces(source: TextSource) -> Iterator[bytes]:
-    """Read pieces that do not end within a sequence."""
+    """Yield pieces that do not end within a multi-byte sequence."""
     kept = b""
     while chunk := source.read(CHUNK):
         kept += chunk

@@ -1,4 +1,4 @@
-"""Read a Parquet file as text: every value in its shortest form, batches stamped with the file and the row."""
+"""Read a Parquet file as text: each value in its shortest form, in batches stamped with the file id and the row."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import Refusal
-from scripts.land import frames
 from scripts.land.contract import LINE
-from scripts.land.discovery import fingerprint
+from scripts.land.files.unpack import fingerprint
+from scripts.land.readers import frames
 from scripts.land.rows import Batch
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ class ParquetReader:
 
     Attributes:
         format: `parquet`.
-        name: nothing, as there is one table.
+        name: empty, because the file is one table.
         header: the names of the columns, as delivered.
-        delimiter: what stands between fields in the batches.
-        remarks: nothing, as there is one kind of Parquet only.
+        delimiter: the delimiter of the batches.
+        remarks: empty.
     """
 
     format = "parquet"
@@ -35,11 +35,11 @@ class ParquetReader:
         """Open a file and read its schema.
 
         Raises:
-            Refusal: the file is no Parquet, or a column holds no plain values.
+            Refusal: the file is not Parquet, or a column holds nested or binary values.
             OSError: the file cannot be read.
         """
-        # Importing polars takes as long as landing a hundred small CSV files, which do not need it.
-        import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+        # Importing polars takes as long as landing a hundred small CSV files.
+        import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
         self._path = path
         if not path.stat().st_size:
@@ -58,14 +58,14 @@ class ParquetReader:
                 raise Refusal(f"column {name!r} holds {kind}, which has no text form")
 
     def tables(self) -> "Iterator[ParquetReader]":
-        """Return the one table that the file is."""
+        """Return the file as its one table."""
         yield self
 
     def close(self) -> None:
-        """Do nothing: polars opens and closes the file by itself."""
+        """Do nothing: polars opens and closes the file itself."""
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of the file as it is now."""
+        """Return the SHA-256 of the file as it is now, in hexadecimal."""
         return fingerprint(self._path)
 
     def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
@@ -73,14 +73,14 @@ class ParquetReader:
 
         Args:
             file_id: the number to stamp on every row.
-            careful: whether to set aside rows that the server would not take.
-            fewest: of no meaning here, where every row has all fields.
+            careful: whether to reject the rows that the server would refuse.
+            fewest: ignored, because each row has all fields.
 
         Raises:
             Refusal: the file is damaged.
         """
         with ThreadPoolExecutor(1) as ahead:
-            # Not polars' own `collect_batches`, which reads far ahead: it takes 550 MB for five million rows.
+            # `collect_batches` of polars reads too far ahead: 550 MB for five million rows.
             following = ahead.submit(self._batch, 0, file_id, careful=careful)
             for row in range(frames.ROWS, self._height + frames.ROWS, frames.ROWS):
                 batch = following.result()
@@ -89,7 +89,7 @@ class ParquetReader:
                 yield batch
 
     def _batch(self, row: int, file_id: int, *, careful: bool) -> Batch:
-        import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+        import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
         try:
             frame = self._text.slice(row, frames.ROWS).collect()
@@ -101,12 +101,12 @@ class ParquetReader:
 
 
 def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415  # a CSV file needs it not, and it takes its time
+    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
 
     column = pl.col(name)
     if isinstance(kind, pl.Datetime):
         zone = "%z" if kind.time_zone else ""
-        # Without the fraction that a cast would always write, as a whole second is what most files mean.
+        # A cast would always write a fraction, but most files hold whole seconds.
         return column.dt.strftime(f"%Y-%m-%d %H:%M:%S%.f{zone}")
     return column.cast(pl.String)
 

@@ -1,28 +1,28 @@
-"""CSV field by field: slower, but it can set aside a row that is broken and go on with the next line."""
+"""Read CSV field by field: slower, but it can reject a broken row and go on with the next line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scripts.land.rows import Reject, legible
 
-# A quote that is still open after so many bytes will not be closed, and a line so long is no line.
+# A quote that is still open after 8 MiB is never closed, and no real line is longer.
 LONGEST_RECORD = 8 << 20
 
-# A field that was empty and not quoted is None.
+# None is an empty field without quotes.
 Field = bytes | None
 
 
 class Incomplete(Exception):
-    """The record goes on after the end of the buffer."""
+    """The buffer ends before the record."""
 
 
 class Broken(Exception):
-    """The record breaks a rule of CSV; the message says which."""
+    """The record breaks a rule of CSV. The message says which."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its fields, and where the next one begins."""
+    """One record: its fields, and the start of the next record."""
 
     fields: tuple[Field, ...]
     next: int
@@ -31,16 +31,16 @@ class Record:
 def read_record(buffer: bytes, start: int, delimiter: bytes) -> Record:
     """Read one record.
 
-    A quote inside a field that did not begin with one is an ordinary character (`5" plate`).
+    A quote inside a field that does not begin with a quote is an ordinary character (`5" plate`).
 
     Args:
         buffer: CSV.
-        start: where the record begins.
-        delimiter: what stands between fields.
+        start: the position of the record.
+        delimiter: the delimiter.
 
     Raises:
-        Incomplete: the buffer ends before the record does.
-        Broken: text stands behind a closing quote.
+        Incomplete: the buffer ends before the record.
+        Broken: there is text behind a closing quote.
     """
     fields: list[Field] = []
     at = start
@@ -63,23 +63,23 @@ def read_record(buffer: bytes, start: int, delimiter: bytes) -> Record:
 def sift(
     buffer: bytes, *, width: int, fewest: int, file_id: int, line: int, delimiter: bytes, final: bool
 ) -> tuple[bytes, int, list[Reject], int, int]:
-    """Read the records of a buffer, set aside the broken ones, and write the others for COPY.
+    """Read the records of a buffer: reject the broken ones, and write the others for `copy`.
 
-    A record that breaks the rules of quoting is set aside up to the end of its first line, and reading goes
-    on with the next: where a stray quote has opened a text, the lines behind it are sound.
+    A record that breaks the rules of quoting is rejected up to the end of its first line, and reading goes on with
+    the next line. The lines behind a stray quote are sound.
 
     Args:
         buffer: CSV that begins with a record.
-        width: how many fields a record must have.
-        fewest: with how many it may do, those that it lacks being empty.
+        width: the number of fields in a record.
+        fewest: the least number of fields in a record. Missing fields are empty.
         file_id: the number of the file.
-        line: the number of the first record.
-        delimiter: what stands between fields.
-        final: whether nothing comes after this buffer, so that what is incomplete is broken.
+        line: the line number of the first record.
+        delimiter: the delimiter.
+        final: whether this is the end of the file, so that an incomplete record is broken.
 
     Returns:
-        The records for COPY, how many they are, the rejects, where the first incomplete record begins,
-        and the number that it will have.
+        The records for `copy`, their number, the rejects, the position of the first incomplete record, and its line
+        number.
     """
     good: list[bytes] = []
     rejects: list[Reject] = []
@@ -110,7 +110,7 @@ def values(record: Record) -> list[str]:
     """Return the fields of a header as text.
 
     Raises:
-        UnicodeDecodeError: it is no UTF-8.
+        UnicodeDecodeError: the header is not UTF-8.
     """
     return [(field or b"").decode("utf-8") for field in record.fields]
 
@@ -160,6 +160,6 @@ def _next_line(buffer: bytes, at: int) -> int:
 
 
 def for_copy(fields: Sequence[Field], delimiter: bytes, file_id: int, line: int) -> bytes:
-    """Write a record for COPY, with the file id and the line behind it."""
+    """Write a record for `copy`, with the file id and the line at its end."""
     written = [b"" if field is None else b'"' + field.replace(b'"', b'""') + b'"' for field in fields]
     return delimiter.join([*written, b"%d" % file_id, b"%d" % line]) + b"\n"

@@ -1,0 +1,1 @@
+"""Files on disk: find them, unpack them, decode them. This room knows no table and no database."""
