@@ -1,43 +1,32 @@
-"""Each macro of `offline_packages/` on the edges of what it promises: nulls, no rows, bounds, groups.
+"""Each macro of `offline_packages/` on its edge cases: nulls, empty tables, bounds, groups.
 
-The same table of cases holds for the packages of the dbt Hub, so that the project may use
-either. To see it, name the folder that holds them (dbt_utils, dbt_expectations, dbt_date):
-
-    DBT_PACKAGES_DIR=dbt_packages python -m pytest tests/python/test_offline_packages.py
+The cases hold for the packages of the dbt Hub as well: `DBT_PACKAGES_DIR` names a folder that holds those.
 """
 
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from scripts.paths import PROJECT_ROOT
 
 OFFLINE = PROJECT_ROOT / "offline_packages"
 PACKAGES = Path(os.environ.get("DBT_PACKAGES_DIR") or OFFLINE).absolute()
-FROM_HUB = PACKAGES != OFFLINE
 
-# What the tests are put on: small tables, the reason for each in its rows.
 TABLES = {
     "nothing": "select 1 as n, 'x'::text as t limit 0",
-    "numbers": "select * from (values (1), (5), (10), (null)) as v (n)",
     "nulls": "select * from (values (null::integer), (null)) as v (n)",
+    "numbers": "select * from (values (1), (5), (10), (null)) as v (n)",
     "one_to_three": "select * from (values (3), (1), (2)) as v (n)",
     "one_two_four": "select * from (values (1), (2), (4)) as v (n)",
     "one_one_two": "select * from (values (1), (1), (2)) as v (n)",
-    "pairs": """
-        select *
-        from (values (1, 'x'), (1, 'y'), (1, 'y'), (2, null), (2, null), (null, null), (null, null)) as v (a, b)
-    """,
-    "child": "select * from (values (1, 'a'), (2, 'a'), (null, 'a'), (9, 'b'), (9, 'b')) as v (k, kind)",
-    "kinds": "select * from (values ('a'), ('a'), ('a'), ('b'), ('c')) as v (kind)",
+    "pairs": "select * from (values (1, 'x'), (1, 'y'), (1, 'y'), (2, null), (2, null), (null, null)) as v (a, b)",
     "grouped": "select * from (values ('a', 1), ('a', null), ('b', null), (null, null)) as v (g, n)",
     "sequences": "select * from (values ('a', 1), ('a', 2), ('b', 7), ('b', 9), ('c', null)) as v (g, n)",
     "days": "select * from (values (date '2024-02-28'), ('2024-02-29'), ('2024-03-01')) as v (d)",
@@ -51,16 +40,9 @@ TABLES = {
     "backwards": "select 3 as a, 1 as b",
     "no_bounds": "select * from (values (1, null), (null, 5), (3, 4)) as v (a, b)",
 }
-
-
-def source(table: str) -> str:
-    """Refer to a table of `TABLES` as an argument does."""
-    return f"source('given', '{table}')"
-
-
 A_TO_B = {"lower_bound_column": "a", "upper_bound_column": "b"}
 
-# For each generic test: (table or table.column, arguments, failures).
+# For each generic test: table or table.column, arguments, failures.
 CASES: dict[str, list[tuple[str, dict[str, Any], int]]] = {
     "dbt_utils.mutually_exclusive_ranges": [
         ("touching", {**A_TO_B, "partition_by": "k"}, 0),
@@ -95,7 +77,10 @@ CASES: dict[str, list[tuple[str, dict[str, Any], int]]] = {
     ],
     "dbt_expectations.expect_table_row_count_to_be_between": [
         ("numbers", {"min_value": 4, "max_value": 4}, 0),
+        ("numbers", {"min_value": 5}, 1),
+        ("numbers", {"max_value": 3}, 1),
         ("numbers", {"min_value": 4, "strictly": True}, 1),
+        ("numbers", {"max_value": 4, "strictly": True}, 1),
         ("nothing", {"min_value": 1}, 1),
         ("nothing", {"max_value": 0}, 0),
         ("nothing", {"min_value": 1, "group_by": ["t"]}, 0),
@@ -103,133 +88,74 @@ CASES: dict[str, list[tuple[str, dict[str, Any], int]]] = {
         ("pairs", {"max_value": 1, "group_by": ["a", "b"], "row_condition": "a is not null"}, 2),
     ],
 }
-
-# Arguments that make no sense must stop the build, not check nothing.
+# Arguments that make no sense must stop the build; without a bound, a test would pass for ever.
 REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("dbt_utils.mutually_exclusive_ranges", "apart", {**A_TO_B, "gaps": "sometimes"}),
     ("dbt_expectations.expect_table_row_count_to_be_between", "numbers", {}),
 ]
 
-LABELLED = {
-    f"{macro.split('.')[1]}__{number}_on_{on.split('.')[0]}": (macro, on, arguments, failures)
-    for macro, cases in CASES.items()
-    for number, (on, arguments, failures) in enumerate(cases, start=1)
-}
 
+def invoke(
+    command: str, root: Path, url: str, tests: dict[str, tuple[str, str, dict[str, Any]]]
+) -> BaseException | None:
+    """Run a dbt command over tests on `TABLES`, where any warning is an error; return what stopped it."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes three seconds, which most tests do not need
 
-@pytest.fixture(scope="module")
-def warehouse(server: str) -> Iterator[str]:
-    """Make a database that holds `TABLES` in a schema `given`; yield its conninfo."""
-    name = f"offline_packages_{os.getpid()}"
-    with psycopg.connect(server, autocommit=True) as session:
-        session.execute(f"create database {name}")
-        conninfo = make_conninfo(server, dbname=name)
-        with psycopg.connect(conninfo) as own:
-            own.execute("create schema given")
-            for table, query in TABLES.items():
-                own.execute(f"create table given.{table} as {query}".encode())
-        yield conninfo
-        session.execute(f"drop database {name} with (force)")
-
-
-@pytest.fixture(scope="module")
-def results(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int | str]:
-    """Run dbt once over everything; return what each case counts, or the message where it is an error."""
-    root = tmp_path_factory.mktemp("cases")
-    tests = [(label, macro, on, arguments) for label, (macro, on, arguments, _) in LABELLED.items()]
-    write_project(root, conninfo_to_dict(warehouse), tests)
-    error = invoke("build", root)
-    assert error is None, error
-    written = json.loads((root / "target" / "run_results.json").read_text())["results"]
-    return {
-        entry["unique_id"].split(".")[2]: entry["message"] if entry["status"] == "error" else entry["failures"] or 0
-        for entry in written
-    }
-
-
-def write_project(root: Path, database: dict[str, Any], tests: list[tuple[str, str, str, dict[str, Any]]]) -> None:
-    """Write a dbt project that puts tests (name, macro, table or table.column, arguments) on `TABLES`."""
-    tables: dict[str, Any] = {name: {"name": name, "data_tests": [], "columns": {}} for name in TABLES}
-    for label, macro, on, arguments in tests:
+    tables: dict[str, Any] = {name: {"name": name, "data_tests": [], "columns": []} for name in TABLES}
+    for label, (macro, on, arguments) in tests.items():
         table, _, column = on.partition(".")
-        owner = tables[table]
+        test = {macro: {"name": label, "arguments": arguments}}
         if column:
-            owner = owner["columns"].setdefault(column, {"name": column, "data_tests": []})
-        owner["data_tests"].append({macro: {"name": label, "arguments": arguments}})
-    connection = {
-        "type": "postgres",
-        "host": database["host"],
-        "port": int(database.get("port", 5432)),
-        "user": database["user"],
-        "password": database.get("password", ""),
-        "dbname": database["dbname"],
-        "schema": "cases",
-        "threads": 2,
-    }
+            tables[table]["columns"].append({"name": column, "data_tests": [test]})
+        else:
+            tables[table]["data_tests"].append(test)
+    place = conninfo_to_dict(url)
+    login = {"type": "postgres", "schema": "cases", "threads": 2, "password": "", **place, "port": int(place["port"])}
     files: dict[str, Any] = {
         "dbt_project.yml": {
             "name": "cases",
             "profile": "cases",
             "packages-install-path": str(PACKAGES),
-            # As in this project, so that what a test selects must also do for a table.
+            # As in this project, so the columns of a test must be valid columns of a table.
             "data_tests": {"+store_failures": True},
-            # What our YAML says of arguments must be what the macros take.
-            "flags": {"send_anonymous_usage_stats": False, "validate_macro_args": not FROM_HUB},
+            "flags": {"send_anonymous_usage_stats": False},
         },
-        "profiles.yml": {"cases": {"target": "given", "outputs": {"given": connection}}},
-        "models/sources.yml": {
-            "sources": [
-                {
-                    "name": "given",
-                    "tables": [{**table, "columns": list(table["columns"].values())} for table in tables.values()],
-                }
-            ]
-        },
+        "profiles.yml": {"cases": {"target": "given", "outputs": {"given": login}}},
+        "models/sources.yml": {"sources": [{"name": "given", "tables": list(tables.values())}]},
     }
-    (root / "models").mkdir()
     for name, content in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(yaml.safe_dump(content))
+    options = [f"--{kind}={root / name}" for kind, name in (("target-path", "target"), ("log-path", "logs"))]
+    options += [f"--project-dir={root}", f"--profiles-dir={root}", "--target=given"]
+    return dbtRunner().invoke([command, *options, "--quiet", "--warn-error", "--show-all-deprecations"]).exception
 
 
-def invoke(command: str, root: Path) -> BaseException | None:
-    """Run a dbt command in this process, where any warning is an error; return what stopped it."""
-    # Imported here, because it takes three seconds that other tests of this file do not need.
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # seconds, for those who need it only
-
-    options = ["--project-dir", str(root), "--profiles-dir", str(root), "--target-path", str(root / "target")]
-    options += ["--log-path", str(root / "logs"), "--target", "given"]
-    options += ["--quiet", "--warn-error", "--show-all-deprecations"]
-    return dbtRunner().invoke([command, *options]).exception
-
-
-@pytest.mark.parametrize("label", LABELLED)
-def test_case(results: dict[str, int | str], label: str) -> None:
+def test_cases(database, tmp_path: Path) -> None:
     """A test that counts wrongly lets bad data into gold, or keeps good data out."""
-    macro, on, arguments, failures = LABELLED[label]
-    assert results[label] == failures, f"{macro} on {on} with {arguments}"
+    with psycopg.connect(database.url) as session:
+        session.execute("create schema given")
+        for table, query in TABLES.items():
+            session.execute(f"create table given.{table} as {query}".encode())
+    cases = [(macro, *case) for macro, cases in CASES.items() for case in cases]
+    labels = [f"{number}_{macro.split('.')[1]}" for number, (macro, *_) in enumerate(cases)]
+    tests = {label: case[:3] for label, case in zip(labels, cases, strict=True)}
+    assert invoke("build", tmp_path, database.url, tests) is None
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    counted = {result["unique_id"].split(".")[2]: result["failures"] for result in results}
+    assert counted == {label: failures for label, (*_, failures) in zip(labels, cases, strict=True)}
 
 
-@pytest.mark.parametrize(("macro", "on", "arguments"), REFUSED)
-def test_refused(warehouse: str, tmp_path: Path, macro: str, on: str, arguments: dict[str, Any]) -> None:
-    """A test with a senseless argument would pass for ever and look like a check."""
-    write_project(tmp_path, conninfo_to_dict(warehouse), [("senseless", macro, on, arguments)])
-    assert "Compilation Error" in str(invoke("parse", tmp_path))
+@pytest.mark.parametrize("test", REFUSED)
+def test_refused(database, tmp_path: Path, test: tuple[str, str, dict[str, Any]]) -> None:
+    assert "Compilation Error" in str(invoke("parse", tmp_path, database.url, {"senseless": test}))
 
 
-def test_every_macro_is_tried_and_listed() -> None:
-    """A macro that nobody tried may mean something else than the package that it stands in for."""
-    held = {f"{path.parts[-3]}.{path.stem}" for path in OFFLINE.glob("*/macros/[!_]*.sql")}
-    listed = re.findall(r"^\| `(dbt_\w+\.\w+)` \|", (OFFLINE / "README.md").read_text(), re.MULTILINE)
-    assert held == set(CASES)
-    assert sorted(held) == sorted(listed)
-
-
-def test_the_project_calls_only_what_is_there() -> None:
-    """A macro that only the Hub's package has would break the build where the Hub is out of reach."""
-    held = {f"{path.parts[-3]}.{path.stem}" for path in OFFLINE.glob("*/macros/[!_]*.sql")}
+def test_offline_packages_hold_what_the_project_calls() -> None:
+    """What only the package of the Hub has would break a build without the Hub."""
+    held = {f"{path.parts[-3]}.{path.stem}" for path in OFFLINE.glob("*/macros/*.sql")}
     folders = ("analyses", "functions", "macros", "models", "seeds", "snapshots", "tests")
-    files = [
-        path for folder in folders for path in (PROJECT_ROOT / folder).rglob("*") if path.suffix in (".sql", ".yml")
-    ]
+    files = [path for name in folders for kind in ("sql", "yml") for path in (PROJECT_ROOT / name).rglob(f"*.{kind}")]
     called = {name for file in files for name in re.findall(r"\bdbt_(?:utils|expectations)\.\w+", file.read_text())}
-    assert called == held
+    listed = re.findall(r"^\| `(dbt_\w+\.\w+)` \|", (OFFLINE / "README.md").read_text(), re.MULTILINE)
+    assert called == held == set(CASES) == set(listed)

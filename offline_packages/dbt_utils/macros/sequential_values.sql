@@ -1,13 +1,12 @@
+{#- A failure is a value that is not the one before it plus the interval. Nulls pass. -#}
 {% test sequential_values(model, column_name, interval=1, datepart=none, group_by_columns=[]) %}
-
-{%- set partition = 'partition by ' ~ group_by_columns | join(', ') if group_by_columns else '' %}
 
 with steps as (
 
     select
         {{ column_name }} as value_found,
         lag({{ column_name }}) over (
-            {{ partition }}
+            {{ "partition by " ~ group_by_columns | join(", ") if group_by_columns }}
             order by {{ column_name }}
         ) as value_before
     from {{ model }}
@@ -17,8 +16,7 @@ with steps as (
 select *
 from steps
 {% if datepart -%}
-where cast(value_found as {{ dbt.type_timestamp() }})
-    <> cast({{ dbt.dateadd(datepart, interval, 'value_before') }} as {{ dbt.type_timestamp() }})
+where cast(value_found as timestamp) <> cast({{ dbt.dateadd(datepart, interval, "value_before") }} as timestamp)
 {%- else -%}
 where value_found <> value_before + {{ interval }}
 {%- endif %}
