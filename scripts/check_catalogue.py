@@ -1,4 +1,4 @@
-"""`make catalogue`: write all checks to models/_docs/checks.md, and report when each last found something."""
+"""`make catalogue`: write the declarations of all checks to models/_docs/checks.md, and print when each last failed."""
 
 from itertools import groupby
 from operator import attrgetter

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from dbt_common.invocation import get_invocation_id
 from dbt_project import Dbt, environment
 
 from scripts import connection
-from scripts.build import BUILD_LOCK, Step, found_before
+from scripts.build.report import Step, found_before
+from scripts.build.run import BUILD_LOCK
 from scripts.errors import Refusal
 from scripts.generate import sample as made_up
 from scripts.land import land
@@ -311,9 +311,9 @@ def test_what_was_before_the_first_run_is_not_told(monkeypatch, working, on_reco
         if on_record:
             session.execute(f"{RUN_TABLES}; {EARLIER_RUNS}")
             session.execute("delete from audit.node_results where invocation_id = '1'")
-            session.execute("update audit.node_results set invocation_id = %s", [get_invocation_id()])
-    check = Step("test", "assert_invoices_name_one_customer", "warn", "", 1, None, None)
-    assert found_before([check]) == {}
+            session.execute("update audit.node_results set invocation_id = 'this run'")
+        check = Step("test", "assert_invoices_name_one_customer", "warn", failures=1)
+        assert found_before(session, [check], "this run") == {}
     assert check.complaint() == "check assert_invoices_name_one_customer found 1 row: see logs/dbt.log"
 
 

@@ -1,4 +1,4 @@
-"""`scripts/dbt_tuning/events.py`: what a build lets dbt tell."""
+"""`scripts/dbt_tuning/events.py`: the events that dbt fires in a build."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dbt_common.events.base_types import EventLevel
 from dbt_common.events.logger import LineFormat, LoggerConfig
 from dbt_common.exceptions.events import EventCompilationError
 
-from scripts.dbt_tuning.events import Told
+from scripts.dbt_tuning.events import SelectiveEventManager
 
 WORDS = "a word"
 
@@ -19,9 +19,11 @@ def told() -> list[str]:
     return []
 
 
-def manager(told: list[str], *, followed: str = "NodeFinished", log: Path | None = None, level: str = "info") -> Told:
+def manager(
+    told: list[str], *, followed: str = "NodeFinished", log: Path | None = None, level: str = "info"
+) -> SelectiveEventManager:
     """Make what a build gives dbt, with a log if one is named."""
-    made = Told({followed})
+    made = SelectiveEventManager({followed})
     made.add_callback(lambda message: told.append(message.info.name))
     if log:
         made.add_logger(

@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
+import pytest
 from dbt_project import copy_of_project
 
-from scripts.build import LOG_LEVELS, Clock, load_dbt
+from scripts.build.dbt import LOG_LEVELS, Project, parse
+from scripts.errors import Refusal
 
 DESCRIBED = "models/_docs/columns.md"
+REPORTING = "models/intermediate/int_quarantine_logged.yml"
+
+
+def copied(folder: Path) -> tuple[Path, list[str]]:
+    """Copy the project; return its folder and the options that make dbt work there."""
+    project = copy_of_project(folder / "project")
+    folders = {"project-dir": project, "profiles-dir": project, "target-path": project / "target", "log-path": folder}
+    return project, [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items())]
 
 
 def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(dbt, tmp_path: Path) -> None:
     """Of checks on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
-    project = copy_of_project(tmp_path / "project")
-    folders = {"project-dir": project, "profiles-dir": project, "target-path": project / "target", "log-path": tmp_path}
-    options = [*LOG_LEVELS, *(f"--{name}={folder}" for name, folder in folders.items())]
+    project, options = copied(tmp_path)
 
     def severities() -> dict[str, str]:
-        manifest = load_dbt(options, Clock())
+        manifest = parse(options)
         assert manifest is not None
         return {
             node.name: str(node.config.severity).lower()
@@ -29,3 +37,12 @@ def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(dbt, tmp_path:
     (project / DESCRIBED).write_text(text.replace("Key of the invoice", "Key of an invoice"))
     assert "warn" in before.values()
     assert severities() == before
+
+
+def test_a_report_with_an_unknown_key_is_refused_before_the_build(dbt, tmp_path: Path) -> None:
+    """A misspelt key would be ignored, and nobody would miss the line that is not printed."""
+    project, options = copied(tmp_path)
+    text = (project / REPORTING).read_text()
+    (project / REPORTING).write_text(text.replace("label: Released", "label: Released\n          lable: Released"))
+    with pytest.raises(Refusal, match=r"^model int_quarantine_logged: config\.meta\.report\.lable: unknown key\."):
+        Project(options=options)

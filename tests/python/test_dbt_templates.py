@@ -1,16 +1,13 @@
-"""`scripts/dbt_tuning/kept.py`: what dbt works out anew each time, from one build to the next."""
+"""`scripts/dbt_tuning/templates.py`: compiled templates, kept from one build to the next."""
 
 from pathlib import Path
 
 import pytest
-from dbt.artifacts.resources.types import NodeType
 from dbt.clients.jinja import get_rendered
-from dbt.contracts.project import Project, ProjectFlags
 from dbt_common.clients import jinja
-from dbt_common.dataclass_schema import dbtClassMixin
 
-from scripts.dbt_tuning import kept
-from scripts.dbt_tuning.kept import Kept, keep_schemas, keep_templates
+from scripts.dbt_tuning import templates
+from scripts.dbt_tuning.templates import TemplateCache, keep_templates
 
 SOURCE = "{% set twice = number ~ number %}{{ twice }}"
 
@@ -31,17 +28,17 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Name a file that is not there, in a folder that is not there either."""
-    return tmp_path / "target" / "kept"
+    return tmp_path / "target" / "compiled_templates"
 
 
 def build(monkeypatch: pytest.MonkeyPatch, path: Path, *sources: str, native: bool = False) -> list[object]:
     """Render these templates as a build does, and return what they say."""
     with monkeypatch.context() as of_build:
         of_build.setattr(jinja.MacroFuzzEnvironment, "compile", jinja.MacroFuzzEnvironment.compile)
-        of_builds = Kept(path)
-        keep_templates(of_builds)
+        cache = TemplateCache(path)
+        keep_templates(cache)
         said = [get_rendered(source, {"number": 1}, native=native) for source in sources]
-        of_builds.write()
+        cache.write()
         return said
 
 
@@ -77,14 +74,14 @@ def test_part_of_a_file_is_passed_over(monkeypatch, path, compiled) -> None:
 def test_other_version_compiles_anew(monkeypatch, path, compiled) -> None:
     """Another dbt makes other code of a template, and another Python could not run this one."""
     build(monkeypatch, path, SOURCE)
-    monkeypatch.setattr(kept, "MADE_BY", ("dbt-postgres",))
+    monkeypatch.setattr(templates, "MADE_BY", ("dbt-postgres",))
     build(monkeypatch, path, SOURCE)
     assert compiled == [SOURCE, SOURCE]
 
 
 def test_file_does_not_grow_for_ever(monkeypatch, path, compiled) -> None:
     """Each edit of a model is another template."""
-    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    monkeypatch.setattr(templates, "MOST_KEPT", 1)
     edited = SOURCE + "{{ number }}"
     for source in (SOURCE, edited, SOURCE):
         build(monkeypatch, path, source)
@@ -103,35 +100,3 @@ def test_macros_are_compiled_for_whoever_debugs_them(monkeypatch, path, compiled
     monkeypatch.setattr(jinja, "MACRO_DEBUGGING", True)
     build(monkeypatch, path, SOURCE)
     assert compiled == [SOURCE, SOURCE]
-
-
-def test_schemas_are_worked_out_once(monkeypatch, path) -> None:
-    """What dbt_project.yml may say follows from dbt's version, and took 0.25 s of each build to work out."""
-    anew, made = dbtClassMixin.__dict__["json_schema"].__func__, []
-
-    def make_anew(cls):
-        made.append(cls)
-        return anew(cls)
-
-    for _ in range(2):
-        monkeypatch.setattr(dbtClassMixin, "json_schema", classmethod(make_anew))
-        of_builds = Kept(path)
-        keep_schemas(of_builds)
-        assert [cls.json_schema() for cls in (Project, ProjectFlags)] == [anew(Project), anew(ProjectFlags)]
-        of_builds.write()
-    assert made == [Project, ProjectFlags]
-
-
-def test_what_cannot_be_kept_as_it_is_is_made_anew(path) -> None:
-    """Some schemas of dbt have defaults that are texts of a type of their own, and must not come back as plain text."""
-    made = []
-
-    def make() -> dict[str, object]:
-        made.append(NodeType.Model)
-        return {"default": NodeType.Model}
-
-    for _ in range(2):
-        of_builds = Kept(path)
-        assert of_builds.get(("schema", "made up"), make)["default"] is NodeType.Model
-        of_builds.write()
-    assert len(made) == 2

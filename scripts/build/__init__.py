@@ -1,0 +1,1 @@
+"""`make build`: start the server, land files, run dbt, and report the result."""

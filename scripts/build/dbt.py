@@ -1,0 +1,167 @@
+"""Run dbt in this process. Importing this module imports dbt, which takes two seconds."""
+
+import functools
+import os
+import subprocess
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.nodes import SingularTestNode
+from dbt_common.invocation import get_invocation_id
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scripts.build.report import Outcome, Step, reports_of
+from scripts.dbt_tuning.events import tell_only
+from scripts.dbt_tuning.interpreter import tune_interpreter
+from scripts.dbt_tuning.sessions import keep_sessions
+from scripts.dbt_tuning.templates import TemplateCache, cache_file, keep_templates
+from scripts.errors import Refusal, said_in_one_line
+from scripts.paths import PROJECT_ROOT
+from scripts.warehouse.settings import machine_cores
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
+
+# Options of every command. Without a level of its own, the log file would get no events either.
+LOG_LEVELS = ["--log-level", "none", "--log-level-file", "info"]
+OPTIONS = [*LOG_LEVELS, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+# The progress bar needs this event, although it is below the level of the log.
+FOLLOWED = {"NodeFinished"}
+
+
+@functools.cache
+def tune() -> TemplateCache:
+    """Tune dbt in this process. Further calls change nothing.
+
+    Returns:
+        The cache of templates. Call its `write` to keep them for the next process.
+    """
+    tune_interpreter()
+    templates = TemplateCache(cache_file())
+    keep_templates(templates)
+    tell_only(FOLLOWED)
+    keep_sessions()
+    return templates
+
+
+class Project:
+    """The dbt project, parsed by a tuned dbt.
+
+    Args:
+        variables: values of variables of dbt_project.yml, in YAML.
+        options: the folders of the project and other options of dbt's command line.
+
+    Raises:
+        Refusal: a model declares a report that is not valid.
+    """
+
+    def __init__(self, variables: str | None = None, options: Sequence[str] = OPTIONS) -> None:
+        self._templates = tune()
+        self._options = [*options, *(["--vars", variables] if variables else [])]
+        self._manifest = parse(self._options)
+        for node in self._manifest.nodes.values() if self._manifest else ():
+            reports_of(node.name, node.config.meta)
+
+    def build(self, *, full_refresh: bool) -> Outcome:
+        """Run `dbt build`.
+
+        Args:
+            full_refresh: whether to build every model from scratch.
+
+        Raises:
+            Refusal: dbt could not begin, or was interrupted.
+        """
+        # Unit tests prove the models, not the data, so they belong to `make test`.
+        arguments = ["build", *self._options, "--exclude-resource-type", "unit_test"]
+        arguments += ["--full-refresh"] if full_refresh else []
+        os.environ.setdefault("DBT_GIT_COMMIT", _git_commit())
+        if "DBT_THREADS" not in os.environ:
+            # About half of the threads wait for the server, which works on the same processors.
+            arguments += ["--threads", str(2 * machine_cores())]
+        outcome = _build(self._manifest, arguments)
+        self._templates.write()
+        return outcome
+
+
+def parse(options: list[str]) -> "Manifest | None":
+    """Parse the project.
+
+    Args:
+        options: the folders of the project and other options of dbt's command line.
+
+    Returns:
+        The manifest; None if the project does not parse. Then the build fails as well, and reports why.
+    """
+    # The build writes the manifest.
+    arguments = ["parse", "--no-write-json", *options]
+    manifest = cast("Manifest | None", dbtRunner().invoke(arguments).result)
+    if manifest and _has_forgotten_checks(manifest):
+        manifest = cast("Manifest | None", dbtRunner().invoke([*arguments, "--no-partial-parse"]).result)
+    return manifest
+
+
+def _has_forgotten_checks(manifest: "Manifest") -> bool:
+    """Return whether a singular test lacks its YAML. Partial parsing loses the YAML when a model of the test changes.
+
+    The YAML holds the severity: a check that only warns would fail the build, or the reverse. A test without any YAML
+    looks the same, and the macro `check_of` refuses it.
+    """
+    return any(isinstance(node, SingularTestNode) and not node.patch_path for node in manifest.nodes.values())
+
+
+def _build(manifest: "Manifest | None", arguments: list[str]) -> Outcome:
+    console = Console(stderr=True)
+    warnings: list[str] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("build and test", total=None)
+
+        def follow(event: "EventMsg") -> None:
+            if event.info.name == "LogStartLine":
+                progress.update(task, total=event.data.total, description=event.data.description[:60])
+            elif event.info.name == "NodeFinished":
+                progress.advance(task)
+            elif event.info.name == "JinjaLogWarning":
+                warnings.append(event.data.msg)
+
+        outcome = dbtRunner(manifest=manifest, callbacks=[follow]).invoke(arguments)
+    if not isinstance(outcome.result, RunExecutionResult):
+        reason = said_in_one_line(str(outcome.exception or ""))
+        if not reason:
+            raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
+        raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")
+    steps = [_step(result) for result in outcome.result.results]
+    return Outcome(steps, warnings, get_invocation_id())
+
+
+def _step(result: RunResult) -> Step:
+    node = result.node
+    alias = getattr(node, "alias", None)
+    # macros/materializations/test.sql returns the broken rules like this.
+    response = result.adapter_response or {}
+    broken_rules = str(response["_message"]) if response.get("code") == "BROKEN_RULES" else None
+    return Step(
+        kind=str(node.resource_type),
+        name=node.name,
+        status=str(result.status),
+        message=" ".join((result.message or "").split()),
+        failures=result.failures or 0,
+        relation=(str(node.schema), alias) if alias and node.relation_name else None,
+        broken_rules=broken_rules,
+        reports=reports_of(node.name, node.config.meta),
+        example=node.config.meta.get("example_query"),
+    )
+
+
+def _git_commit() -> str:
+    """Return the commit that is checked out, marked if files differ from it; empty if git does not know."""
+    command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,150 @@
+"""The command `make build`: hold the warehouse, decide what to land, land it, and run dbt."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+import psycopg
+import yaml
+from rich.console import Console
+
+from scripts import connection
+from scripts.build import report
+from scripts.build.clock import Clock
+from scripts.dbt_tuning.interpreter import tune_interpreter
+from scripts.errors import Refusal
+from scripts.generate import sample
+from scripts.land import LandingReport, land
+from scripts.land.results import refusals
+from scripts.warehouse import server
+
+if TYPE_CHECKING:
+    from scripts.build.dbt import Project
+
+# Builds of one warehouse hold this advisory lock, so that they run one after the other.
+BUILD_LOCK = 0x6275_696C_6400
+
+
+def _mapping(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse variables that dbt could not read, before any file lands."""
+    try:
+        is_mapping = value is None or isinstance(yaml.safe_load(value), dict)
+    except yaml.YAMLError:
+        is_mapping = False
+    if not is_mapping:
+        raise click.BadParameter("give names and values in YAML, such as '{offer_window_days: 10}'.")
+    return value
+
+
+@click.command()
+@click.argument("landing", required=False, type=click.Path(path_type=Path, readable=False))
+@click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
+@click.option("--vars", "variables", callback=_mapping, help="Other values of variables of dbt_project.yml, in YAML.")
+@click.option(
+    "--json",
+    "times",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the start and end of each step to this file.",
+)
+def main(landing: Path | None, full_refresh: bool, variables: str | None, times: Path | None) -> None:
+    """Land raw files, build the warehouse from them, and run all its checks.
+
+    LANDING is a file or a folder of raw files. Without LANDING, the build works from the files that landed before. If
+    no file has landed yet, it generates sample files in data/sample and lands them. DBT_TARGET names the warehouse, by
+    default the embedded server.
+    """
+    console, clock = Console(highlight=False), Clock()
+    tune_interpreter()
+    if landing is not None and not landing.exists():
+        raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
+    loading = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt, variables, clock)
+    if connection.target_name() == "local":
+        with clock.step("start the server"):
+            server.ensure_running()
+    with _alone(console) as session:
+        with clock.step("find what to land"):
+            landing = _to_land(console, session, landing)
+        if landing is not None:
+            with clock.step("land"):
+                result = land([landing], connection.url())
+            report.report_landing(console, landing, result)
+            _refuse(landing, result)
+        with clock.step("wait for dbt to load"):
+            project = loading.result()
+        last, began = report.last_release(session), _server_time(session)
+        with clock.step("build and test"):
+            outcome = project.build(full_refresh=full_refresh)
+        try:
+            report.report_build(console, session, outcome, began)
+        finally:
+            report.report_release(console, last, report.last_release(session))
+    report.report_times(console, clock)
+    report.report_next(console, outcome.steps)
+    if times:
+        times.write_text(json.dumps(asdict(clock), indent=2) + "\n")
+
+
+def _load_dbt(variables: str | None, clock: Clock) -> "Project":
+    """Import dbt and parse the project, in a thread, while the server starts and files land."""
+    with clock.step("import dbt", beside=True):
+        from scripts.build.dbt import Project  # noqa: PLC0415  # imports dbt, which takes two seconds
+    with clock.step("parse the project", beside=True):
+        return Project(variables)
+
+
+@contextmanager
+def _alone(console: Console) -> Iterator[psycopg.Connection]:
+    """Hold the warehouse for this build. Another build waits meanwhile."""
+    with closing(connection.connect(autocommit=True)) as session:
+        if session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
+            console.print("Waiting     for another build of this warehouse")
+            session.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        yield session
+
+
+def _to_land(console: Console, session: psycopg.Connection, given: Path | None) -> Path | None:
+    """Return what to land: the given files; else the sample, if no other file has landed; else nothing."""
+    target = connection.target_name()
+    if given:
+        connection.refuse_to_land_for_developers()
+    if given and (target != "local" or given.resolve() != sample.FOLDER):
+        if target == "local" and sample.is_held(session):
+            # Refuse bad files before the sample is deleted.
+            _refuse(given, land([given], connection.url(), dry_run=True))
+            sample.give_way(session)
+            console.print("Deleted     the made-up sample, which makes way for your files", soft_wrap=True)
+        return given
+    ledger = session.execute("select to_regclass('bronze.landed_files')").fetchone()
+    landed = ledger != (None,) and session.execute("select from bronze.landed_files limit 1").rowcount
+    if target == "local" and (not landed or sample.is_held(session)):
+        sample.mark(session, held=True)
+        return sample.make()
+    if not landed and target == "ci":
+        return sample.make()
+    if not landed:
+        raise Refusal(f"nothing has landed in target {target!r}: give LANDING=path/to/files.")
+    console.print("Landed      nothing, as no LANDING was given: building from what is here", soft_wrap=True)
+    return None
+
+
+def _refuse(landing: Path, result: LandingReport) -> None:
+    """Stop the build if a file was refused."""
+    refused = result.of("refused")
+    if refused:
+        for line in refusals(refused):
+            click.echo(f"Error: {line}", err=True)
+        raise Refusal(
+            f"{len(refused)} of {len(result.files)} files refused, so nothing was built: mend them or take them out of "
+            f"{landing}, and run this again."
+        )
+
+
+def _server_time(session: psycopg.Connection) -> datetime:
+    """Return the time by the clock of the server, which also dates the rows of a build."""
+    return cast("tuple[datetime]", session.execute("select clock_timestamp()").fetchone())[0]

@@ -1,0 +1,105 @@
+"""`scripts/build/report.py`: what a build prints of its models, which declare it in their YAML."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from io import StringIO
+from typing import Any
+
+import psycopg
+import pytest
+from rich.console import Console
+
+from scripts.build.report import Outcome, Step, report_build, report_next, reports_of
+from scripts.errors import Refusal
+
+BEGAN = datetime(2026, 1, 2, tzinfo=timezone.utc)
+RELATION = ("silver", "Lines set aside")
+
+
+@pytest.fixture
+def session(database) -> Iterator[psycopg.Connection]:
+    """Make a relation with a row of each of three days, of which the build began on the second."""
+    with psycopg.connect(database.url, autocommit=True) as session:
+        session.execute("create schema silver")
+        session.execute('create table silver."Lines set aside" (seen_at timestamptz)')
+        for days in (-1, 0, 1):
+            session.execute('insert into silver."Lines set aside" values (%s)', [BEGAN + timedelta(days=days)])
+        yield session
+
+
+def printed(session: psycopg.Connection, report: Any, status: str = "success") -> list[str]:
+    """Return the lines before those that each build prints."""
+    console = Console(file=StringIO(), width=80)
+    step = Step("model", "aside", status, relation=RELATION, reports=reports_of("aside", {"report": report}))
+    report_build(console, session, Outcome([step], [], ""), BEGAN)
+    lines = console.file.getvalue().splitlines()
+    assert lines[-2].startswith("Built ")
+    return lines[:-2]
+
+
+def test_rows_are_printed_behind_the_label(session) -> None:
+    """The model knows what to say, and the build knows where the model is and when it began."""
+    query = "select count(*) || ' [rows] in ' || '{relation}'::regclass from {relation} where seen_at >= {began}"
+    assert printed(session, {"label": "Set aside", "query": query}) == [
+        'Set aside   2 [rows] in silver."Lines set aside"'
+    ]
+
+
+def test_several_reports_print_all_their_rows(session) -> None:
+    """A model may have more than one thing to say, and a query that finds nothing prints nothing."""
+    reports = [
+        {"label": "Each", "query": "select seen_at::date::text from {relation} order by 1 limit 2"},
+        {"label": "None", "query": "select 'x' where false"},
+        {"label": "Braces", "query": "select '{{}}'"},
+    ]
+    assert printed(session, reports) == ["Each        2026-01-01", "Each        2026-01-02", "Braces      {}"]
+
+
+@pytest.mark.parametrize(("status", "count"), [("success", 1), ("no-op", 1), ("error", 0), ("skipped", 0)])
+def test_only_a_model_that_is_up_to_date_reports(session, status: str, count: int) -> None:
+    """A view that is not created again is as current as a table that was, and what failed has nothing to say."""
+    console = Console(file=StringIO(), width=80)
+    reports = reports_of("aside", {"report": {"label": "Hello", "query": "select 'x'"}})
+    outcome = Outcome([Step("snapshot", "aside", status, relation=RELATION, reports=reports)], [], "")
+    try:
+        report_build(console, session, outcome, BEGAN)
+    except Refusal:
+        assert status == "error"
+    assert console.file.getvalue().count("Hello       x") == count
+
+
+def test_a_query_that_fails_is_a_warning(session) -> None:
+    """The build itself is complete and published; a report must not hide what else there is to say."""
+    (line,) = printed(session, {"label": "Wrong", "query": "select nothing from {relation}"})
+    assert line.startswith("Warning     model aside: the query of its report 'Wrong' failed: column \"nothing\"")
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ({"label": "A", "query": "select 1", "lable": "B"}, "config.meta.report.lable: unknown key."),
+        ([{"label": "A", "query": "select 1", "sql": "B"}], "config.meta.report.sql: unknown key."),
+        ({"label": "A"}, "config.meta.report.query: Field required."),
+        ({"label": "Twelve chars", "query": "select 1"}, "config.meta.report.label: String should have at most 11"),
+        ({"label": "A", "query": "select {model}"}, "config.meta.report.query: unknown placeholder {model};"),
+        ({"label": "A", "query": "select {}"}, "config.meta.report.query: unknown placeholder {};"),
+        ({"label": "A", "query": "select '{'"}, "config.meta.report.query: expected '}'"),
+        ("select 1", "config.meta.report: Input should be"),
+    ],
+)
+def test_a_report_that_is_not_valid_is_refused_in_one_line(report: Any, words: str) -> None:
+    """The line names the model and the key, because there may be a hundred models."""
+    with pytest.raises(Refusal) as refused:
+        reports_of("aside", {"report": report})
+    assert refused.value.message.startswith(f"model aside: {words}")
+    assert "\n" not in refused.value.message
+
+
+def test_the_next_command_shows_the_query_of_a_model() -> None:
+    """The first query has to be one that works as it stands."""
+    console = Console(file=StringIO(), width=80)
+    report_next(console, [Step("model", "a", "success", relation=("gold", "a"), example="select * from {relation}")])
+    assert "query the star schema, e.g. select * from gold.a\n" in console.file.getvalue()
+    console = Console(file=StringIO(), width=80)
+    report_next(console, [])
+    assert "query the star schema\n" in console.file.getvalue()
