@@ -25,7 +25,7 @@ changes as (
 
 moments as (
 
-    -- what was believed of a customer changes at these moments only
+    -- Beliefs about a customer change only at these moments.
     select
         customer_id,
         known_from,
@@ -62,7 +62,7 @@ states_of_moments as (
 
 runs as (
 
-    -- moments in a row at which a version was believed to be the same
+    -- Consecutive moments with the same belief about a version form a run.
     select
         *,
         moment_number - row_number() over (
@@ -82,7 +82,7 @@ states as (
         country_name,
         segment,
         min(known_from) as known_from,
-        -- null, while it is believed still, is none of the values that max() looks at
+        -- max() ignores nulls, but a null known_to means that the belief still holds.
         case when bool_and(known_to is not null) then max(known_to) end as known_to,
         max(dbt_valid_to) as withdrawn_at
     from runs
@@ -92,7 +92,7 @@ states as (
 
 corrected_customers as (
 
-    -- that a version which was open is followed by another is the course of things, and no correction
+    -- An open version that is followed by another version is normal, and not a correction.
     select customer_id
     from states
     group by customer_id

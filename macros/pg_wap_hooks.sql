@@ -1,4 +1,4 @@
-{#- All that dbt looks for in the root project only, for the package pg_wap (packages/pg_wap/README.md). -#}
+{#- Macros that the package pg_wap needs in the root project, because dbt looks for them nowhere else (packages/pg_wap/README.md). -#}
 
 {% macro ref() -%}
     {{ return(pg_wap.candidate_or_published(builtins.ref(*varargs, **kwargs))) }}
@@ -8,7 +8,7 @@
     {{ return(pg_wap.load_seed()) }}
 {% endmaterialization %}
 
-{#- The files that a release is made from, as far as staging has taken them in. -#}
+{#- A release records the files behind it: those that staging has read. -#}
 {% macro postgres__release_inputs() -%}
     {%- set ledger = graph.nodes["model." ~ project_name ~ ".stg_retail__landed_files"] -%}
     {%- if load_relation(pg_wap.relation_of(ledger)) %}

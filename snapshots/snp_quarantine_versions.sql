@@ -1,7 +1,7 @@
 {% snapshot snp_quarantine_versions %}
 
-{#- What let a line go is seen in the build that does so, and only then: its correction may itself be taken back later.
-    So the snapshot goes on from what it holds, and hands on what it knows of lines that were released before. -#}
+{#- Only the build that releases a line can see why, because the correction may be taken back later. So the snapshot
+    reads its own rows and keeps what it knows about lines that were released before. -#}
 with
 
 quarantined_lines as (
@@ -85,7 +85,7 @@ newly_released as (
 released_files as (
 
     select * from lines
-    -- an array, for which the planner looks rows up by their file
+    -- With an array, the planner looks up rows by their file.
     where file_id = any(array(select newly_released.file_id from newly_released))
 
 ),

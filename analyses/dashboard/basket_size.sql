@@ -1,5 +1,5 @@
--- Marketing, each week: how large is an order (money, lines, units), by week of the last eight, and in the same
--- weeks of last year? The median stands beside the mean, which a few wholesalers pull up.
+-- Marketing, weekly: how large is an order (money, lines, units) in each of the last eight weeks, and in the same
+-- weeks last year? A few wholesalers pull the mean up, so the median stands beside it.
 with
 
 last_day as (

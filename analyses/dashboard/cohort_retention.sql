@@ -1,6 +1,6 @@
 -- Marketing, after each month end: of the customers who first ordered in each of the last 12 closed months,
--- what share ordered again in each month since, and what did they buy? Closed months only: a month that has
--- just begun would look like a loss.
+-- what share ordered again in each month since, and what did they buy? Only closed months count, because a month
+-- that has just begun would look like a loss.
 with
 
 last_day as (

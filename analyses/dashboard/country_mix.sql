@@ -1,5 +1,5 @@
--- Finance, each week: which countries do the last 365 days' money come from, how large is each one's share, and
--- how has it moved against the 365 days before?
+-- Finance, weekly: which countries did the money of the last 365 days come from, what is the share of each country,
+-- and how did the share change against the 365 days before?
 with
 
 countries as (

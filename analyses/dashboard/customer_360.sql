@@ -1,7 +1,7 @@
 {%- set customer_id = var("customer_id", none) -%}
 
--- Whoever is on the telephone: who is this customer, what did he order, how is he rated and what was he billed?
--- Give the customer's number as `--vars 'customer_id: 12345'`; without, it is the customer who ordered last.
+-- Customer service, during a call: who is this customer, what did they order, how are they rated, and what were they
+-- billed? Pass the number as `--vars 'customer_id: 12345'`; the default is the customer who ordered last.
 with
 
 customers as (

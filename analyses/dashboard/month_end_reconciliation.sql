@@ -1,7 +1,7 @@
--- Finance, before the books are closed: does the last closed month come to the same by products, by invoices
--- and by days, for each line type and in all? That the products hold every line, and every line a line of a
--- file, is what the checks prove. An invoice that was entered over the end of a month is of the month in which
--- it began, so `invoices_differ_by` tells what such ones carried over; days have to differ by 0.
+-- Finance, before the books are closed: does the last closed month have the same total by products, by invoices and
+-- by days, for each line type and in all? Checks already prove that the products hold every line. An invoice that
+-- spans a month end belongs to the month in which it began, so `invoices_differ_by` shows the amounts that were
+-- carried over; `days_differ_by` must be 0.
 with
 
 last_day as (
@@ -123,7 +123,7 @@ final as (
         by_type.lines,
         by_type.net_amount,
         by_type.invoices_differ_by,
-        -- days tell sales and returns apart, and no more
+        -- Days separate sales and returns; all other line types are one sum.
         day_types.net_amount - by_type.net_amount as days_differ_by
     from by_type
     left join day_types on by_type.line_type = day_types.line_type

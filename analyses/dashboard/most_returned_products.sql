@@ -1,5 +1,5 @@
--- Merchandising, each week: which twenty products had most money taken back in this month and the two before,
--- and what share of their sales was that? A share above 100 is of sales from before.
+-- Merchandising, weekly: which twenty products had the most money returned in this month and the two before, and
+-- what share of their sales is that? A share above 100 includes returns of earlier sales.
 with
 
 products as (
@@ -26,7 +26,7 @@ totals as (
     from {{ ref('monthly_product_sales') }}
     where
         month_start >= (select {{ month_start('last_day.date_day') }} - interval '2 months' from last_day)
-        -- which all are, but with an end the planner expects few rows, not a third of them
+        -- Always true, but with an upper bound the planner expects few rows instead of a third of the table.
         and month_start <= (select last_day.date_day from last_day)
         and line_type in ('sale', 'return')
     group by product_durable_key

@@ -1,6 +1,6 @@
--- Marketing, each morning: how many customers of each of the last 13 months ordered for the first time, how
--- many came back, and what did either buy? The last month is as far as the data go; orders without an account
--- are in neither.
+-- Marketing, each morning: in each of the last 13 months, how many customers ordered for the first time, how many
+-- returned, and what did each group buy? The last month ends with the data; orders without an account are in neither
+-- group.
 with
 
 last_day as (
@@ -14,7 +14,7 @@ customer_orders as (
     select * from {{ ref('monthly_customer_orders') }}
     where
         month_start >= (select {{ month_start('last_day.date_day') }} - interval '12 months' from last_day)
-        -- which all are, but with an end the planner expects few rows, not a third of them
+        -- Always true, but with an upper bound the planner expects few rows instead of a third of the table.
         and month_start <= (select last_day.date_day from last_day)
 
 ),

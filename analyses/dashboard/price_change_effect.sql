@@ -1,7 +1,7 @@
--- Merchandising, after each month end: of which twenty products did a change of price move most money? The last
--- three closed months against the same months of last year: what the other price made of today's units, and
--- what the other units made at the old price; the two add up to the change of sales. The price is what was paid
--- for a unit on average, rebates for quantity included.
+-- Merchandising, after each month end: for which twenty products did a price change move the most money? Compares the
+-- last three closed months with the same months last year: the effect of the new price on today's units, and the
+-- effect of the new units at the old price, add up to the change of sales. The price is the average paid per unit,
+-- with quantity discounts.
 with
 
 products as (

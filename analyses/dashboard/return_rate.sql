@@ -1,5 +1,5 @@
--- Finance, each week: how much of the merchandise sold comes back, by month of the last 13? By the money, and
--- by the month of the return: what is taken back in January was mostly sold before Christmas.
+-- Finance, weekly: what share of the merchandise sold was returned, in each of the last 13 months? Shares are of money,
+-- by the month of the return: most January returns were sold before Christmas.
 with
 
 last_day as (

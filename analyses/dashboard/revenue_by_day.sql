@@ -1,6 +1,5 @@
--- Finance and the managers of the shop, each morning: what did each of the last four weeks' days bring, and
--- what had the same weekday brought last year? (52 weeks before: of 365 days, one would compare a Saturday with
--- a Friday.)
+-- Finance and shop managers, each morning: what did each day of the last four weeks bring, and what did the same
+-- weekday bring last year? That day is 52 weeks back, because 365 days would compare a Saturday with a Friday.
 with
 
 dates as (
@@ -42,7 +41,7 @@ last_year as (
 
 final as (
 
-    -- a day without a line is a day, too: closed this year, perhaps not last year
+    -- Keeps days without lines: the shop may be closed on a day this year that was open last year.
     select
         dates.date_day,
         dates.weekday_name,

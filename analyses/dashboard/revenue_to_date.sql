@@ -1,5 +1,5 @@
--- The board, at any time: where do day, week, month, quarter and fiscal year stand, against as much of them
--- last year?
+-- The board, at any time: how do day, week, month, quarter and fiscal year to date compare with the same part of last
+-- year?
 with
 
 dates as (
@@ -54,7 +54,7 @@ periods as (
 
 spans as (
 
-    -- days and weeks are compared with the same weekdays, the others with the same days of the month
+    -- Days and weeks are compared with the same weekdays, other periods with the same days of the month.
     select
         period_number,
         period,

@@ -1,5 +1,5 @@
--- Marketing, after each month end: how many customers went from which segment to which over the last closed
--- month, and what did they bring? Who stayed is in it, so each segment adds up.
+-- Marketing, after each month end: how many customers moved between which segments in the last closed month, and what
+-- did they bring? Customers who stayed are included, so each segment adds up.
 with
 
 last_month as (

@@ -1,6 +1,6 @@
--- Marketing, after each month end: what did each segment of customers bring in the last closed month and in the
--- same month of last year? Customers count under the segment that held through the month. What was bought
--- without an account is a line of its own.
+-- Marketing, after each month end: what did each customer segment bring in the last closed month, and in the same
+-- month last year? Customers count in the segment that was valid during the month. Purchases without an account have
+-- a separate row.
 with
 
 daily_sales as (

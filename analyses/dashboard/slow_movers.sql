@@ -1,8 +1,8 @@
 {%- set idle_days = 10 -%}
 
--- Merchandising, each week: which products are on offer on the last trading day and have not sold for {{
--- idle_days }} trading days or more, and what did they do in this month and the three before? On offer as in
--- fct_product_offered_day.
+-- Merchandising, weekly: which products are on offer on the last trading day but have not sold for {{ idle_days }}
+-- trading days or more, and what did they sell in this month and the three before? fct_product_offered_day defines
+-- what is on offer.
 with
 
 products as (
@@ -42,7 +42,7 @@ last_sales as (
     from {{ ref('monthly_product_sales') }}
     where
         month_start >= (select {{ month_start('last_day.date_day') }} - interval '3 months' from last_day)
-        -- which all are, but with an end the planner expects few rows, not a third of them
+        -- Always true, but with an upper bound the planner expects few rows instead of a third of the table.
         and month_start <= (select last_day.date_day from last_day)
         and line_type = 'sale'
     group by product_durable_key

@@ -1,5 +1,5 @@
--- Merchandising, each morning: which twenty products bring most this month, and where did they stand last month
--- and in the same month of last year? Merchandise with returns taken off.
+-- Merchandising, each morning: which twenty products bring the most this month, and how did they rank last month and
+-- in the same month last year? Amounts are merchandise minus returns.
 with
 
 products as (

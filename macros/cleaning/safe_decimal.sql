@@ -1,5 +1,5 @@
-{#- A value that the cast would round is refused: money is exact or in quarantine. Few texts have more digits after the point than
-    the scale; only of these is the value compared, which takes twice as long as the cast. -#}
+{#- Money is exact or in quarantine, so a value that the cast would round is refused. The comparison takes twice as long as the
+    cast; only the few texts with more decimals than the scale need it. -#}
 {% macro safe_decimal(expression, precision, scale) -%}
     {%- set type = "numeric(" ~ precision ~ ", " ~ scale ~ ")" -%}
     case

@@ -1,6 +1,6 @@
-{#- ltrim with a set of characters is the cheapest test that a text holds nothing else: 0.1 microseconds a value.
-    Without it '0x1F' and '1_000' would count as integers (PostgreSQL 16 and newer).
-    Only what is no integer as it stands is cleaned and looked at again: cleaning takes as long as all the rest. -#}
+{#- `ltrim` with a set of characters is the cheapest test for other characters: 0.1 microseconds per value. Without the test,
+    '0x1F' and '1_000' would count as integers (PostgreSQL 16 and newer). Only texts that fail are cleaned and tested again,
+    because cleaning takes as long as all the rest. -#}
 {% macro safe_integer(expression) -%}
     coalesce(
         {%- for text in [expression, clean_text(expression)] %}

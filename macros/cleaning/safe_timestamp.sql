@@ -1,4 +1,4 @@
-{#- The shapes come first: PostgreSQL would also take 'now', 'today' and 'epoch', and drop a time zone in silence. -#}
+{#- The shapes are tested first, because PostgreSQL also accepts 'now', 'today' and 'epoch', and silently drops a time zone. -#}
 {% macro safe_timestamp(expression) -%}
     case
         {%- for text in [expression, clean_text(expression)] %}

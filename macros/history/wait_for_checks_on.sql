@@ -1,4 +1,4 @@
-{#- dbt runs a check before a model only if the model comes after everything that the check looks at. -#}
+{#- dbt runs a check before a model only if the model depends on every node that the check reads. -#}
 {% macro wait_for_checks_on(relation) -%}
     -- waits for the checks on {{ relation.identifier }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{#- A note is a known word that stands alone, in any case, or within a text that is not in capitals (as descriptions are):
-    'CHECK SHIRT BEAR' is an article, 'wrongly checked in' is not. -#}
+{#- A note is a known word alone, in any case, or within a text that is not in capitals, as descriptions are: 'CHECK SHIRT BEAR'
+    is a product, 'wrongly checked in' is a note. -#}
 {% macro is_stock_note(description) -%}
     {%- set words = [
         "adjust(ed|ment)?",

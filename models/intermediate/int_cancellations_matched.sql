@@ -57,7 +57,7 @@ candidates as (
 
 claims as (
 
-    -- each asks for units of the last sale before it that is large enough
+    -- Each cancellation claims units of the last earlier sale that is large enough.
     select distinct on (invoice_number, line_number) *
     from candidates
     order by
@@ -71,7 +71,7 @@ claims as (
 
 answered_claims as (
 
-    -- what several ask for together must not be more than was sold: first come, first served
+    -- Claims are granted in order of time, because together they must not exceed the units sold.
     select
         *,
         units_sold >= sum(units) over (

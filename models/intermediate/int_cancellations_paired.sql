@@ -10,6 +10,8 @@
 
 with
 
+{#- Lines have an index by invoice, not by customer and product. An incremental build looks up the lines of a day's customers
+    through their invoices: 0.05 s on a million lines, and 0.7 s with `only_touched` on the lines. -#}
 {% if pg_wap.is_delta() -%}
 touched_invoices as (
 
@@ -21,7 +23,7 @@ touched_invoices as (
 
 ),
 
--- lines are looked up by their invoices, and most products need none: nothing of them was ever cancelled
+-- Most products have no cancelled line and are left out here, before their other lines are looked up.
 cancelled_lines as materialized (
 
     select
@@ -57,7 +59,7 @@ lines as (
 
 ),
 {%- else -%}
--- read twice: materialized, it would be copied, and read by one core
+-- Read twice: a materialized CTE would be copied, and then read by one core.
 lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
@@ -74,7 +76,7 @@ cancelled_products as (
     where
         line_type = 'return'
         and is_cancellation
-        -- the same, and there is an index
+        -- Equivalent to is_cancellation, but only this condition can use the index.
         and invoice_number like 'C%'
         and customer_id is not null
 
@@ -82,7 +84,7 @@ cancelled_products as (
 
 movements as (
 
-    -- of most products a customer never cancels anything: left out before anything is sorted
+    -- Customers never cancel most of their products; those lines are left out before the sort.
     select
         lines.customer_id,
         lines.stock_code,
@@ -90,7 +92,7 @@ movements as (
         lines.line_number,
         lines.invoiced_at,
         lines.is_cancellation,
-        -- the least integer has no opposite
+        -- A bigint, because the smallest integer has no opposite.
         case when lines.is_cancellation then -lines.quantity::bigint else lines.quantity end as units,
         case when lines.is_cancellation then -lines.net_amount else lines.net_amount end as amount
     from lines
@@ -104,7 +106,7 @@ movements as (
 
 balances as (
 
-    -- a sale opens a bracket, and a cancellation of as many units closes the last one that is open
+    -- A sale opens a bracket; a cancellation of the same number of units closes the last open bracket.
     select
         *,
         row_number() over in_time as place,
@@ -121,7 +123,7 @@ balances as (
 
 grounds as (
 
-    -- a cancellation with nothing to close lowers the ground, from which height is counted
+    -- A cancellation that closes nothing lowers the ground; heights count from the ground.
     select
         *,
         least(0, min(balance) over (partition by customer_id, stock_code, units order by place)) as ground
@@ -140,7 +142,7 @@ heights as (
 
 neighbours as (
 
-    -- brackets at one height take turns: the one before a closing one is that which it closes, if there is any
+    -- Opening and closing brackets alternate at each height, so a closing bracket closes the one before it, if any.
     select
         *,
         lag(place) over at_height as place_before,

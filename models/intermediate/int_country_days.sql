@@ -14,7 +14,7 @@ daily_measures as (
         country_name,
         lines
     from {{ ref('int_daily_measures') }}
-    -- what is needed below, and a year of holidays
+    -- The days of the windows below, and a year for the last holidays.
     where {{ before_touched(63 + 63 + 365 + 7) }}
 
 ),
@@ -50,7 +50,7 @@ closed_days as (
 
     union all
 
-    -- Easter Sunday is no bank holiday
+    -- Easter Sunday is not a bank holiday.
     select holiday_date - 1 as invoiced_on
     from bank_holidays
     where holiday_name = 'Easter Monday'
@@ -74,7 +74,7 @@ kinds_of_days as (
 
 shop_days as (
 
-    -- a weekday is one of trade if most of the last eight were, and so is a holiday if most of the last year were
+    -- Trade is expected on a weekday if most of the last eight had trade, and on a holiday if most of a year had.
     select
         invoiced_on,
         is_trading_day,
@@ -108,7 +108,7 @@ countries as (
 
 country_days as (
 
-    -- with the days on which a country has nothing; nine weeks for what is usual, as of nine weeks ago for a silence
+    -- Keeps days on which a country has no lines. A silence of up to nine weeks is rated by the nine weeks before it.
     select
         shop_days.invoiced_on,
         countries.country_name,
@@ -133,7 +133,7 @@ with_past as (
         count(*) filter (where is_trading_day) over nine_weeks as days_before,
         count(*) filter (where lines > 0) over nine_weeks as days_with_lines_before,
         count(*) filter (where is_trading_day) over until_today as day_number,
-        -- of nine weeks, as told below: over a frame that moves, a greatest value is looked for anew for each day
+        -- The last join limits this to nine weeks: over a moving frame, max() would be computed again for each day.
         max(invoiced_on) filter (where lines > 0) over until_today as last_traded_on
     from country_days
     window
@@ -151,7 +151,7 @@ with_past as (
 
 shares as (
 
-    -- neither never nor always, whatever nine weeks show
+    -- The added halves keep the share above 0 and below 1, as the logarithm below requires.
     select
         *,
         (days_with_lines_before + 0.5) / (days_before + 1) as share_of_days
@@ -161,7 +161,7 @@ shares as (
 
 final as (
 
-    -- how long a silence may last is told by what was known when the country was last heard of
+    -- The longest silence to expect depends on the share of days known when the country last traded.
     select
         shares.invoiced_on,
         shares.country_name,

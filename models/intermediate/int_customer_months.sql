@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['customer_id', 'month_end'],
     touched_by="
-        {#- Ratings compare customers, and balances go on: a line that changed moves its month and all months after it. -#}
+        {#- Ratings compare customers and balances add up, so a changed line touches its month and all later months. -#}
         with changed_lines as (
             select
                 min({{ month_start('invoiced_on') }}) as first_month_start
@@ -59,7 +59,7 @@ purchases as (
 
     select
         *,
-        -- an invoice that was entered over the end of a month is one order, of the month in which it began
+        -- An invoice that spans a month end is one order, in the month in which it began.
         is_purchase and invoiced_on = min(invoiced_on) filter (where is_purchase)
             over (partition by customer_id, invoice_number) as is_first_purchase
     from customer_invoices
@@ -92,7 +92,7 @@ first_months as (
 
 customer_months as (
 
-    -- closed months only: a score as of a day that has not come yet would change with every delivery
+    -- Closed months only: a score for a day in the future would change with every delivery.
     select
         first_months.customer_id,
         months.month_start::date as month_start,
@@ -140,8 +140,8 @@ measured as (
 
 rated as (
 
-    -- percent_rank, not ntile: customers with the same value get the same score, whatever their order; who has not
-    -- bought yet is rated apart, and left out below: joining the others' ratings to all months takes longer (0.1 s)
+    -- percent_rank, unlike ntile, gives equal values equal scores. Customers without a purchase are ranked apart and
+    -- lose their score below, because joining the ratings of the others to all months takes 0.1 s longer.
     select
         *,
         last_purchased_on is not null as is_rated,

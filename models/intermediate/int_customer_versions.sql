@@ -4,7 +4,7 @@
     check_column='customer_id',
 ) }}
 
-{#- History is written from here on: it waits until the delivery has passed its checks. -#}
+{#- This model begins the history, so it waits for the checks on the delivery. -#}
 {{ wait_for_checks_on(ref('int_lines_quarantined')) }}
 with
 
@@ -34,7 +34,7 @@ first_days as (
 
 days as (
 
-    -- the country of a day is the one on that day's last invoice that names one
+    -- The country of a day is the country of the day's last invoice that names one.
     select distinct on (customer_id, invoiced_on)
         customer_id,
         invoiced_on,
@@ -63,7 +63,7 @@ country_states as (
 
 segment_states as (
 
-    -- what is known at the end of a month holds from the day after
+    -- A segment known at a month end is valid from the next day.
     select
         customer_id,
         month_end + 1 as valid_from,
@@ -75,7 +75,7 @@ segment_states as (
 
 events as (
 
-    -- a customer's first day has no rating yet, and the first country that is named counts from there
+    -- Customers begin without a rating, and the first country that an invoice names is valid from the first day.
     select
         first_days.customer_id,
         first_days.valid_from,
@@ -121,7 +121,7 @@ changes as (
 
 runs as (
 
-    -- a change of one attribute says nothing of the other, which stays as its last change left it
+    -- A change of one attribute keeps the last value of the other attribute.
     select
         *,
         count(country_name) over so_far as country_run,

@@ -49,7 +49,7 @@ counted_invoices as (
 
 sold_products as (
 
-    -- to be sorted day by day, which takes a fifth less than hashing the products of all days
+    -- Sorting products day by day takes a fifth less time than hashing the products of all days.
     select
         invoiced_on,
         country_name,

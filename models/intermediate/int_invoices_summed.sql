@@ -1,4 +1,4 @@
-{#- Who asks for days, countries, customers or invoices reads these sums, a twentieth of the lines. -#}
+{#- Days, countries, customers and invoices are computed from these sums, which have a twentieth of the lines' rows. -#}
 {{ config(
     unique_key=['invoice_number', 'customer_id', 'invoiced_on', 'country_name', 'line_type'],
     touched_by={'int_lines_classified': 'invoice_number'},
@@ -34,8 +34,8 @@ final as (
         sum(net_amount) as net_amount,
         max(abs(net_amount)) as largest_amount,
         count(*) filter (where customer_id is not null and unit_price > 0)::integer as priced_lines,
-        -- thousandths, whose sum does not depend on the order; of known customers, as nobody asks for the others, and a
-        -- logarithm takes 0.2 microseconds
+        -- In thousandths, because a sum of integers does not depend on the order of rows. Only of known customers: no
+        -- model reads the others, and a logarithm takes 0.2 microseconds.
         sum((1000 * ln(unit_price::double precision))::integer) filter (
             where customer_id is not null and unit_price > 0
         ) as log_prices

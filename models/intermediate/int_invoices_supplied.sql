@@ -5,7 +5,7 @@
 
 with
 
--- read twice, by file and by invoice: materialized, each would read all lines
+-- Read by file and by invoice: materialized, each of the two would read all lines.
 lines as not materialized (
 
     select * from {{ ref('stg_retail__transactions') }}
@@ -13,6 +13,8 @@ lines as not materialized (
 
 ),
 
+{#- Lines have a summary index by file and none by invoice. An incremental build reads the touched files, 5,000 of a million
+    lines in 1 ms, and knows other suppliers from its own rows. -#}
 {% if pg_wap.is_delta() -%}
 touched_files as (
 
@@ -40,7 +42,7 @@ deliveries as (
     from lines
     where
         file_id = any(array(select file_id from touched_files))
-        -- of a file that was replayed, most lines are as they were
+        -- Most lines of a replayed file are unchanged.
         and {{ pg_wap.only_touched('invoice_number') }}
 
     union all
@@ -53,7 +55,7 @@ deliveries as (
 
     union all
 
-    -- a file that was taken back or replayed: any other that carries the invoice may supply it now
+    -- If the supplying file was taken back or replayed, any other file with the invoice may supply it now.
     select
         lines.invoice_number,
         lines.file_id
@@ -79,7 +81,7 @@ final as (
         invoice_number,
         {{ surrogate_key(['invoice_number']) }} as invoice_key,
 
-        -- file ids are given out in the order of landing: the highest is the latest delivery
+        -- File ids follow the order of landing, so the highest file id is the latest delivery.
         max(file_id) as file_id
     from deliveries
     group by invoice_number

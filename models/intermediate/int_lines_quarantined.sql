@@ -61,7 +61,7 @@ unusable as (
     where
         not lines.is_usable
         and {{ pg_wap.only_touched(['lines.file_id', 'lines.file_line']) }}
-        -- a line of a delivery that a later one has replaced is superseded, not quarantined
+        -- A line that a later delivery replaced is superseded, not quarantined.
         and (lines.invoice_number is null or lines.file_id = supplied.file_id)
 
 ),

@@ -13,7 +13,7 @@ country_days as (
         *,
         extract(isodow from invoiced_on) as iso_weekday
     from {{ ref('int_country_days') }}
-    -- nine weeks of deviations, each from nine weeks of weekdays and three of levels
+    -- Deviations of nine weeks, each from the weekdays of nine weeks and the levels of three weeks.
     where
         usual_lines >= {{ var("anomaly_min_lines") }}
         and {{ before_touched(63 + 63 + 21 + 7) }}
@@ -137,7 +137,7 @@ deviation_windows as (
 
 marked as (
 
-    -- what is so far off that later days must not be compared with it
+    -- Marks values that are so far off that later days must not be compared with them.
     select
         *,
         is_unexpected

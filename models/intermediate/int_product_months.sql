@@ -9,8 +9,9 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
+    {#- Lines have an index by day; by month, an incremental build would read all lines. Filtering here and not at the
+        end takes 0.06 s instead of 0.44 s for a day. -#}
     {% if pg_wap.is_delta() -%}
-    -- by days, for the index: by months, all lines would be read
     where
         invoiced_on = any(
             array(
@@ -42,14 +43,14 @@ monthly_lines as (
         {{ month_start('invoiced_on') }} as month_start,
         description,
         unit_price,
-        -- integers, whose sums are no numerics: those take longer to add up and to sort by (0.1 s)
+        -- Integers, because sums of bigint are numerics, which take 0.1 s longer to add and to sort.
         count(*)::integer as lines,
         case
             when unit_price > 0 then count(*) filter (where quantity > 0 and not is_cancellation) else 0
         end::integer as charged_lines,
         (count(*) filter (where line_type = 'sale'))::integer as sale_lines
     from lines
-    -- not by month_start, which would be a cast more for each line
+    -- Not by month_start, which would cast each line once more.
     group by stock_code, date_trunc('month', invoiced_on::timestamp), description, unit_price
 
 ),
@@ -77,7 +78,7 @@ descriptions as (
 
 notes as (
 
-    -- each text once: the expressions take 2 microseconds, and a description is used in 12 months
+    -- Tests each text once: the expressions take 2 microseconds, and a description is used in 12 months.
     select description
     from descriptions
     where {{ is_stock_note('description') }}
@@ -86,7 +87,7 @@ notes as (
 
 candidates as (
 
-    -- a note is no description, and a month with nothing else has none
+    -- A note is not a description, so a month with only notes has no description.
     select
         monthly_descriptions.stock_code,
         monthly_descriptions.month_start,
@@ -112,7 +113,7 @@ charged_descriptions as (
 
 noted_descriptions as (
 
-    -- of all months of the product
+    -- Has a row for every month of a product, even without a description.
     select distinct on (stock_code, month_start)
         stock_code,
         month_start,
@@ -137,7 +138,7 @@ monthly_prices as (
 
 usual_prices as (
 
-    -- the price that most sale lines were charged at, the lower of equals
+    -- The price of most sale lines; if two prices are equally frequent, the lower one.
     select distinct on (stock_code, month_start)
         stock_code,
         month_start,

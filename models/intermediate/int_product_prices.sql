@@ -20,7 +20,7 @@ last_day as (
 
 entries as (
 
-    -- the file landed last has the say; within one file, a rule on the data, not on the order of rows
+    -- The file landed last wins. Within a file the content decides, not the order of rows.
     select distinct on (stock_code, effective_on)
         stock_code,
         effective_on,

@@ -4,7 +4,7 @@
     check_column='stock_code',
 ) }}
 
-{#- History is written from here on: it waits until the delivery has passed its checks. -#}
+{#- This model begins the history, so it waits for the checks on the delivery. -#}
 {{ wait_for_checks_on(ref('int_lines_quarantined')) }}
 with
 
@@ -41,7 +41,7 @@ products as (
 
 entered_categories as (
 
-    -- a product's history begins with its first line: of older entries of the price list, the last holds by then
+    -- A product's history begins with its first line, for which the last earlier entry of the price list is valid.
     select distinct on (product_prices.stock_code, greatest(product_prices.effective_on, products.valid_from))
         product_prices.stock_code,
         greatest(product_prices.effective_on, products.valid_from) as valid_from,
@@ -58,7 +58,7 @@ entered_categories as (
 
 events as (
 
-    -- a product that no charged line ever names goes by all its lines
+    -- If no charged line ever describes a product, the descriptions of all its lines count.
     select
         product_months.stock_code,
         product_months.month_start as valid_from,
@@ -98,7 +98,7 @@ days as (
 
 runs as (
 
-    -- what a day does not tell stays as it was; what was not told by then is as it was told first
+    -- A day without a value keeps the value before; days before the first value take the first value.
     select
         *,
         greatest(1, count(description) over so_far) as description_run,

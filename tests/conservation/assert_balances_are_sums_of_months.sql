@@ -1,4 +1,4 @@
--- A balance is carried from month to month; where it is not the sum of what they brought, one of the two misleads.
+-- A balance is carried from month to month. If it is not the sum of the months' amounts, one of the two is wrong.
 with
 
 months as (

@@ -1,4 +1,4 @@
--- What is taken back is read off the lifecycle of invoices: a cancellation lost on the way makes a sale look kept.
+-- Reports read cancellations from the lifecycle of invoices: if a cancellation is lost, a sale looks kept.
 with
 
 lines as (

@@ -1,4 +1,4 @@
--- Cancellations whose sale is not there mean that sales are missing, or that customers or products have new numbers.
+-- Cancellations without a sale mean that sales are missing, or that customers or products have new numbers.
 with
 
 counted as (

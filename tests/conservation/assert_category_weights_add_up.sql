@@ -1,4 +1,4 @@
--- Money that is shared out among categories must come out whole: a report by category has the total of the lines.
+-- A report by category must have the same total as the lines, so the shares of a product must add up.
 with
 
 products as (

@@ -1,4 +1,4 @@
--- Marketing sees months, no single order: they must hold the orders and the money of the facts, to the fourth decimal.
+-- Marketing reads months, not orders: months must hold the orders and the money of the facts, to the fourth decimal.
 with
 
 orders as (

@@ -1,7 +1,7 @@
--- A delivered line neither counted, nor set aside, nor superseded is lost; one that is two of them counts twice.
+-- A delivered line is in silver, in quarantine or superseded: in none of them it is lost, in two it counts twice.
 with
 
--- read twice: materialized, a full build would write down all lines
+-- Read twice: materialized, a full build would copy all lines.
 lines as not materialized (
 
     select * from {{ ref('stg_retail__transactions') }}
@@ -12,8 +12,8 @@ lines as not materialized (
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
-    {% if pg_wap.is_touched('stg_retail__landed_files', 'file_id') != "true" -%}
-    -- an array, for which the planner looks invoices up: it takes a file to have as many lines as an archive
+    {% if pg_wap.looks_at_changes_of('stg_retail__landed_files') -%}
+    -- With an array, the planner looks up invoices; without, it assumes that a file has as many lines as an archive.
     where invoice_number = any(array(select lines.invoice_number from lines))
     {%- endif %}
 
@@ -44,7 +44,7 @@ counted as (
             from {{ ref('int_lines_classified') }}
             where
                 {{ pg_wap.is_touched('stg_retail__landed_files', 'file_id') }}
-                -- by their invoices, as there is an index; of a file that was replayed, most lines are as they were
+                -- By invoice, which has an index: most lines of a replayed file are unchanged.
                 and (
                     {{ pg_wap.is_touched('stg_retail__transactions', 'invoice_number', column='invoice_number') }}
                     or int_lines_classified.invoice_number = any(array(select lines.invoice_number from lines))

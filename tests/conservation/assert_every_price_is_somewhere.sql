@@ -1,4 +1,4 @@
--- A delivered price that is neither an entry, nor set aside, nor replaced by another of its day has been lost.
+-- A delivered price that is not an entry, in quarantine or replaced by another price of its day is lost.
 with
 
 usable as (

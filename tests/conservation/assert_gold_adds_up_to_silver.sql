@@ -1,4 +1,4 @@
--- What leaves silver must arrive in every fact and mart: the lines, the money to the fourth decimal, and who it was.
+-- The lines of silver must arrive in every fact and mart, with their money to the fourth decimal and their customers.
 with
 
 silver as (
@@ -14,8 +14,8 @@ silver as (
 
 silver_invoices as (
 
-    {% if pg_wap.is_touched('fct_sales', 'invoiced_on') == pg_wap.is_touched('int_lines_classified', 'invoice_number') -%}
-    -- everything, which is counted already
+    {% if not (pg_wap.looks_at_changes_of('fct_sales') or pg_wap.looks_at_changes_of('int_lines_classified')) -%}
+    -- All lines, which are already counted.
     select
         lines,
         net_amount
@@ -62,7 +62,7 @@ days as (
 
 forgotten_days as (
 
-    -- a day whose lines changed, in a month that was not built anew
+    -- Days whose lines changed, in months that were not built again.
     select count(*) as forgotten
     from {{ ref('int_trading_days') }}
     where
@@ -104,7 +104,7 @@ measures as (
         ('net_amount of daily_sales', silver.net_amount, days.net_amount),
         ('net_amount of monthly_product_sales', silver.net_amount, product_months.net_amount),
         ('lines without customer', silver.lines_without_customer, sales.lines_without_customer),
-        -- every line names a product
+        -- Every line names a product.
         ('lines without product', 0, sales.lines_without_product),
         ('days that were not built', 0, forgotten_days.forgotten)
     ) as measures (measure, expected, found)

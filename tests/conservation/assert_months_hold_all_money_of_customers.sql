@@ -1,4 +1,4 @@
--- Whoever compares months does not go back to the lines: to the fourth decimal, both hold the same.
+-- Reports on months never read the lines, so both must hold the same money, to the fourth decimal.
 with
 
 sales as (
@@ -15,7 +15,7 @@ last_day as (
 
 closed_sales as (
 
-    -- a month is closed once its last day is there
+    -- A month is closed when its last day has arrived.
     select coalesce(sum(sales.net_amount), 0) as sales_amount
     from sales
     cross join last_day

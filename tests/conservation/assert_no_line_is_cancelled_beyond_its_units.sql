@@ -1,4 +1,4 @@
--- Units cannot be taken back twice: of a line no more than it sold, of the same product, by the same customer.
+-- Units cannot be cancelled twice: only the units that the line sold, of the same product, by the same customer.
 with
 
 cancelled as (

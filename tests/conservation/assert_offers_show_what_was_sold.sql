@@ -1,6 +1,6 @@
--- Who counts products that did not sell trusts those that did: each product, on the days of its lines and on no others.
--- What a trading day is, and how many there are between two of them, is told by the same lines.
-{%- set everything = pg_wap.is_touched('fct_product_sold_days', 'span_start') == "true" %}
+-- Reports on unsold products trust the days of sale: each product must show exactly the days of its lines. The same
+-- lines define the trading days and their numbers.
+{%- set everything = not pg_wap.looks_at_changes_of('fct_product_sold_days') %}
 
 with
 
@@ -26,7 +26,7 @@ sales as (
     where
         line_type = 'sale'
         and {{ "true" if everything else pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
-        -- which partitions to read
+        -- Limits the partitions that are read.
         and {{ "true" if everything else pg_wap.is_touched('fct_sales', 'invoiced_on') }}
     group by product_durable_key, {{ span_start('invoiced_on') }}
 

@@ -1,4 +1,4 @@
--- A line that waits is money that no report shows: quarantine is for lines that wait for a fix, not for forgotten ones.
+-- A waiting line is money that no report shows: quarantine is for lines that will be fixed, not for forgotten lines.
 {{ config(error_if="> 0 and bool_or(is_error)") }}
 
 with

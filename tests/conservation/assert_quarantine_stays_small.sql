@@ -1,5 +1,5 @@
--- A few bad lines are dirt; many mean that a format changed, and gold without them would mislead. One bad day must not
--- hide behind two good years, so each file counts for itself, too.
+-- A few bad lines are normal; many mean that a format changed, and gold would mislead without them. Each file is also
+-- checked alone, so that one bad day cannot hide behind two good years.
 with
 
 landed_files as (

@@ -1,5 +1,5 @@
--- Nobody is in two places: where a customer's invoices of one second name two countries, a rule decides (the greater
--- invoice number, then the smaller name), and somebody should look which is true.
+-- No customer is in two places at once. If invoices of one second name two countries, a rule decides (the greater
+-- invoice number, then the smaller name), and marketing should find out which is true.
 with
 
 customer_invoices as (

@@ -1,5 +1,5 @@
--- History is only true if each line shows its customer and product as they were on the day of the line.
-{%- set looks_at_changes_only = pg_wap.is_touched('fct_sales', 'invoiced_on') != "true" %}
+-- History is correct only if each line shows its customer and product as they were on the day of the line.
+{%- set looks_at_changes_only = pg_wap.looks_at_changes_of('fct_sales') %}
 with
 
 sales as (

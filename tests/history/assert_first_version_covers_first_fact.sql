@@ -1,4 +1,4 @@
--- A history that begins after the first line has nothing to say of it: the line would go to the unknown member.
+-- If a history begins after the first line, the line joins the unknown member.
 with
 
 customer_invoices as (
@@ -42,7 +42,7 @@ first_facts as (
     select
         'product' as dimension,
         stock_code as durable_key,
-        -- a version holds from the first of a month
+        -- Versions of products begin on the first of a month.
         min(month_start) as first_seen_on
     from product_months
     group by stock_code

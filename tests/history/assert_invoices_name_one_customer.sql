@@ -1,5 +1,5 @@
--- An invoice is billed to one customer: two on it, or lines that name none beside lines that do, are a slip of the pen,
--- which the shop has to mend. Until then each line counts for whom it names, and fct_invoices decides by a rule.
+-- An invoice is billed to one customer. Two customers, or lines with and without a customer, are an error that the shop
+-- must correct. Until then each line counts for the customer that it names, and fct_invoices decides by a rule.
 with
 
 customer_invoices as (

@@ -1,4 +1,4 @@
--- A year that is a typing error closes all the months before it, and rates every customer as of then.
+-- A mistyped year closes all months before it, and rates every customer as of that year.
 with
 
 invoices as (
@@ -9,7 +9,7 @@ invoices as (
 
 last_landing as (
 
-    -- a day more, as the shop's clock may be ahead of the server's
+    -- One day more, because the shop's clock may be ahead of the server's clock.
     select max(landed_at)::date + 1 as landed_on
     from {{ source('retail', 'landed_files') }}
 

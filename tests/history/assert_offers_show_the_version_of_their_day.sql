@@ -1,5 +1,5 @@
--- A product on offer is analysed by its description, category and price band of the day: from its first sale on, each
--- day has to be in one version of it.
+-- A product on offer is analysed by its description, category and price band of the day, so each day from its first
+-- sale on needs exactly one version.
 with
 
 touched_spans as (
@@ -50,7 +50,7 @@ first_offers as (
 
     select
         product_durable_key,
-        -- the days until the lowest bit
+        -- The lowest bit is the first day with a sale.
         min(span_start + bit_count(((sold_days & -sold_days) - 1)::bit(56))::integer) as first_offered_on
     from offers
     group by product_durable_key
@@ -59,7 +59,7 @@ first_offers as (
 
 final as (
 
-    -- versions do not overlap, which dim_product excludes, so they leave no day out where their days add up
+    -- The versions of dim_product cannot overlap, so no day is missing if their days add up.
     select
         first_offers.product_durable_key,
         first_offers.first_offered_on,

@@ -1,4 +1,4 @@
--- "As it is now" is a join on is_current: with none the key would vanish from reports, with two it would double.
+-- Reports on the present join on is_current: a key without a current version disappears, a key with two counts twice.
 with
 
 versions as (

@@ -1,4 +1,4 @@
--- The record outlives the quarantine: a line that is not on record while it waits will not have been there afterwards.
+-- The record outlives the quarantine: a line that is not recorded while it waits leaves no trace.
 with
 
 waiting as (

@@ -1,8 +1,7 @@
--- Whoever reads of the last days tomorrow should hear today that they are out of the ordinary.
-{%- set is_new = pg_wap.is_touched('daily_anomalies', 'rated_days.invoiced_on') %}
+-- Readers of the next reports should learn today that the last days are unusual.
 with
 
--- materialized, all days would be read where those that were touched will do
+-- Not materialized, so that an incremental build reads only the touched days.
 rated_days as not materialized (
 
     select * from {{ ref('daily_anomalies') }}
@@ -21,10 +20,10 @@ final as (
     from rated_days
     where
         rated_days.is_anomaly
-        {% if is_new == "true" -%}
-        and rated_days.invoiced_on > (select last_day.invoiced_on from last_day) - {{ var("anomaly_news_days") }}
+        {% if pg_wap.looks_at_changes_of('daily_anomalies') -%}
+        and {{ pg_wap.is_touched('daily_anomalies', 'rated_days.invoiced_on') }}
         {%- else -%}
-        and {{ is_new }}
+        and rated_days.invoiced_on > (select last_day.invoiced_on from last_day) - {{ var("anomaly_news_days") }}
         {%- endif %}
 
 )

@@ -44,7 +44,7 @@ final as (
         product_key,
         category,
 
-        -- the first category takes what rounding leaves, so that a product's weights add up to one
+        -- The first category takes the rounding difference, so that the weights of a product add up to one.
         case when place = 1 then 1 - (categories - 1) * equal_share else equal_share end as weight
     from shares
 

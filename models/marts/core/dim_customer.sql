@@ -56,7 +56,7 @@ last_month as (
 
 latest_months as (
 
-    -- every customer's months go on to the last that is closed
+    -- The months of each customer continue to the last closed month.
     select
         customer_months.customer_id,
         {{ rfm_band_key(
@@ -96,7 +96,7 @@ moves as (
 
 versions as (
 
-    -- within a run of equal values, only its first version has another value before it
+    -- In a run of equal values, only the first version follows a different value.
     select
         *,
         max(country_name_before) filter (where country_name <> country_name_before)

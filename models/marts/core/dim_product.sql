@@ -6,7 +6,7 @@
     indexes=[{'columns': ['stock_code']}],
 ) }}
 
-{#- A price list that did not pass its checks must not reach the dimension. -#}
+{#- A price list that failed its checks must not reach the dimension. -#}
 {{ wait_for_checks_on(ref('int_products_quarantined')) }}
 with
 

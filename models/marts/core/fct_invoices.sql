@@ -82,8 +82,8 @@ mixed_invoices as (
 
 last_lines as (
 
-    -- an invoice belongs to the customer and the country of the last line of its first day that names a customer, which
-    -- only matters where its lines differ
+    -- An invoice whose lines differ belongs to the customer and the country of the last line of its first day that
+    -- names a customer.
     select distinct on (invoice_number)
         invoice_number,
         customer_id,

@@ -1,8 +1,8 @@
 {{ config(materialized='published_view') }}
 
--- Without CTEs, as PostgreSQL merges no view that has any with the query that reads it: joined to one product of
--- dim_product, this takes 3 ms, and 1.1 s with them. The aliases, which sqlfluff forbids (AL07), are needed, as
--- unit tests put tables of other names in the place of these.
+-- Without CTEs, because PostgreSQL does not merge a view with CTEs into the query that reads the view: joined to one
+-- product of dim_product, the view takes 3 ms, and 1.1 s with CTEs. The aliases, which sqlfluff forbids (AL07), are
+-- needed, because unit tests replace these tables by tables of other names.
 select
     products.product_key,
     products.product_durable_key,
@@ -14,7 +14,7 @@ select
 from {{ ref('fct_product_sold_days') }} as spans -- noqa: AL07
 left join
     lateral (
-        -- from the first sale in a later span on, that span tells
+        -- A later span takes over from its first sale on.
         select
             later_spans.span_start
             + bit_count(((later_spans.sold_days & -later_spans.sold_days) - 1)::bit(56))::integer as first_sold_on
@@ -29,12 +29,12 @@ left join
 inner join {{ ref('dim_trading_day') }} as trading_days
     on
         spans.span_start <= trading_days.date_day
-        -- for the index: no sale of an earlier span counts any more
+        -- For the index: sales of earlier spans no longer count.
         and spans.span_start > trading_days.on_offer_since - 56
         and (next_sales.first_sold_on is null or next_sales.first_sold_on > trading_days.date_day)
 inner join {{ ref('dim_trading_day') }} as last_sale_days
     on
-        -- the last sale until the day is the highest bit of those until then; sqlfluff cannot read `::` in here
+        -- The last sale until the day is the highest bit up to the day; sqlfluff cannot parse `::` here.
         spans.span_start + 56 - position(
             B'1' in cast( -- noqa: CV11
                 spans.sold_days

@@ -41,7 +41,7 @@ final as (
 
         sold_days
     from spans
-    -- in the order of the primary key, whose index then takes half the time
+    -- In the order of the primary key, because its index then takes half the time.
     order by product_durable_key, span_start
 
 )

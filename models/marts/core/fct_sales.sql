@@ -1,6 +1,6 @@
-{#- Two processes on a month take a fifth more CPU than one, and other models run meanwhile. Where statistics do not
-    know the last month yet, the planner takes it to be empty, and goes through all of its ratings for each line: on ten
-    times the history for more than four minutes, instead of one second. No join here needs a nested loop. -#}
+{#- One process per month: two take a fifth more CPU, which other models need at the same time. No nested loops:
+    without statistics, the planner assumes that the last month is empty and reads all its ratings for each line. On ten
+    times the history, this takes more than four minutes instead of one second. -#}
 {{ config(
     materialized='incremental_by_partition',
     partition_by={
@@ -11,7 +11,7 @@
     touched_by="
         select invoiced_on from {{ pg_wap.changes_of('int_lines_classified') }}
         union
-        -- a version that came, went or changed moves the lines from its first day to the next version
+        -- a version that appeared, went or changed touches the lines from its first day to the next version
         select invoices.invoiced_on
         from {{ pg_wap.changes_of('int_customer_versions') }} as changes
         cross join lateral (
@@ -38,7 +38,7 @@
                 and months.month_start >= {{ month_start('changes.valid_from') }}
                 and months.month_start < coalesce(next_versions.valid_to, {{ end_of_time() }})
         union
-        -- the band of a month end is that of the next month's lines
+        -- the band of a month end is valid for the lines of the next month
         select month_end + 1 from {{ pg_wap.changes_of('int_customer_months') }}
     ",
     sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
@@ -49,7 +49,7 @@
 
 with
 
--- materialized, a delta build, which reads it more than once, would write down all columns of it
+-- An incremental build reads the lines more than once: materialized, it would copy all their columns.
 lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
@@ -63,7 +63,8 @@ customers as (
     where
         valid_from < {{ pg_wap.partition_end() }}
         and valid_to > {{ pg_wap.partition_start() }}
-        -- a last version is valid for ever: a delta build looks up those of the lines, not all of twenty years
+        {#- Last versions never end, so the bounds alone keep many versions of twenty years. An incremental build looks up
+            the versions that its lines name: 0.04 s instead of 0.2 s for a month, on ten times the history. #}
         and {{ 'customer_id = any(array(select distinct lines.customer_id from lines))' if pg_wap.is_delta() else 'true' }}
 
 ),
@@ -81,6 +82,7 @@ products as (
     where
         valid_from < {{ pg_wap.partition_end() }}
         and valid_to > {{ pg_wap.partition_start() }}
+        {#- As for customers. #}
         and {{ 'stock_code = any(array(select distinct lines.stock_code from lines))' if pg_wap.is_delta() else 'true' }}
 
 ),
@@ -100,7 +102,7 @@ dates as (
 
 rated_months as (
 
-    -- the band of a month end is that of the next month's lines
+    -- The band of a month end is valid for the lines of the next month.
     select
         customer_id,
         month_end,
@@ -112,7 +114,7 @@ rated_months as (
 final as (
 
     select
-        -- a hash for each line takes a fifth of the whole query; within an invoice this is as unique as its numbers
+        -- Unique within an invoice, as line numbers are. A hash per line would take a fifth of the query's time.
         lines.invoice_key + lines.line_number as sales_key,
         lines.invoice_number,
         lines.line_number,

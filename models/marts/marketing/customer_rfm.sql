@@ -25,7 +25,7 @@ customer_months as (
 
 ),
 
--- materialized, so that it is hashed: the planner would look each month up in an index, 0.32 s instead of 0.08 s
+-- Materialized to get a hash join: the planner would look up each month in an index, 0.32 s instead of 0.08 s.
 customers as materialized (
 
     select * from {{ ref('dim_customer') }}

@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['month_end', 'segment_before', 'segment'],
     touched_by="
-        {#- A month's moves begin where the month before has ended. -#}
+        {#- The moves of a month compare it with the month before, so a changed month touches the next month, too. -#}
         with changed_months as (
             select distinct to_date(date_key::text, 'YYYYMMDD') as month_end
             from {{ pg_wap.changes_of('fct_customer_month') }}

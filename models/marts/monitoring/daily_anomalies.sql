@@ -23,7 +23,7 @@ country_days as (
 
 clean_windows as (
 
-    -- the same again, from a past without what is marked
+    -- Repeats the comparison with a past that leaves out marked values.
     select
         invoiced_on,
         country_name,
@@ -63,7 +63,7 @@ expected as (
     select
         *,
         {{ median_of('levels_before') }} + {{ median_of('weekdays_before') }} as expected,
-        -- a normal deviation is 1.4826 times the median one
+        -- A standard deviation is 1.4826 times the median deviation of normal values.
         greatest(least_spread, 1.4826 * {{ median_of('deviations_before') }}) as spread
     from clean_windows
     where
@@ -109,7 +109,7 @@ rated_measures as (
 
 rated_silences as (
 
-    -- told once, on the day on which it gets too long
+    -- Reports a silence once, on the day on which it becomes too long.
     select
         invoiced_on,
         country_name,

@@ -39,7 +39,7 @@ ruled as (
         unit_cost is null as is_cost_untypable,
         list_price is null and list_price_text is not null as is_list_price_untypable,
         effective_on is null as is_effective_date_untypable,
-        -- one from before the calendar holds from its first day on
+        -- Days before the calendar are in range: such a price is valid from the calendar's first day.
         coalesce(effective_on > '{{ var("calendar_end") }}'::date, false) as is_effective_date_out_of_range
     from typed
 

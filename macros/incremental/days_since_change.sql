@@ -1,4 +1,4 @@
-{#- From the day after the last one before the change on, because a day between may be missing: that is not in the log. -#}
+{#- Days without a line are in no change log, so the range begins on the day after the last known day before the change. -#}
 {% macro days_since_change(model_names, known_days) -%}
     select days.day::date as invoiced_on
     from (

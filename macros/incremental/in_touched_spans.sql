@@ -1,4 +1,4 @@
-{#- Bounds, for which the planner uses the index on days. -#}
+{#- With bounds, the planner uses the index on days. -#}
 {% macro in_touched_spans(day) -%}
     {{ return(
         "(" ~ day ~ " >= (select min(span_start) from " ~ pg_wap.touched_keys() ~ ") and " ~ day

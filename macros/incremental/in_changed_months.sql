@@ -1,5 +1,5 @@
-{#- Constants, by which the planner leaves out the partitions of all other months before it looks at them: it takes 40 ms for 250 partitions
-    whose bounds it has to ask for while it runs. -#}
+{#- With constant bounds, the planner leaves out the partitions of all other months. Bounds that are only known while the query
+    runs cost 40 ms for 250 partitions. -#}
 {% macro in_changed_months(column) -%}
     {%- if not pg_wap.is_delta() -%}
         {{ return("true") }}

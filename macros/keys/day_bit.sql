@@ -1,3 +1,0 @@
-{% macro day_bit(day) -%}
-    1::bigint << {{ day_of_span(day) }}
-{%- endmacro %}

@@ -1,3 +1,0 @@
-{% macro span_start(day) -%}
-    {{ day }} - {{ day_of_span(day) }}
-{%- endmacro %}
