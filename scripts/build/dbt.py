@@ -141,17 +141,15 @@ def _build(manifest: "Manifest | None", arguments: list[str]) -> Outcome:
 def _step(result: RunResult) -> Step:
     node = result.node
     alias = getattr(node, "alias", None)
-    # macros/materializations/test.sql returns the broken rules like this.
-    response = result.adapter_response or {}
-    broken_rules = str(response["_message"]) if response.get("code") == "BROKEN_RULES" else None
+    # pg_wap stores the failing rows of a check in a table of its name.
+    is_stored = bool(node.relation_name) or str(result.status) in ("fail", "warn")
     return Step(
         kind=str(node.resource_type),
         name=node.name,
         status=str(result.status),
         message=" ".join((result.message or "").split()),
         failures=result.failures or 0,
-        relation=(str(node.schema), alias) if alias and node.relation_name else None,
-        broken_rules=broken_rules,
+        relation=(str(node.schema), alias) if alias and is_stored else None,
         reports=reports_of(node.name, node.config.meta),
         example=node.config.meta.get("example_query"),
     )

@@ -90,7 +90,6 @@ class Step:
         message: dbt's message, in one line.
         failures: the number of rows that a check found.
         relation: the schema and name of its relation, if it has one.
-        broken_rules: the broken rules of a check of several rules, each with its number of rows.
         reports: what the model reports after it ran.
         example: a query for the user to try next.
     """
@@ -101,21 +100,21 @@ class Step:
     message: str = ""
     failures: int = 0
     relation: tuple[str, str] | None = None
-    broken_rules: str | None = None
     reports: tuple[ModelReport, ...] = ()
     example: str | None = None
 
-    def complaint(self, before: int | None = None) -> str:
+    def complaint(self, before: int | None = None, broken_rules: str | None = None) -> str:
         """Return in one line what is wrong and where to look.
 
         Args:
             before: the number of rows that a check found in the previous run, if that is on record.
+            broken_rules: the broken rules of a check of several rules, each with its number of rows.
         """
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
             rows = f"{self.failures:,} {'row' if self.failures == 1 else 'rows'}"
             trend = None if before is None else f"{before:,} in the run before"
-            details = "; ".join(detail for detail in (self.broken_rules, trend) if detail)
+            details = "; ".join(detail for detail in (broken_rules, trend) if detail)
             return f"check {self.name} found {rows}{f' ({details})' if details else ''}: {look}"
         return f"{self.kind} {self.name}: {self.message}"
 
@@ -211,12 +210,14 @@ def report_build(console: Console, session: psycopg.Connection, outcome: Outcome
     console.print(f"Checks      {checks['pass']} of {checks.total()} passed", soft_wrap=True)
     warned = [step for step in steps if step.status == "warn"]
     before = found_before(session, warned, outcome.invocation_id)
+    rules = broken_rules(session, outcome.invocation_id)
     for step in warned:
-        console.print(f"            warning: {step.complaint(before.get(step.name))}", soft_wrap=True)
+        complaint = step.complaint(before.get(step.name), rules.get(step.name))
+        console.print(f"            warning: {complaint}", soft_wrap=True)
     failed = [step for step in steps if step.status in ("error", "fail")]
     if failed:
         for step in failed[:FAILURES_SHOWN]:
-            click.echo(f"Error: {step.complaint()}", err=True)
+            click.echo(f"Error: {step.complaint(broken_rules=rules.get(step.name))}", err=True)
         more = f"; {len(failed) - FAILURES_SHOWN} more are in logs/dbt.log" if len(failed) > FAILURES_SHOWN else ""
         raise Refusal(f"{len(failed)} of {len(steps)} steps failed{more}. Mend the cause and run this again.")
 
@@ -245,6 +246,32 @@ def found_before(session: psycopg.Connection, checks: Sequence[Step], invocation
     )
     named = [[check.name for check in checks], invocation_id]
     return {name: rows or 0 for name, rows in session.execute(query.format(sql.Identifier(*results)), named)}
+
+
+def broken_rules(session: psycopg.Connection, invocation_id: str) -> dict[str, str]:
+    """Return the broken rules of a run, if they are on record.
+
+    Args:
+        session: a connection to the warehouse.
+        invocation_id: dbt's id of the run.
+
+    Returns:
+        The rules that rows break, each with the number of rows, by the name of the check.
+    """
+    table = (connection.audit_schema(), "broken_rules")
+    if session.execute("select to_regclass(%s)", [".".join(table)]).fetchone() == (None,):
+        return {}
+    query = sql.SQL(
+        """
+        select
+            check_name,
+            string_agg(rule || ' ' || to_char(failures, 'FM999,999,999,990'), ', ' order by failures desc, rule)
+        from {}
+        where invocation_id = %s
+        group by check_name
+        """
+    )
+    return dict(session.execute(query.format(sql.Identifier(*table)), [invocation_id]).fetchall())
 
 
 def last_release(session: psycopg.Connection) -> Release | None:

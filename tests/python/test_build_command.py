@@ -1,8 +1,10 @@
 """`python -m scripts.build`, as a user runs it: what it says, what it leaves behind, and how it says no."""
 
+import gc
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,8 +16,11 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from dbt_project import Dbt, environment
+from warehouse_state import BOOKKEEPING, fingerprints
 
+from scripts.build import run as command
 from scripts import connection
 from scripts.build.report import Step, found_before
 from scripts.build.run import BUILD_LOCK
@@ -62,6 +67,29 @@ def build(dbt: Dbt) -> Callable[..., Answer]:
             command, cwd=PROJECT_ROOT, env=ours | variables, capture_output=True, text=True, check=False
         )
         return Answer(answer.returncode, answer.stdout, answer.stderr)
+
+    return run
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Offer the command in this process, where it ends before dbt begins: a process takes two seconds to import dbt."""
+
+    def run(*arguments: str | Path, **variables: str) -> Answer:
+        for name in [name for name in os.environ if name.startswith(("PG", "DBT_"))]:
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        # Of a build that is refused, the project is parsed for nothing.
+        monkeypatch.setattr(command, "_load_dbt", lambda *_: None)
+        collect, switch = gc.get_threshold(), sys.getswitchinterval()
+        try:
+            done = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
+        finally:
+            gc.set_threshold(*collect)
+            sys.setswitchinterval(switch)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        return Answer(done.exit_code, done.stdout, done.stderr)
 
     return run
 
@@ -200,6 +228,23 @@ def test_failing_build_still_says_what_is_in_quarantine(story: Story, sample) ->
     assert f"{of_that_kind:,} quantity_not_an_integer" in story.third.out
 
 
+def test_plain_dbt_builds_the_same_gold(built, working, sample, dbt: Dbt, folder: Path) -> None:
+    """The command, and all other tests, tune dbt; whoever runs `dbt build` gets the same tables, only later."""
+    land([sample.folder], working.url)
+    # dbt goes on from its last parse.
+    shutil.copy(dbt.target_path / "partial_parse.msgpack", folder)
+    options = [f"--project-dir={PROJECT_ROOT}", f"--profiles-dir={PROJECT_ROOT}", f"--target-path={folder}"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / "dbt", "build", "--exclude-resource-type=unit_test", *options],
+        env=os.environ | environment() | {"DBT_LOG_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert fingerprints(working.url, without=BOOKKEEPING) == fingerprints(built.url, without=BOOKKEEPING)
+
+
 # Options
 
 
@@ -231,17 +276,17 @@ def test_build_says_what_came_back_from_quarantine(build: Callable[..., Answer],
     assert "Released" not in first.out + third.out
 
 
-def test_variables_that_are_none_are_refused_before_anything_lands(build: Callable[..., Answer], folder: Path) -> None:
+def test_variables_that_are_none_are_refused_before_anything_lands(refuse: Callable[..., Answer], folder: Path) -> None:
     """A slip of the pen must not cost the landing of a night's files."""
     for slip in ("{", "calendar_end"):
-        answer = build(folder, "--vars", slip)
+        answer = refuse(folder, "--vars", slip)
         assert answer.code == 2
         assert "give names and values in YAML" in answer.err
 
 
 # Warnings
 
-# What macros/operations/create_run_tables.sql makes, as far as it is read here.
+# The tables of runs, as far as the command reads them.
 RUN_TABLES = """
     create schema audit;
     create table audit.runs (
@@ -347,37 +392,37 @@ def assert_nothing_landed(url: str) -> None:
         assert session.execute(schemas).fetchone() == (0,)
 
 
-def test_no_such_landing_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+def test_no_such_landing_is_refused(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """A slip in the path is the commonest mistake of all."""
-    answer = build(folder / "nowhere", **environment(database.name))
+    answer = refuse(folder / "nowhere", **environment(database.name))
     assert_refused(answer, f"{folder}/nowhere: no such file or folder")
     assert_nothing_landed(database.url)
 
 
-def test_empty_folder_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+def test_empty_folder_is_refused(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """Yesterday's warehouse, built again from nothing, would look like today's."""
-    assert_refused(build(folder, **environment(database.name)), f"{folder}: nothing to land")
+    assert_refused(refuse(folder, **environment(database.name)), f"{folder}: nothing to land")
     assert_nothing_landed(database.url)
 
 
-def test_file_without_a_required_column_is_refused(build: Callable[..., Answer], database, folder: Path) -> None:
+def test_file_without_a_required_column_is_refused(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """A renamed column must not become a column of nulls."""
     (folder / "sales.csv").write_text(HEADER.replace("Price", "Preis") + GOOD_LINE)
-    answer = build(folder, **environment(database.name))
+    answer = refuse(folder, **environment(database.name))
     assert_refused(answer, "1 of 1 files refused, so nothing was built", lines=2)
     assert answer.err.startswith("Error: sales.csv: ")
     assert "Price" in answer.err.splitlines()[0]
     assert_nothing_landed(database.url)
 
 
-def test_each_refused_file_is_told_in_a_line(build: Callable[..., Answer], database, folder: Path) -> None:
+def test_each_refused_file_is_told_in_a_line(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """Told one by one, a run each, ten broken files would take ten mornings."""
     (folder / "a.csv").write_bytes(b"")
     (folder / "b.parquet").write_bytes(b"PAR1 no parquet")
     (folder / "c.csv").write_text(HEADER)
     (folder / "d.csv").write_text(HEADER + GOOD_LINE)
     (folder / "e.csv").symlink_to(folder / "gone.csv")
-    answer = build(folder, **environment(database.name))
+    answer = refuse(folder, **environment(database.name))
     assert_refused(answer, "4 of 5 files refused, so nothing was built", lines=5)
     assert [line.split(":")[1].strip() for line in answer.err.splitlines()[:4]] == [
         "a.csv",
@@ -387,33 +432,33 @@ def test_each_refused_file_is_told_in_a_line(build: Callable[..., Answer], datab
     ]
 
 
-def test_good_file_beside_refused_ones_lands_whole(build: Callable[..., Answer], database, folder: Path) -> None:
+def test_good_file_beside_refused_ones_lands_whole(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """What is mended and handed over again must add to what is there, and that must be whole files."""
     (folder / "a.csv").write_text(HEADER + GOOD_LINE * 3 + '"' + GOOD_LINE)
     (folder / "b.csv").write_text(HEADER + GOOD_LINE * 3)
-    assert build(folder, **environment(database.name)).code == 1
+    assert refuse(folder, **environment(database.name)).code == 1
     with psycopg.connect(database.url) as session:
         assert session.execute("select name, rows_loaded from bronze.landed_files").fetchall() == [("b.csv", 3)]
         assert session.execute("select count(*) from bronze.transactions").fetchone() == (3,)
 
 
-def test_no_sample_lands_among_real_sales(build: Callable[..., Answer], database) -> None:
+def test_no_sample_lands_among_real_sales(refuse: Callable[..., Answer], database) -> None:
     """A scheduler that forgets LANDING must not put invented sales into the books."""
-    answer = build(**environment(database.name))
+    answer = refuse(**environment(database.name))
     assert_refused(answer, "nothing has landed in target 'prod'", "LANDING=")
     assert_nothing_landed(database.url)
 
 
-def test_developer_lands_nothing(build: Callable[..., Answer], database, sample) -> None:
+def test_developer_lands_nothing(refuse: Callable[..., Answer], database, sample) -> None:
     """Bronze is shared: what a developer lands, production would count."""
     variables = environment(database.name) | {"DBT_TARGET": "dev", "DBT_SCHEMA": "ann"}
-    assert_refused(build(sample.folder, **variables), "target 'dev' builds from what `prod` has landed")
+    assert_refused(refuse(sample.folder, **variables), "target 'dev' builds from what `prod` has landed")
     assert_nothing_landed(database.url)
 
 
-def test_developer_without_a_prefix_is_told_so(build: Callable[..., Answer], database) -> None:
+def test_developer_without_a_prefix_is_told_so(refuse: Callable[..., Answer], database) -> None:
     """Found out only by dbt, it would be after the landing, and in dbt's words."""
-    answer = build(**environment(database.name) | {"DBT_TARGET": "dev"})
+    answer = refuse(**environment(database.name) | {"DBT_TARGET": "dev"})
     assert_refused(answer, "target 'dev' needs DBT_SCHEMA")
 
 
@@ -460,14 +505,14 @@ def test_too_old_a_server_is_refused(server: str, monkeypatch: pytest.MonkeyPatc
         connection.connect()
 
 
-def test_unknown_target_is_refused(build: Callable[..., Answer], sample) -> None:
+def test_unknown_target_is_refused(refuse: Callable[..., Answer], sample) -> None:
     """A slip in DBT_TARGET must not build somewhere else."""
-    assert_refused(build(sample.folder, DBT_TARGET="pord"), "target 'pord' is not in profiles.yml", "DBT_TARGET")
+    assert_refused(refuse(sample.folder, DBT_TARGET="pord"), "target 'pord' is not in profiles.yml", "DBT_TARGET")
 
 
-def test_missing_variables_are_named(build: Callable[..., Answer], sample) -> None:
+def test_missing_variables_are_named(refuse: Callable[..., Answer], sample) -> None:
     """All of them at once, and not as a stack trace out of Jinja."""
-    answer = build(sample.folder, DBT_TARGET="prod", PGHOST="localhost", PGUSER="postgres")
+    answer = refuse(sample.folder, DBT_TARGET="prod", PGHOST="localhost", PGUSER="postgres")
     assert_refused(answer, "target 'prod' needs PGPASSWORD, PGDATABASE")
 
 
@@ -483,10 +528,10 @@ def test_missing_variables_are_named(build: Callable[..., Answer], sample) -> No
 )
 @pytest.mark.usefixtures("guarded")
 def test_server_that_does_not_let_us_in_is_told(
-    variables: dict[str, str], words: str, build: Callable[..., Answer], database, sample
+    variables: dict[str, str], words: str, refuse: Callable[..., Answer], database, sample
 ) -> None:
     """The server knows best what is wrong, so its own words are passed on, in one line and with what to do."""
-    answer = build(sample.folder, **environment(database.name) | variables)
+    answer = refuse(sample.folder, **environment(database.name) | variables)
     assert_refused(answer, words, "check the PG* variables")
     assert_nothing_landed(database.url)
 
