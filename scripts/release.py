@@ -43,7 +43,9 @@ def operate(operation: str) -> None:
             problems.append(event.data.exc)
 
     folders = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
-    outcome = dbtRunner(callbacks=[follow]).invoke(["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders])
+    outcome = dbtRunner(callbacks=[follow]).invoke(
+        ["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders]
+    )
     if not outcome.success:
         raise Refusal(said_in_one_line(problems[0] if problems else str(outcome.exception)))
 

@@ -188,8 +188,9 @@ def build_without_checks(dbt: Dbt, url: str, *options: str) -> None:
 @cache
 def _tune_as_in_production(kept: Path) -> None:
     """Have dbt save the work that `make build` saves, in all that this process does with it."""
-    from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
     from scripts.dbt_tuning.kept import Kept, keep_templates  # noqa: PLC0415
+
+    from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
     from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
 
     keep_templates(Kept(kept))

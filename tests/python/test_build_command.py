@@ -20,8 +20,8 @@ from click.testing import CliRunner
 from dbt_project import Dbt, environment
 from warehouse_state import BOOKKEEPING, fingerprints
 
-from scripts.build import run as command
 from scripts import connection
+from scripts.build import run as command
 from scripts.build.report import Step, found_before
 from scripts.build.run import BUILD_LOCK
 from scripts.errors import Refusal
