@@ -37,15 +37,15 @@ help: ## print this help
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
 
-published: deps ## tell what is served: since when, from which files, which checks passed
+published: deps ## report the release: published when, from which files, with which checks
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release published
 
-publish: deps ## publish what was built and passed all checks, where the build could not
+publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release publish
 
-rollback: deps ## serve again what was published before
+rollback: deps ## go back to the release before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release rollback
 
@@ -66,7 +66,8 @@ lint: deps ## check style, types and conventions without changing anything
 	@$(BIN)/dbt --quiet parse --warn-error --show-all-deprecations
 	@$(START)
 	@$(BIN)/sqlfluff lint --disable-progress-bar
-	@if [ -x $(BIN)/dbt-bouncer ]; then $(BIN)/dbt-bouncer run; else echo "dbt-bouncer needs Python 3.11: passed over"; fi
+	@if [ -x $(BIN)/dbt-bouncer ]; then $(BIN)/dbt-bouncer run && $(BIN)/dbt-bouncer run --config-file dbt-bouncer-pg_wap.yml; \
+		else echo "dbt-bouncer needs Python 3.11: skipped"; fi
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
 	@$(START)

@@ -13,8 +13,8 @@ lines as not materialized (
 
 ),
 
-{#- Lines have a summary index by file and none by invoice. An incremental build reads the touched files, 5,000 of a million
-    lines in 1 ms, and knows other suppliers from its own rows. -#}
+{# Lines have a summary index by file and none by invoice. An incremental build reads the touched files, 5,000 of a
+    million lines in 1 ms, and knows other suppliers from its own rows. -#}
 {% if pg_wap.is_delta() -%}
 touched_files as (
 
@@ -29,7 +29,8 @@ suppliers_before as (
         supplied.file_id,
         touched_files.file_id is not null as is_touched
     from {{ this }} as supplied
-    inner join {{ pg_wap.touched_keys() }} as touched_invoices on supplied.invoice_number = touched_invoices.invoice_number
+    inner join {{ pg_wap.touched_keys() }} as touched_invoices
+        on supplied.invoice_number = touched_invoices.invoice_number
     left join touched_files on supplied.file_id = touched_files.file_id
 
 ),

@@ -14,7 +14,7 @@ with
 lines as (
 
     select * from {{ ref('stg_retail__transactions') }}
-    {#- Lines have a summary index by file and none by invoice. By file, 5,000 of a million lines are read in 1 ms. -#}
+    {# Lines have a summary index by file and none by invoice. By file, 5,000 of a million lines are read in 1 ms. -#}
     {% if pg_wap.is_delta() -%}
     where
         file_id = any(

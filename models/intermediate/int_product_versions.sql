@@ -5,7 +5,7 @@
 ) }}
 
 {#- This model begins the history, so it waits for the checks on the delivery. -#}
-{{ wait_for_checks_on(ref('int_lines_quarantined')) }}
+-- {{ wait_for_checks_on(ref('int_lines_quarantined')) }}
 with
 
 product_months as (

@@ -25,7 +25,10 @@ sales as (
     from {{ ref('fct_sales') }}
     where
         line_type = 'sale'
-        and {{ "true" if everything else pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on') }}
+        and {{
+            "true" if everything
+            else pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on')
+        }}
         -- Limits the partitions that are read.
         and {{ "true" if everything else pg_wap.is_touched('fct_sales', 'invoiced_on') }}
     group by product_durable_key, {{ span_start('invoiced_on') }}

@@ -11,7 +11,9 @@ customer_invoices as (
         country_name,
         max(last_invoiced_at) as last_invoiced_at
     from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
+    where
+        customer_id is not null
+        and {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
     group by customer_id, invoice_number, invoiced_on, country_name
 
 ),

@@ -4,7 +4,9 @@ with
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
+    where
+        customer_id is not null
+        and {{ pg_wap.is_touched('int_invoices_summed', 'customer_id', column='customer_id') }}
 
 ),
 

@@ -21,8 +21,8 @@ invoices as not materialized (
 
 ),
 
-{#- An incremental build looks up the countries of changed invoices, 4 ms for a day on a million lines. A scan of all invoices
-    takes 45 ms, and grows with the history. -#}
+{# An incremental build looks up the countries of changed invoices, 4 ms for a day on a million lines. A scan of all
+    invoices takes 45 ms and grows with the history. -#}
 {% if pg_wap.is_delta() -%}
 delivered_now as (
 

@@ -7,7 +7,7 @@
 ) }}
 
 {#- A price list that failed its checks must not reach the dimension. -#}
-{{ wait_for_checks_on(ref('int_products_quarantined')) }}
+-- {{ wait_for_checks_on(ref('int_products_quarantined')) }}
 with
 
 known_versions as (
