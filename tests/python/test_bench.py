@@ -188,7 +188,7 @@ def bar(name: str, began: float, ended: float, lane: str = "thread 1", *, kind: 
 def written(dbt, built, work_on) -> list[Bar]:
     """Read what dbt writes of a build."""
     with work_on(built):
-        dbt("build", "--select", "+fct_sales", "--exclude-resource-type", "unit_test")
+        dbt("build", "--select", "+fct_sales", "--exclude-resource-type", "unit_test", "--write-json")
     return read_nodes(dbt.target_path)
 
 

@@ -248,30 +248,42 @@ def test_plain_dbt_builds_the_same_gold(built, working, sample, dbt: Dbt, folder
 # Options
 
 
-def test_variables_take_effect_and_times_are_written(build: Callable[..., Answer], working, folder: Path) -> None:
+class Variables(NamedTuple):
+    """A build with another value of a variable, two without it, and the times that the first has written."""
+
+    first: Answer
+    second: Answer
+    third: Answer
+    times: dict[str, dict[str, list[float]]]
+
+
+@pytest.fixture(scope="module")
+def variables(work_on, build: Callable[..., Answer]) -> Variables:
+    """Build a line that is outside of the calendar, and then let the calendar reach it."""
+    with work_on(), TemporaryDirectory(prefix="retail-") as parent:
+        times, target, files = (Path(parent, name) for name in ("times.json", "target", "files"))
+        files.mkdir()
+        (files / "one.csv").write_text(HEADER + GOOD_LINE)
+        options = ("--vars", "{calendar_end: '2010-01-01'}", "--json", times)
+        # Parsed apart, as other values make dbt parse the whole project anew.
+        first = build(files, *options, **environment(), DBT_TARGET_PATH=str(target))
+        answers = first, build(files, **environment()), build(files, **environment())
+        return Variables(*answers, json.loads(times.read_text()) if times.exists() else {})
+
+
+def test_variables_take_effect_and_times_are_written(variables: Variables) -> None:
     """A benchmark or a trial sets a variable for one build, and wants to know where its time went."""
-    times, target = folder / "times.json", folder / "target"
-    files = folder / "files"
-    files.mkdir()
-    (files / "one.csv").write_text(HEADER + GOOD_LINE)
-    options = ("--vars", "{calendar_end: '2010-01-01'}", "--json", times)
-    # Parsed apart, as other values make dbt parse the whole project anew.
-    answer = build(files, *options, **environment(), DBT_TARGET_PATH=str(target))
-    assert answer.code == 0, answer.err
-    assert "1 invoice_date_out_of_range" in answer.out
-    written = json.loads(times.read_text())
+    assert variables.first.code == 0, variables.first.err
+    assert "1 invoice_date_out_of_range" in variables.first.out
+    written = variables.times
     assert {"land", "build and test"} <= written["steps"].keys()
     spans = [*written["steps"].values(), *written["beside"].values()]
     assert all(0 < began <= ended for began, ended in spans)
 
 
-def test_build_says_what_came_back_from_quarantine(build: Callable[..., Answer], working, folder: Path) -> None:
+def test_build_says_what_came_back_from_quarantine(variables: Variables) -> None:
     """Whoever mends a rule for some lines wants to read that they are in, and reads it once."""
-    target, files = folder / "target", folder / "files"
-    files.mkdir()
-    (files / "one.csv").write_text(HEADER + GOOD_LINE)
-    first = build(files, "--vars", "{calendar_end: '2010-01-01'}", **environment(), DBT_TARGET_PATH=str(target))
-    second, third = build(files, **environment()), build(files, **environment())
+    first, second, third = variables[:3]
     assert "Released    1 line, see silver.quarantine_log: 1 rule_changed" in second.out, second
     assert "Released" not in first.out + third.out
 
