@@ -1,12 +1,10 @@
 """dbt as production runs it: in this process, tuned, and parsed once; but on the working database of the tests."""
 
-import gc
 import pickle
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +97,7 @@ class Dbt:
     def _invoke(self, arguments: tuple[str, ...], project: Path, manifest: Any = None) -> Any:
         from dbt.cli.main import dbtRunner  # noqa: PLC0415  # three seconds, which no other test should bear
 
-        _tune_as_in_production(self.target_path / "kept")
+        _tune_as_in_production()
         own = self.target_path if project == PROJECT_ROOT else project / "target"
         if "--vars" in arguments:
             # dbt remembers one parse in each folder.
@@ -181,23 +179,15 @@ def build_without_checks(dbt: Dbt, url: str, *options: str) -> None:
     with psycopg.connect(url, autocommit=True) as session:
         if session.execute(f"select 1 from {candidate}").fetchone():
             session.execute("update audit.candidate set audited_at = clock_timestamp()")
-            dbt("run-operation", "publish")
+            dbt("run-operation", "pg_wap.publish")
             assert not session.execute(f"select 1 from {candidate}").fetchone()
 
 
-@cache
-def _tune_as_in_production(kept: Path) -> None:
-    """Have dbt save the work that `make build` saves, in all that this process does with it."""
-    from scripts.dbt_tuning.kept import Kept, keep_templates  # noqa: PLC0415
+def _tune_as_in_production() -> None:
+    """Tune dbt as `make build` does."""
+    from scripts.build.dbt import tune  # noqa: PLC0415  # imports dbt, which takes two seconds
 
-    from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
-    from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
-
-    keep_templates(Kept(kept))
-    tell_only(set())
-    keep_sessions()
-    # Of the objects that dbt makes, most last as long as the command: looking for garbage took a fifth of its time.
-    gc.set_threshold(1_000_000, 2, 2)
+    tune()
 
 
 def _state_of(project: Path) -> tuple[Any, ...]:
