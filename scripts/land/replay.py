@@ -78,7 +78,7 @@ def _replay(
         with connection.transaction():
             rejects = ledger.rejects_of(connection, file.file_id)
             if not rejects:
-                return result(outcome="skipped", detail="somebody else has replayed it meanwhile")
+                return result(outcome="skipped", detail="another session has replayed it meanwhile")
             found, fitting, delimiter = _read_again(file, rejects, contract, encoding)
             if not found.lines:
                 why = f"line {found.bad[0].line}: {found.bad[0].reason}"

@@ -44,7 +44,7 @@ class Delivery:
 
     @property
     def state(self) -> tuple[int, int]:
-        """Return what changes when somebody writes to the file."""
+        """Return the size and the modification time."""
         return self.size, self.changed_ns
 
     def is_unchanged(self) -> bool:
