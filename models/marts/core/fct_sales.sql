@@ -11,7 +11,7 @@
     touched_by="
         select invoiced_on from {{ pg_wap.changes_of('int_lines_classified') }}
         union
-        {#- A version that appeared, went or changed touches the lines from its first day to the next version. -#}
+        -- a version that appeared, went or changed touches the lines from its first day to the next version
         select invoices.invoiced_on
         from {{ pg_wap.changes_of('int_customer_versions') }} as changes
         cross join lateral (
@@ -38,7 +38,7 @@
                 and months.month_start >= {{ month_start('changes.valid_from') }}
                 and months.month_start < coalesce(next_versions.valid_to, {{ end_of_time() }})
         union
-        {#- The band of a month end is valid for the lines of the next month. -#}
+        -- the band of a month end is valid for the lines of the next month
         select month_end + 1 from {{ pg_wap.changes_of('int_customer_months') }}
     ",
     sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
