@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 from psycopg.conninfo import conninfo_to_dict
 
 from scripts.paths import PROJECT_ROOT
@@ -101,33 +102,20 @@ def invoke(
     """Run a dbt command over tests on `TABLES`, where any warning is an error; return what stopped it."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes three seconds, which most tests do not need
 
-    tables: dict[str, Any] = {name: {"name": name, "data_tests": [], "columns": []} for name in TABLES}
-    for label, (macro, on, arguments) in tests.items():
-        table, _, column = on.partition(".")
-        test = {macro: {"name": label, "arguments": arguments}}
-        if column:
-            tables[table]["columns"].append({"name": column, "data_tests": [test]})
-        else:
-            tables[table]["data_tests"].append(test)
     place = conninfo_to_dict(url)
     login = {"type": "postgres", "schema": "cases", "threads": 2, "password": "", **place, "port": int(place["port"])}
-    files: dict[str, Any] = {
-        "dbt_project.yml": {
-            "name": "cases",
-            "profile": "cases",
-            "packages-install-path": str(PACKAGES),
-            # As in this project, so the columns of a test must be valid columns of a table.
-            "data_tests": {"+store_failures": True},
-            "flags": {"send_anonymous_usage_stats": False},
-        },
-        "profiles.yml": {"cases": {"target": "given", "outputs": {"given": login}}},
-        "models/sources.yml": {"sources": [{"name": "given", "tables": list(tables.values())}]},
-    }
-    for name, content in files.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(yaml.safe_dump(content))
-    options = [f"--{kind}={root / name}" for kind, name in (("target-path", "target"), ("log-path", "logs"))]
-    options += [f"--project-dir={root}", f"--profiles-dir={root}", "--target=given"]
+    # Failures are stored as in this project, so the columns of a test must be valid columns of a table.
+    flags = {"send_anonymous_usage_stats": False}
+    project = {"name": "cases", "profile": "cases", "data_tests": {"+store_failures": True}, "flags": flags}
+    project["packages-install-path"] = str(PACKAGES)
+    (root / "dbt_project.yml").write_text(yaml.safe_dump(project))
+    (root / "profiles.yml").write_text(yaml.safe_dump({"cases": {"target": "t", "outputs": {"t": login}}}))
+    (root / "tests").mkdir()
+    for label, (macro, on, arguments) in tests.items():
+        table, _, column = on.partition(".")
+        given = {"model": f"given.{table}", **({"column_name": column} if column else {}), **arguments}
+        (root / "tests" / f"{label}.sql").write_text(f"{{{{ {macro.replace('.', '.test_')}(**{given}) }}}}")
+    options = [f"--project-dir={root}", f"--profiles-dir={root}", f"--target-path={root / 'target'}", "--target=t"]
     return dbtRunner().invoke([command, *options, "--quiet", "--warn-error", "--show-all-deprecations"]).exception
 
 
@@ -138,7 +126,7 @@ def test_cases(database, tmp_path: Path) -> None:
         for table, query in TABLES.items():
             session.execute(f"create table given.{table} as {query}".encode())
     cases = [(macro, *case) for macro, cases in CASES.items() for case in cases]
-    labels = [f"{number}_{macro.split('.')[1]}" for number, (macro, *_) in enumerate(cases)]
+    labels = [f"{macro.split('.')[1]}_{number}" for number, (macro, *_) in enumerate(cases)]
     tests = {label: case[:3] for label, case in zip(labels, cases, strict=True)}
     assert invoke("build", tmp_path, database.url, tests) is None
     results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
@@ -151,11 +139,16 @@ def test_refused(database, tmp_path: Path, test: tuple[str, str, dict[str, Any]]
     assert "Compilation Error" in str(invoke("parse", tmp_path, database.url, {"senseless": test}))
 
 
-def test_offline_packages_hold_what_the_project_calls() -> None:
-    """What only the package of the Hub has would break a build without the Hub."""
+def test_offline_packages_are_what_the_project_needs() -> None:
+    """A macro that only the Hub's package has, or a package of another version, would break builds without the Hub."""
     held = {f"{path.parts[-3]}.{path.stem}" for path in OFFLINE.glob("*/macros/*.sql")}
     folders = ("analyses", "functions", "macros", "models", "seeds", "snapshots", "tests")
     files = [path for name in folders for kind in ("sql", "yml") for path in (PROJECT_ROOT / name).rglob(f"*.{kind}")]
     called = {name for file in files for name in re.findall(r"\bdbt_(?:utils|expectations)\.\w+", file.read_text())}
     listed = re.findall(r"^\| `(dbt_\w+\.\w+)` \|", (OFFLINE / "README.md").read_text(), re.MULTILINE)
     assert called == held == set(CASES) == set(listed)
+    for entry in yaml.safe_load((PROJECT_ROOT / "packages.yml").read_text())["packages"]:
+        if name := entry.get("package", "").rpartition("/")[-1]:
+            project = yaml.safe_load((OFFLINE / name / "dbt_project.yml").read_text())
+            assert project["name"] == name
+            assert SpecifierSet(",".join(entry["version"])).contains(project["version"])

@@ -5,9 +5,7 @@
 
 {%- set fits = {"allowed": "<=", "not_allowed": "=", "required": "<"}.get(gaps) -%}
 {%- if not fits -%}
-    {{ exceptions.raise_compiler_error(
-        "mutually_exclusive_ranges: gaps is allowed, not_allowed or required, not '" ~ gaps ~ "'"
-    ) }}
+    {{ exceptions.raise_compiler_error("mutually_exclusive_ranges: gaps is allowed, not_allowed or required") }}
 {%- endif %}
 
 with ranges as (
