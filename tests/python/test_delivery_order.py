@@ -1,10 +1,8 @@
 """Files arrive in any order and in any number of builds; gold must not show it."""
 
 import shutil
-from decimal import Decimal
 from pathlib import Path
 
-import psycopg
 import pytest
 from harness import Database, Sample
 from warehouse_state import BOOKKEEPING, rows
@@ -54,28 +52,3 @@ def test_a_second_build_changes_nothing(copy_of_built: Database, dbt, sample: Sa
     assert not land([sample.folder], copy_of_built.url).of("landed")
     build(dbt)
     assert state() == before
-
-
-def test_a_corrected_delivery_replaces_the_invoice(copy_of_built: Database, dbt, tmp_path: Path) -> None:
-    """A correction landed later supplies all lines of its invoice; nothing of the old delivery may stay in gold."""
-    with psycopg.connect(copy_of_built.url) as session:
-        invoice, before = session.execute(
-            "select invoice_number, (select sum(net_amount) from gold.fct_sales) from gold.fct_invoices "
-            "where lines > 2 and not is_cancellation order by invoice_number desc limit 1"
-        ).fetchone()
-        old = session.execute(
-            "select net_amount from gold.fct_invoices where invoice_number = %s", [invoice]
-        ).fetchone()
-    (tmp_path / "correction.csv").write_text(
-        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
-        f"{invoice},85123A,LANTERN,2,2011-03-01 10:00:00,1.25,17850,EIRE\n"
-    )
-    land([tmp_path], copy_of_built.url)
-    build(dbt)
-    with psycopg.connect(copy_of_built.url) as session:
-        lines = session.execute(
-            "select line_number, quantity, net_amount from gold.fct_sales where invoice_number = %s", [invoice]
-        ).fetchall()
-        after = session.execute("select sum(net_amount) from gold.fct_sales").fetchone()
-    assert [(number, quantity, str(amount)) for number, quantity, amount in lines] == [(1, 2, "2.5000")]
-    assert after == (before - old[0] + Decimal("2.5"),)

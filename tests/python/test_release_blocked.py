@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -192,12 +193,53 @@ UNDERSTOOD: dict[str, tuple[list[dirt.Row], list[tuple[Any, ...]]]] = {
 }
 CORRECTED = 970_000
 # Lines of the sample and their money.
-OTHERS = "select count(*), sum(net_amount) from gold.fct_sales where invoice_number !~ '^C?9[4-7]\\d{4}$'"
+OTHERS = """
+    select count(*), sum(net_amount)
+    from gold.fct_sales
+    where invoice_number !~ '^C?9[4-79]\\d\\d\\d\\d$' and invoice_number <> '{replaced}'
+"""
+# An invoice of the sample that a later delivery replaces.
+REPLACED = "select invoice_number from gold.fct_invoices where lines > 2 and not is_cancellation order by 1 limit 1"
+HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+
+
+# Lines of which each is somebody's mistake.
+MISTAKES = [
+    # one invoice, two customers
+    "997001,85123A,LANTERN,2,2010-06-15 10:00:00,1.25,99011,EIRE",
+    "997001,85123B,LANTERN,2,2010-06-15 10:05:00,1.50,99012,EIRE",
+    # one second, two countries: on two invoices, and on one
+    "997002,85123A,LANTERN,1,2010-06-15 12:00:00,2.00,99013,Spain",
+    "997003,85123A,LANTERN,1,2010-06-15 12:00:00,2.00,99013,EIRE",
+    "997004,85123A,LANTERN,1,2010-06-15 12:00:00,2.00,99014,France",
+    "997004,85123B,LANTERN,1,2010-06-15 12:00:00,2.00,99014,Belgium",
+    # a return of what was never sold
+    "C997005,85123A,LANTERN,-3,2010-06-15 09:00:00,2.00,99013,EIRE",
+    # a cancellation that gives units out
+    "C997008,85123A,LANTERN,4,2010-06-15 09:30:00,2.00,99013,EIRE",
+    # units that have no opposite, sold to nobody and taken back
+    "997009,85123A,LANTERN,-2147483648,2010-06-15 10:00:00,1.00,,EIRE",
+    "C997010,85123B,LANTERN,-2147483648,2010-06-15 10:00:00,1.00,99013,EIRE",
+    # nothing sold, and nothing taken back of it
+    "997011,85123A,LANTERN,0,2010-06-15 10:00:00,2.00,99013,EIRE",
+    "C997012,85123A,LANTERN,0,2010-06-15 11:00:00,2.00,99013,EIRE",
+    # the next invoice forgets the country, and another one the customer of its last line
+    "997013,85123A,LANTERN,1,2010-06-15 10:00:00,2.00,99015,France",
+    "997014,85123A,LANTERN,1,2010-06-16 10:00:00,2.00,99015,",
+    "997015,85123A,LANTERN,1,2010-06-17 10:00:00,2.00,99015,France",
+    "997015,85123B,LANTERN,1,2010-06-17 10:05:00,2.00,,France",
+    # years that are typing errors
+    "997006,85123A,LANTERN,1,1970-01-01 00:00:00,100.00,99013,EIRE",
+    "997007,85123A,LANTERN,1,2070-01-01 00:00:00,100.00,99013,EIRE",
+]
+PRICES_TO_COME = (
+    "StockCode,Category,Cost,ListPrice,EffectiveDate\n85123A,Never,1,,9999-12-31\n85123A,Later,1,,2029-01-01\n"
+)
 
 
 @pytest.fixture(scope="module")
 def accepted(built: Database, work_on, dbt: Dbt, sample: Sample) -> Build:
-    """Deliver one of each fault, slips, a doubled file, an invoice that is corrected, and one in another order."""
+    """Deliver one of each fault, slips, mistakes, corrections, a doubled file, and one in another order."""
     with TemporaryDirectory(prefix="retail-") as parent:
         folder = Path(parent)
         bad = [
@@ -209,6 +251,12 @@ def accepted(built: Database, work_on, dbt: Dbt, sample: Sample) -> Build:
         )
         write(folder / "1" / "first.csv", [line(CORRECTED), line(CORRECTED, code="22423", quantity="1")])
         write(folder / "2" / "corrected.csv", [line(CORRECTED, quantity="7")])
+        (folder / "1" / "mistakes.csv").write_text(HEADER + "\n".join(MISTAKES) + "\n")
+        (folder / "1" / "list to come.csv").write_text(PRICES_TO_COME)
+        with psycopg.connect(built.url) as session:
+            (replaced,) = session.execute(REPLACED).fetchone()
+        instead = {"quantity": "2", "price": "1.25", "date": "2011-03-01 10:00:00", "customer": "17860.0"}
+        write(folder / "2" / "replaced.csv", [line(replaced, **instead)])
         day = sorted((sample.folder / "daily").glob("*.csv"))[-1].read_text()
         (folder / "2" / "doubled.csv").write_text(day)
         header, *rows = day.splitlines(keepends=True)
@@ -234,7 +282,19 @@ def accepted(built: Database, work_on, dbt: Dbt, sample: Sample) -> Build:
             ),
             lines="select invoice_number, stock_code, quantity, unit_price::text from gold.fct_sales"
             " inner join gold.dim_product using (product_key) where invoice_number ~ '^9[67]'",
-            others=OTHERS,
+            others=OTHERS.format(replaced=replaced),
+            replaced=f"select invoice_number, line_number, quantity, net_amount::text from gold.fct_sales"
+            f" where invoice_number = '{replaced}'",
+            mistaken_lines="select invoice_number, customer_id, line_type, net_amount from gold.fct_sales"
+            " inner join gold.dim_customer using (customer_key) where invoice_number ~ '^C?9970\\d\\d$' order by 1, 2",
+            mistaken_invoices="select invoice_number, customer_id from gold.fct_invoices"
+            " inner join gold.dim_customer using (customer_key) where invoice_number like '9970%'",
+            mistaken_money="select sum(net_amount) from gold.fct_sales where invoice_number ~ '^C?9970\\d\\d$'",
+            mistakes_set_aside="select quarantine_reasons from silver.quarantined_lines"
+            " inner join bronze.landed_files using (file_id) where name like '%mistakes.csv'",
+            countries_of_customers="select customer_id, country_name from gold.dim_customer"
+            " where customer_id between 99013 and 99015 and valid_from < '2010-07-01' order by 1",
+            prices="select distinct current_category, unit_cost from gold.dim_product where stock_code = '85123A'",
         )
 
 
@@ -286,8 +346,82 @@ def test_a_file_that_comes_twice_counts_once(accepted: Build) -> None:
 def test_lines_that_come_again_in_another_order_count_once(accepted: Build, built: Database) -> None:
     """The two halves of the real data overlap like that: the file is another one, its invoices are not."""
     assert "reordered.csv" in {Path(file.name).name for file in accepted.landing.of("landed")}
+    ((replaced, *_),) = accepted.found["replaced"]
     with psycopg.connect(built.url) as session:
-        assert accepted.found["others"] == session.execute(OTHERS).fetchall()
+        assert accepted.found["others"] == session.execute(OTHERS.format(replaced=replaced)).fetchall()
+
+
+def test_a_corrected_delivery_replaces_the_invoice(accepted: Build) -> None:
+    """A correction landed later supplies all lines of its invoice; nothing of the old delivery may stay in gold."""
+    assert [row[1:] for row in accepted.found["replaced"]] == [(1, 2, "2.5000")]
+
+
+# Mistakes in lines that are well formed
+
+
+def test_bad_lines_are_told_by_the_checks_that_warn(accepted: Build) -> None:
+    """Somebody has to mend them, and nobody can mend what nobody is told of."""
+    warned = {name: outcome.failures for name, outcome in accepted.outcomes.items() if outcome.status == "warn"}
+    # Two of the mistakes, two and one; and one slip each.
+    assert warned == {
+        "assert_invoices_name_one_customer": 3,
+        "assert_customers_are_in_one_country_at_a_time": 3,
+        "fct_invoices_obeys_its_rules": 2,
+        "dim_country_obeys_its_rules": 1,
+    }
+
+
+def test_bad_lines_are_all_somewhere(accepted: Build) -> None:
+    """A line that is dropped in silence is money that nobody misses until the audit."""
+    assert len(accepted.found["mistaken_lines"]) == len(MISTAKES) - 2
+    assert accepted.found["mistakes_set_aside"] == [("invoice_date_out_of_range",)] * 2
+
+
+def test_money_of_bad_lines_is_conserved(accepted: Build) -> None:
+    """All but what is in quarantine counts, a return of nothing too: it is in the shop's books."""
+    good = [line.split(",") for line in MISTAKES if ",2010-" in line]
+    assert accepted.found["mistaken_money"] == [(sum(int(line[3]) * Decimal(line[5]) for line in good),)]
+
+
+def test_lines_of_one_invoice_belong_each_to_its_own_customer(accepted: Build) -> None:
+    """What the line says is what was delivered; to move it to another customer would be a guess."""
+    assert [customer for invoice, customer, *_ in accepted.found["mistaken_lines"] if invoice == "997001"] == [
+        99011,
+        99012,
+    ]
+
+
+def test_invoice_of_two_customers_belongs_to_that_of_its_last_line(accepted: Build) -> None:
+    """It counts once, by a rule on the data, so that it is the same whatever the order of landing."""
+    assert dict(accepted.found["mistaken_invoices"])["997001"] == 99012
+
+
+def test_customer_in_two_countries_at_a_time_is_in_one_by_rule(accepted: Build) -> None:
+    """The greater invoice number decides, then the smaller name: never the order of the lines in the file."""
+    assert accepted.found["countries_of_customers"][:2] == [(99013, "EIRE"), (99014, "Belgium")]
+
+
+def test_invoice_without_a_country_does_not_move_its_customer(accepted: Build) -> None:
+    """What is missing says nothing; a move to nowhere and back would be two versions that never were."""
+    assert accepted.found["countries_of_customers"][2:] == [(99015, "France")]
+
+
+def test_line_without_a_customer_does_not_take_the_invoice_away(accepted: Build) -> None:
+    """The customer has ordered, and counts as having ordered, whatever else is on the invoice."""
+    assert dict(accepted.found["mistaken_invoices"])["997015"] == 99015
+
+
+def test_price_list_waits_for_its_day(accepted: Build) -> None:
+    """What holds from a day that has not come is not what the product is now."""
+    assert len(accepted.found["prices"]) == 1
+    assert accepted.found["prices"][0][0] not in ("Never", "Later")
+
+
+def test_cancellation_without_an_original_is_a_return(accepted: Build) -> None:
+    """Its sale may be older than the data; the money went back all the same."""
+    assert [line[2:] for line in accepted.found["mistaken_lines"] if line[0] == "C997005"] == [
+        ("return", Decimal("-6.0000"))
+    ]
 
 
 def test_a_slip_in_the_year_warns(working: Database, dbt: Dbt, tmp_path: Path) -> None:
