@@ -7,63 +7,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-import psycopg
 import pytest
 
+from .databases import Databases
 from .lines import BOUNDED, CONTRACT, CONTRACTED, LINES_SOURCE, Lines
-from .project import DATABASE, PACKAGE, ROOT, WITHOUT_VIEWS_ON_RUNS, Project
+from .project import PACKAGE, ROOT, WITHOUT_VIEWS_ON_RUNS, Project
 from .versions import VERSIONS_SOURCE, Versions
 
 # A server whose data nobody needs after a crash: it need not wait for the disk, nor take a quarter of the memory.
 SERVER_SETTINGS = "fsync = off\nfull_page_writes = off\nshared_buffers = 128MB\n"
 REPOSITORY = PACKAGE.parent.parent
-
-
-class Databases:
-    """The databases of a session: the one in which dbt builds, and templates of it.
-
-    Attributes:
-        url: the database in which dbt builds.
-    """
-
-    def __init__(self, maintenance: str) -> None:
-        self._maintenance = maintenance
-        self._templates: set[str] = set()
-        self.url = maintenance.replace("/postgres?", f"/{DATABASE}?")
-
-    @contextmanager
-    def working(self, template: str | None = None) -> Iterator[str]:
-        """Make the database in which dbt builds, empty or as a copy; drop it in the end."""
-        # The files as they are: a checkpoint and a copy, where the default writes each page to the log.
-        copied = f"template {template} strategy file_copy" if template else ""
-        self._run(f"create database {DATABASE} {copied}")
-        try:
-            yield self.url
-        finally:
-            self._run(f"drop database if exists {DATABASE} with (force)")
-
-    def keep(self, name: str) -> str:
-        """Put the database aside as a template."""
-        self._run(
-            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{DATABASE}'",
-            f"alter database {DATABASE} rename to {name}",
-        )
-        self._templates.add(name)
-        return name
-
-    def drop_templates(self) -> None:
-        """Drop all that was put aside."""
-        self._run(*(f"drop database {name} with (force)" for name in sorted(self._templates)))
-
-    def _run(self, *statements: str) -> None:
-        with psycopg.connect(self._maintenance, autocommit=True) as session:
-            for statement in statements:
-                session.execute(statement.encode())
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +144,7 @@ def lines_project() -> Iterator[Lines]:
 @pytest.fixture(scope="session")
 def three_months(databases: Databases, lines_project: Lines) -> str:
     """Build a model of three months that uses the bounds of partitions; return the name of the database."""
+    lines_project.reset()
     lines_project.model("lines", BOUNDED)
     with databases.working() as lines_project.url:
         lines_project.ask(LINES_SOURCE)

@@ -55,6 +55,7 @@ class Project:
     Attributes:
         folder: where the project is.
         url: the database, which a fixture makes.
+        schema: the schema of the models, where a test needs it.
         said: messages of macros, in the last command.
         warnings: warnings of macros, in the last command.
         errors: what failed, in the last command, each in one line.
@@ -70,6 +71,7 @@ class Project:
         """
         self.folder = Path(mkdtemp(prefix="pg_wap-"))
         self.url = ""
+        self.schema = ""
         self.said: list[str] = []
         self.warnings: list[str] = []
         self.errors: list[str] = []
