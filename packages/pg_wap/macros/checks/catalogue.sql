@@ -92,14 +92,14 @@
     {%- set is_strict = pg_wap.setting("strict_checks") -%}
     {%- if is_strict and not test and not node.patch_path -%}
         {{ exceptions.raise_compiler_error(
-            "check '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it since what it reads was edited: declare it, or"
-            ~ " let `dbt parse --no-partial-parse` read all files again."
+            "check '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it after an edit: declare the check, or run"
+            ~ " `dbt parse --no-partial-parse`."
         ) }}
     {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}
     {%- if is_strict and keys -%}
         {{ exceptions.raise_compiler_error(
-            "check '" ~ node.name ~ "' has '" ~ keys | join("', '") ~ "' in its meta, which knows only threshold."
+            "check '" ~ node.name ~ "' has '" ~ keys | join("', '") ~ "' in its meta, where only threshold is known: correct the name."
         ) }}
     {%- endif -%}
     {%- set threshold = node.config.meta.get("threshold") or [] -%}
@@ -167,7 +167,7 @@
             "name": name,
             "kind": "reference",
             "states": reference.column ~ " is in " ~ reference.to.identifier ~ "." ~ reference.to_column,
-            "reason": "What refers to a row that is not there is lost in the join.",
+            "reason": "A row that refers to a missing row is lost in joins.",
             "owner": check.owner,
             "severity": severity,
             "protects": [place ~ reference.column],
@@ -176,16 +176,16 @@
     {{ return(declared) }}
 {%- endmacro %}
 
-{#- In a strict project a misspelt or missing entry is a compile error: nobody would notice before the check fails at night. -#}
+{#- In a strict project a misspelt or missing entry is a compile error: otherwise it is missed only when the check fails at night. -#}
 {% macro declared_check(check) -%}
     {%- set problems = [] -%}
     {%- if not (check.reason or "") | trim -%}
-        {%- do problems.append("says nowhere why it matters (description, why, or the first comment of a singular test)") -%}
+        {%- do problems.append("does not say why it matters: give a generic test a description, a rule a why, a singular test a first comment") -%}
     {%- endif -%}
     {%- if not check.owner -%}
-        {%- do problems.append("has no owner: give it, or its model, a group of the project") -%}
+        {%- do problems.append("has no owner: give the check, or its model, a group of the project") -%}
     {%- elif not graph.groups.values() | selectattr("name", "equalto", check.owner) | list -%}
-        {%- do problems.append("is of the group '" ~ check.owner ~ "', which the project does not declare") -%}
+        {%- do problems.append("belongs to the group '" ~ check.owner ~ "', which the project does not declare: add the group, or correct its name") -%}
     {%- endif -%}
     {%- if check.severity not in ["error", "warn"] -%}
         {%- do problems.append("declares no severity: write error or warn") -%}
@@ -193,7 +193,7 @@
     {%- set values = [] -%}
     {%- for name in ([check.threshold] if check.threshold is string else check.threshold or []) -%}
         {%- if var(name, none) is none -%}
-            {%- do problems.append("has the threshold '" ~ name ~ "', which is no var of dbt_project.yml") -%}
+            {%- do problems.append("has the threshold '" ~ name ~ "', which is no var of dbt_project.yml: add the var, or correct its name") -%}
         {%- endif -%}
         {%- do values.append(name ~ " = " ~ var(name, none)) -%}
     {%- endfor -%}

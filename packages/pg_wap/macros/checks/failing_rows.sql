@@ -4,32 +4,38 @@
 {% macro store_failing_rows(results) -%}
     {%- set found = {"broken": [], "sound": []} -%}
     {%- for result in results if result.node.resource_type == "test" -%}
-        {%- set table = pg_wap.failing_rows_of(result.node) -%}
         {%- if result.status in ["fail", "warn"] and result.node.compiled_code -%}
             {%- do found.broken.append(result) -%}
         {%- elif result.status == "pass" -%}
-            {%- do found.sound.append(table.identifier) -%}
+            {%- do found.sound.append(result.node.alias) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if found.sound -%}
         {%- do run_query(pg_wap.drop_failing_rows(found.sound)) -%}
     {%- endif -%}
     {%- for result in found.broken -%}
-        {%- set table = pg_wap.failing_rows_of(result.node) -%}
+        {%- set place = pg_wap.failing_rows_of(result.node) -%}
         {%- set query = get_limit_subquery_sql(result.node.compiled_code, result.node.config.limit) -%}
         {%- call statement("store_failing_rows", auto_begin=false) -%}
             begin;
-            drop table if exists {{ table }};
-            create table {{ table }} as {{ query }};
-            {{ pg_wap.record_broken_rules(result.node.name, table) }};
+            {%- if place.is_ours %}
+            drop table if exists {{ place.table }};
+            create table {{ place.table }} as {{ query }};
+            {%- endif %}
+            {{ pg_wap.record_broken_rules(result.node.name, place.table or "(" ~ query ~ ")") }};
             commit
         {%- endcall -%}
-        {{ pg_wap.report_broken_rules(result.node, table) }}
+        {{ pg_wap.report_broken_rules(result.node, place.table) }}
     {%- endfor -%}
 {%- endmacro %}
 
+{#- dbt keeps the rows of a check with `store_failures`, where it does for any project. With `store_failures: false`, no rows are kept. -#}
 {% macro failing_rows_of(node) -%}
-    {{ return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type="table")) }}
+    {%- set is_kept = node.config.store_failures -%}
+    {%- if is_kept or (is_kept is none and flags.STORE_FAILURES) -%}
+        {{ return({"is_ours": false, "table": pg_wap.relation_of(node)}) }}
+    {%- endif -%}
+    {{ return({"is_ours": is_kept is none, "table": pg_wap.audit_table(node.alias) if is_kept is none else none}) }}
 {%- endmacro %}
 
 {% macro drop_failing_rows(names) -%}
@@ -72,5 +78,6 @@
     ).rows -%}
         {%- do counts.append(rule ~ " " ~ "{:,}".format(failures | int)) -%}
     {%- endfor -%}
-    {%- do log("See " ~ table.include(database=false) ~ (": " ~ counts | join(", ") if counts else ""), info=true) -%}
+    {%- set place = "See " ~ table.include(database=false) if table else check.name -%}
+    {%- do log(place ~ (": " ~ counts | join(", ") if counts else ""), info=true) if table or counts -%}
 {%- endmacro %}

@@ -6,8 +6,8 @@
             {%- if name in rules or not rule.expression or not rule.why or rule.get("severity", "warn") != "warn"
                 or rule.keys() | reject("in", ["expression", "why", "severity", "owner", "threshold"]) | list -%}
                 {{ exceptions.raise_compiler_error(
-                    "rule '" ~ name ~ "' of '" ~ node.name ~ "' must have a name of its own, an expression, a why, and no"
-                    ~ " more than a severity: warn, an owner and a threshold."
+                    "rule '" ~ name ~ "' of '" ~ node.name ~ "' is not valid: give it a name that no other rule of the model has, an"
+                    ~ " expression and a why; besides, only severity: warn, owner and threshold are known."
                 ) }}
             {%- endif -%}
             {%- do rules.update({name: rule}) -%}
@@ -24,8 +24,8 @@
             {%- set name = modules.re.findall("^ref\\('(\\w+)'\\)$", constraint.to or "") | first -%}
             {%- if not name or not constraint.name or constraint.to_columns | length != 1 -%}
                 {{ exceptions.raise_compiler_error(
-                    "foreign key of '" ~ node.name ~ "." ~ column.name ~ "' must have a name, to: ref('a model') and one of"
-                    ~ " to_columns."
+                    "foreign key of '" ~ node.name ~ "." ~ column.name ~ "' is not valid: give it a name, to: ref('a model') and one"
+                    ~ " column in to_columns."
                 ) }}
             {%- endif -%}
             {%- set to = graph.nodes.values() | selectattr("name", "equalto", name) | first -%}

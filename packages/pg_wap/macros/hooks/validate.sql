@@ -14,6 +14,12 @@
     {%- for node in graph.get("functions", {}).values() -%}
         {%- do problems.extend(pg_wap.problems_of_functions(node)) -%}
     {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == "test" and node.alias in pg_wap.table_names() -%}
+        {%- do problems.append(
+            "check '" ~ node.name ~ "' has the name of a table that pg_wap keeps in the schema " ~ pg_wap.audit_table("runs").schema
+            ~ ", where its failing rows go: rename it"
+        ) -%}
+    {%- endfor -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(problems | join("; ") ~ ". Nothing was built.") }}
     {%- endif -%}
@@ -146,6 +152,13 @@
                         ) -%}
                     {%- endif -%}
                 {%- endfor -%}
+                {%- if given is not string and given is not mapping and given is not sequence -%}
+                    {%- do problems.append(
+                        place ~ "gives '" ~ name ~ "' the value " ~ given ~ ": write a column, a list of columns, or a mapping of key"
+                        ~ " columns to expressions"
+                    ) -%}
+                    {%- set given = [] -%}
+                {%- endif -%}
                 {%- for column in ([given] if given is string else [] if given is mapping else given) if column not in logged -%}
                     {%- do problems.append(
                         place ~ "reads the column '" ~ column ~ "', but '" ~ name ~ "' logs only " ~ logged | join(", ")

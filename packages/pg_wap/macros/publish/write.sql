@@ -38,7 +38,9 @@
     {{ change.get("swap_sql", "") }}
     {%- endif %}
     {%- if "previous" in change and existing %}
-    drop {{ existing.type | default("table", true) }} if exists {{ change.previous.include(database=false) }} cascade;
+    {#- The cache of dbt must forget the views that go with the table, or their models rename what is not there. -#}
+    {%- do adapter.cache_dropped(existing) %}
+    drop {{ (existing.type or "table") | replace("_", " ") }} if exists {{ change.previous.include(database=false) }} cascade;
     {%- endif %}
     {%- if change.get("is_full") %}
     {{ pg_wap.record_full_build() }};

@@ -1,3 +1,11 @@
+{#- The tables and views that the package keeps, by name. -#}
+{% macro table_names() -%}
+    {{ return([
+        "runs", "node_results", "broken_rules", "published_rows", "model_states", "touched_partitions", "releases", "candidate",
+        "candidate_steps", "rollback_steps", "checks", "check_catalogue",
+    ]) }}
+{%- endmacro %}
+
 {#- Every table that the package keeps, in the audit schema. One statement list, safe to run in every build. -#}
 {% macro create_tables() -%}
     create schema if not exists {{ pg_wap.audit_table("runs").without_identifier().include(database=false) }};

@@ -46,6 +46,9 @@
             {{ pg_wap.write_change(change) }};
             {% if not is_published %}commit{% endif %}
         {%- endcall -%}
+    {%- else -%}
+        {#- The commit below needs a transaction. -#}
+        {%- call statement("begin_nothing") -%} begin {%- endcall -%}
     {%- endif -%}
     {%- call noop_statement("main", touched | length ~ " PARTITIONS") -%} {{ sql }} {%- endcall -%}
 

@@ -33,7 +33,7 @@
 {%- endmacro %}
 
 {#- The check constraint of the bounds lets PostgreSQL attach the partition without a scan. Statistics of a tenth of the default
-    size take a tenth of the time: 11 ms of the 160 ms that a month of fct_sales takes (85,000 rows), instead of 120 to 150. Joins
+    size take a tenth of the time: 11 ms of the 160 ms that a month of 85,000 rows takes, instead of 120 to 150. Joins
     are planned by the statistics of the whole table, which are of a larger sample. Plans that are made parallel by force took as
     long as those that PostgreSQL chooses. -#}
 {% macro build_partition(partition, sql, by, constraints) -%}

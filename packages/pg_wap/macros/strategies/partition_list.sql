@@ -32,6 +32,9 @@
                 select distinct {{ days[by.data_type] }} from {{ staged.include(database=false) }}
                 {%- endif %}
             ) as starts (day)
+            {%- if by.starts %}
+            where day is not null
+            {%- endif %}
             {%- if touched_by %}
             union all
             select
@@ -40,11 +43,9 @@
             from (
                 {{ pg_wap.touched_query(touched_by) }}
             ) as touched (day)
+            where day is not null
             {%- endif %}
         ) as days
-        {%- if by.starts or touched_by %}
-        where day is not null
-        {%- endif %}
         group by 1
         order by 1
     {%- endcall -%}
@@ -72,12 +73,6 @@
     {%- else -%}
         {%- set month = (start.month - 1) // months * months -%}
         {%- set end = date(start.year + (month + months) // 12, (month + months) % 12 + 1, 1) -%}
-        {%- if start != date(start.year, month + 1, 1) -%}
-            {{ exceptions.raise_compiler_error(
-                "model '" ~ model["name"] ~ "': a partition cannot begin at " ~ start ~ ", which is not the first day of a "
-                ~ by.granularity ~ "."
-            ) }}
-        {%- endif -%}
     {%- endif -%}
     {%- set quarter = (start.month + 2) // 3 if by.granularity == "quarter" else "" -%}
     {%- set name = base.identifier ~ "_" ~ start.strftime(by.name_format) ~ quarter -%}

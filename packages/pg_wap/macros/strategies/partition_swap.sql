@@ -86,6 +86,7 @@
         {%- endfor %}
         {%- if not is_published %}
             {%- if state.kind %}
+            {%- do adapter.cache_dropped(relation) %}
         drop {{ kind[state.kind] }} {{ previous.include(database=false) }} cascade;
             {%- endif %}
             {%- for grant in get_dcl_statement_list(relation, config.get("grants") or {}, get_grant_sql) %}

@@ -1,0 +1,7 @@
+{{ config(materialized='published_view') }}
+
+select
+    customer_id,
+    amount
+from {{ ref('customer_totals') }}
+where amount > 9

@@ -1,0 +1,323 @@
+"""A release is published whole, after every check has passed: what docs/releases.md promises to readers."""
+
+import os
+import random
+import time
+
+import psycopg
+import pytest
+
+from .project import AUDIT, PARTITIONS, PUBLISHED, TABLES
+from .versions import CHECK_PATH, FUNCTION, FUNCTION_YAML, MODELS, Reader, Versions
+
+# How many releases a reader polls through; set it higher for a night.
+RELEASES = int(os.environ.get("RELEASES", "6"))
+PUBLISH = ("run-operation", "pg_wap.publish")
+ROLLBACK = ("run-operation", "pg_wap.rollback")
+PATIENTLY = ("--vars", "pg_wap_lock_patience_seconds: 60")
+
+
+def test_all_that_passed_is_published(versions: Versions) -> None:
+    """All relations are of one build, and the log of releases names it, its inputs and its checks."""
+    assert versions.build_version(2), versions.errors
+    assert versions.published() == {
+        "customers": [(1, 2), (2, 0), (12, 2)],
+        "orders": versions.ask("select month + 1, case when is_touched then 2 else 1 end from raw.months order by 1"),
+        "totals": [(1, 2, 2)],
+        "shown": [(1, 2)],
+        "orders_since": [(1,), (2,)],
+    }
+    assert versions.ask(f"select kind, files, checks_passed from {AUDIT}.releases order by release_id") == [
+        ("publish", 1, ["versions_agree"]),
+        ("publish", 1, ["versions_agree"]),
+    ]
+    assert versions.dbt("run-operation", "pg_wap.published")
+    assert versions.said[0].startswith("Release 2 is published since ")
+    assert ": from 1 files up to file 1, git commit unknown, 1 checks passed." in versions.said[0]
+    assert versions.said[1] == f"It changed {', '.join(f'{PUBLISHED}.{name}' for name in sorted(MODELS)[:2])}" + (
+        f", {PUBLISHED}.totals."
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["incremental", "full"])
+def test_a_failing_check_keeps_the_release(versions: Versions, options: list[str]) -> None:
+    """A fault that is found after everything was built has reached no reader; the next build publishes all of it."""
+    before = versions.published()
+    assert not versions.build_version(-1, *options)
+    assert versions.said[-1].startswith("Not published: versions_agree failed. The release of ")
+    assert versions.said[-1].endswith(" stays.")
+    assert versions.published() == before
+    assert versions.build_version(3), versions.errors
+    assert versions.published()["customers"] == [(1, 3), (2, 0), (13, 3)]
+    assert versions.published()["totals"] == [(1, 3, 3)]
+
+
+def test_incremental_builds_make_what_a_full_build_makes(versions: Versions) -> None:
+    """What is published in pieces is what would be published at once, also after builds that failed."""
+    for version in (2, -1, 3, -2):
+        versions.build_version(version)
+    versions.ask("update raw.months set is_touched = true")
+    assert versions.build_version(5), versions.errors
+    incremental = versions.published()
+    assert versions.build_version(5, "--full-refresh"), versions.errors
+    assert versions.published() == incremental
+
+
+@pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["incremental", "full"])
+def test_views_of_others_follow(versions: Versions, options: list[str]) -> None:
+    """PostgreSQL binds a view to an object, not to a name: a user's view must neither go nor stay behind."""
+    versions.ask(f"create view outside.report as select version from {PUBLISHED}.totals")
+    versions.ask(f"create view outside.months as select day, version from {PUBLISHED}.orders")
+    versions.ask(f"grant select on {PUBLISHED}.totals to public")
+    for version in (2, 3):
+        assert versions.build_version(version, *options), versions.errors
+        assert versions.ask("select * from outside.report") == [(version,)]
+        assert versions.ask("select max(version) from outside.months") == [(version,)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.ask("select * from outside.report") == [(2,)]
+    assert versions.ask(f"select has_table_privilege('public', '{PUBLISHED}.totals', 'select')") == [(True,)]
+
+
+def test_one_column_more_leaves_views_of_others(versions: Versions) -> None:
+    """A model with one more column takes nothing away from its readers."""
+    versions.ask(f"create view outside.report as select version from {PUBLISHED}.totals")
+    versions.model("totals", MODELS["totals"].replace(" as customers_version", " as customers_version, true as is_new"))
+    assert versions.build_version(2), versions.errors
+    assert versions.ask(f"select version, is_new from {PUBLISHED}.totals") == [(2, True)]
+    assert versions.ask("select * from outside.report") == [(2,)]
+
+
+def test_one_column_less_is_refused_while_a_view_of_others_reads_it(versions: Versions) -> None:
+    """Dropped in silence, a user's view would be missed on Monday morning; the message names the view."""
+    versions.ask(f"create view outside.report as select version from {PUBLISHED}.totals")
+    before = versions.published()
+    versions.model(
+        "totals",
+        MODELS["totals"]
+        .replace("max(orders.version) as version, ", "max(orders.version) as newest, ")
+        .replace("1 as id", "1 as number, 1 as id"),
+    )
+    versions.write(CHECK_PATH, "select * from {{ ref('totals') }} where id < 0")
+    assert not versions.build_version(2)
+    assert "has other columns than before, and outside.report reads it" in " ".join(versions.errors)
+    assert versions.published() == before
+    versions.ask("drop view outside.report")
+    assert versions.dbt(*PUBLISH), versions.errors
+    assert versions.ask(f"select newest from {PUBLISHED}.totals") == [(2,)]
+    assert versions.published()["shown"] == [(1, 2)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.published() == before
+
+
+def test_readers_meet_neither_errors_nor_mixtures(versions: Versions) -> None:
+    """In one transaction, everything that a reader sees is of one release, however often releases change."""
+    reader = Reader(versions.url)
+    for version in range(2, 2 + RELEASES):
+        full = ["--full-refresh"] if version % 3 == 0 else []
+        assert versions.build_version(version, *PATIENTLY, *full), versions.errors
+        if version == 5:
+            assert versions.dbt(*ROLLBACK, *PATIENTLY), versions.errors
+    answers, errors = reader.stop()
+    assert not errors
+    assert {tuple(answer) for answer in answers if len(set(answer)) > 1} == set()
+    assert {answer[0] for answer in answers} == set(range(1, 2 + RELEASES))
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_a_reader_who_holds_on_is_waited_for_and_named(versions: Versions, isolation: str) -> None:
+    """A long transaction sees one release from first to last; the build names the session, and gives up."""
+    with psycopg.connect(versions.url, application_name="month end report") as session:
+        session.execute(f"set transaction isolation level {isolation}".encode())
+        assert session.execute(f"select version from {PUBLISHED}.totals".encode()).fetchall() == [(1,)]
+        assert not versions.build_version(2)
+        message = " ".join(versions.errors)
+        assert f"{PUBLISHED} could not be swapped within 1 s because it is in use by process" in message
+        assert "month end report" in message
+        assert "nothing changed. Run the command again when they are done" in message
+        for name in ("orders", "customers"):
+            assert session.execute(f"select max(version) from {PUBLISHED}.{name}".encode()).fetchall() == [(1,)]
+    assert versions.dbt(*PUBLISH), versions.errors
+    assert versions.ask(f"select version, customers_version from {PUBLISHED}.totals") == [(2, 2)]
+
+
+def test_a_snapshot_from_before_the_build_is_waited_for(versions: Versions) -> None:
+    """A session with an older snapshot that has read nothing yet would find the swapped tables empty."""
+    with psycopg.connect(versions.url) as session:
+        session.execute("set transaction isolation level repeatable read")
+        session.execute("select 1")
+        assert not versions.build_version(2)
+        found = session.execute(f"select max(version), count(*) from {PUBLISHED}.orders".encode()).fetchall()
+        assert found == [(1, 3)]
+    assert versions.dbt(*PUBLISH), versions.errors
+
+
+@pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["incremental", "full"])
+def test_a_rollback_shows_the_release_before(versions: Versions, options: list[str]) -> None:
+    """What passed all checks may still be wrong: the way back needs no build, and the way forward is open."""
+    assert versions.build_version(2), versions.errors
+    before = versions.published()
+    assert versions.build_version(3, *options), versions.errors
+    after = versions.published()
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.said[0].startswith("Release 4 (a rollback of 3) is published since ")
+    assert versions.published() == before
+    assert versions.dbt("test"), versions.errors
+    assert versions.build_version(3), versions.errors
+    assert versions.published()["customers"] == after["customers"]
+    assert versions.published()["totals"] == after["totals"]
+
+
+def test_a_table_that_becomes_a_view_can_come_back(versions: Versions) -> None:
+    """A rollback shows the rows of before, also where the model is no table any more."""
+    versions.model("shown", MODELS["shown"].replace("materialized='published_view'", "unique_key='id'"))
+    assert versions.build_version(2), versions.errors
+    before = versions.published()
+    versions.ask(f"create view outside.report as select version from {PUBLISHED}.shown")
+    versions.model("shown", MODELS["shown"])
+    assert versions.build_version(3), versions.errors
+    assert versions.published()["shown"] == [(1, 3)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.published() == before
+    for version in (4, 5):
+        assert versions.build_version(version), versions.errors
+        assert versions.published()["shown"] == [(1, version)]
+        assert versions.ask("select * from outside.report") == [(version,)]
+    tables = f"relkind = 'r' and relnamespace = '{TABLES}'::regnamespace"
+    assert versions.ask(f"select relname from pg_class where {tables} and relname ~ '^shown'") == []
+
+
+def test_the_definition_of_a_view_and_of_a_function_can_come_back(versions: Versions) -> None:
+    """Neither has rows that could be kept: a rollback restores their definitions, with the descriptions."""
+    before = versions.published()
+    described = f"select obj_description('{PUBLISHED}.orders_since'::regproc, 'pg_proc')"
+    assert versions.ask(described) == [("Orders from a day on.",)]
+    versions.model("shown", MODELS["shown"].replace("customers_version", "10 * customers_version"))
+    versions.write("functions/orders_since.sql", FUNCTION.replace("version", "-version, version"))
+    columns = FUNCTION_YAML.replace("(version integer)", "(debt integer, version integer)").replace("Orders", "Debts")
+    versions.write("functions/orders_since.yml", columns)
+    assert versions.build_version(1), versions.errors
+    assert versions.published()["shown"] == [(1, 10)]
+    assert versions.published()["orders_since"] == [(-1, 1), (-1, 1)]
+    assert versions.ask(described) == [("Debts from a day on.",)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.published() == before
+    assert versions.ask(described) == [("Orders from a day on.",)]
+
+
+def test_checks_read_a_view_before_it_is_published(versions: Versions) -> None:
+    """A view shows the candidate while the candidate is checked, and the release to readers."""
+    before = versions.published()
+    versions.write(CHECK_PATH, "select * from {{ ref('shown') }} where version = 2")
+    assert not versions.build_version(2)
+    assert versions.published() == before
+    assert versions.dbt("run", "--select", "customers"), versions.errors
+    assert versions.dbt("test"), versions.errors
+    assert versions.build_version(3), versions.errors
+    assert versions.dbt("test"), versions.errors
+    assert versions.published()["shown"] == [(1, 3)]
+
+
+def test_a_rollback_with_nothing_before_it_is_refused(versions: Versions) -> None:
+    """One earlier release is kept. To end up with none, or with half of one, would be worse than to stay."""
+    before = versions.published()
+    assert not versions.dbt(*ROLLBACK)
+    refused = "there is nothing to go back to: the present release is the first. Nothing changed."
+    assert refused in versions.errors[0]
+    versions.build_version(2)
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert not versions.dbt(*ROLLBACK)
+    refused = "there is nothing to go back to: the release before the present one is not kept. Nothing changed."
+    assert refused in versions.errors[0]
+    assert versions.published() == before
+
+
+def test_publishing_without_a_build_is_refused(versions: Versions) -> None:
+    """Nothing is wrong, and there is nothing to do; the message says what to do first."""
+    assert not versions.dbt(*PUBLISH)
+    assert "there is nothing to publish: run `dbt build` first. The release did not change." in versions.errors[0]
+
+
+def test_publishing_what_checks_have_not_read_is_refused(versions: Versions) -> None:
+    """`dbt run` leaves checks out; its candidate waits for `dbt test`."""
+    versions.ask("update raw.state set version = 2")
+    assert versions.dbt("run"), versions.errors
+    assert not versions.dbt(*PUBLISH)
+    assert "not all checks have passed on the candidate: run `dbt test`" in versions.errors[0]
+    assert versions.dbt("run-operation", "pg_wap.published")
+    assert versions.said[-1].endswith(" waits: its checks have not all passed.")
+    assert versions.dbt("test"), versions.errors
+    assert versions.ask(f"select version from {PUBLISHED}.totals") == [(1,)]
+    assert versions.dbt(*PUBLISH), versions.errors
+    assert versions.ask(f"select version from {PUBLISHED}.totals") == [(2,)]
+
+
+def test_a_candidate_of_other_code_is_refused(versions: Versions) -> None:
+    """The code that is checked out is what a reviewer saw; a candidate of other code is not published."""
+    versions.ask("update raw.state set version = 2")
+    assert versions.dbt("run"), versions.errors
+    assert versions.dbt("test"), versions.errors
+    versions.model("totals", MODELS["totals"] + "\n-- another")
+    assert not versions.dbt(*PUBLISH)
+    refused = "the candidate was built by other code than this (git commit unknown): run `dbt build`"
+    assert refused in versions.errors[0]
+    assert versions.ask(f"select version from {PUBLISHED}.totals") == [(1,)]
+
+
+def test_some_models_are_published_when_their_checks_passed(versions: Versions) -> None:
+    """A user who mends one mart need not build all; all other changes are published by the next build."""
+    versions.ask("update raw.state set version = 2")
+    mended = MODELS["totals"].replace("as customers_version", "as customers_version, 'mended' as state")
+    versions.model("totals", mended)
+    assert versions.dbt("build", "--select", "totals"), versions.errors
+    assert versions.ask(f"select version, state from {PUBLISHED}.totals") == [(1, "mended")], versions.said
+    assert versions.build_version(2), versions.errors
+    assert versions.ask(f"select version, state from {PUBLISHED}.totals") == [(2, "mended")]
+
+
+def test_a_build_that_another_overtakes_gives_way(versions: Versions) -> None:
+    """Two builds at once would publish each other's halves."""
+    versions.ask("update raw.state set version = 2, delay = 10")
+    with versions.dbt_apart("build") as first:
+        versions.wait_until_asleep(first)
+        versions.ask("update raw.state set delay = 0")
+        # the first still holds what it read when it fell asleep
+        assert versions.build_version(3, "--vars", "pg_wap_lock_patience_seconds: 30"), versions.errors
+        first.join(timeout=60)
+        assert first.exitcode == 1
+    assert versions.versions_seen() == {3}
+    assert versions.ask(f"select status, release_id, ended_at is null from {AUDIT}.runs order by started_at") == [
+        ("success", 1, False),
+        # taken for killed by the other, the first still recorded how it ended
+        ("error", None, False),
+        ("success", 2, False),
+    ]
+    command = versions.ask(f"select command from {AUDIT}.runs order by started_at desc limit 1")[0][0]
+    assert command == """dbt build --vars '{"pg_wap_lock_patience_seconds": 30}'"""
+    assert versions.build_version(4), versions.errors
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_release(versions: Versions) -> None:
+    """Readers see the old release or the new one, and the next build removes what the killed one left behind."""
+    chance = random.Random(5)
+    seen = 1
+    for version in range(2, 8):
+        versions.ask(f"update raw.state set version = {version}")
+        with versions.dbt_apart("build", *(["--full-refresh"] if version % 2 else [])) as process:
+            begun = f"select from {AUDIT}.candidate where begun_at > clock_timestamp() - interval '1 second'"
+            while process.is_alive() and not versions.ask(begun):
+                time.sleep(0.02)
+            time.sleep(chance.uniform(0, 1.5))
+        found = versions.versions_seen()
+        assert found in ({seen}, {version})
+        seen = found.pop()
+    assert versions.build_version(10, *PATIENTLY), versions.errors
+    assert versions.published()["customers"] == [(1, 10), (2, 0), (20, 10)]
+    left = f"""
+        select relname
+        from pg_class
+        where
+            relnamespace in ('{TABLES}'::regnamespace, '{PARTITIONS}'::regnamespace)
+            and relkind in ('r', 'p')
+            and relname ~ '__(new|gone|added|staged)$'
+    """
+    assert versions.ask(left) == []
