@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if {"dbt", "work_on"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("dbt")
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
     if hasattr(config, "workerinput"):
         places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
         items.sort(key=lambda item: (places.get(item.path.stem, len(places)), item.get_closest_marker("dbt") is None))

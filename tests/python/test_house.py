@@ -385,6 +385,8 @@ def test_make_targets_that_are_named_exist() -> None:
     named = {
         target
         for path in tracked("*.md", "*.yml", ".ci/*")
+        # the changelog names commands that are gone
+        if path != "CHANGELOG.md"
         for target in re.findall(r"(?:`|^|run: )make ([a-z]+)(?=`| {2}| [A-Z]|$)", read(path), re.MULTILINE)
     }
     assert named

@@ -248,8 +248,9 @@ def _tune() -> None:
     """Save what this repository's own builds save; without `scripts`, the tests take longer and do the same."""
     gc.set_threshold(1_000_000, 2, 2)
     try:
-        from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
         from scripts.dbt_tuning.kept import Kept, keep_templates  # noqa: PLC0415
+
+        from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
         from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
     except ImportError:
         return
