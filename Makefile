@@ -94,7 +94,8 @@ deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offlin
 
 clean: ## stop the embedded server; delete it, its data, the environments and all that was generated
 	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
-	@rm -rf .venv .venv-dbt-* .warehouse target logs data/sample dbt_packages .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml
+	@rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@rmdir data 2>/dev/null || true
 	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +
 

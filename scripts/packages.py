@@ -22,8 +22,7 @@ ORIGINS = {
     "hub": "from the dbt Hub",
     "offline": "from offline_packages/ (only the macros that this project calls)",
 }
-# If a network drops packets, `dbt deps` waits for minutes.
-SECONDS = {"auto": 30, "hub": 300}
+SECONDS = {"auto": 30, "hub": 300}  # if a network drops packets, `dbt deps` waits for minutes
 
 
 def install(root: Path, wanted: str) -> str:
@@ -38,22 +37,24 @@ def install(root: Path, wanted: str) -> str:
             return f"dbt packages: {ORIGINS[origin]}, unchanged."
     # The packages are prepared elsewhere, so a failure or a kill does not change the installed ones.
     (root / "target").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=root / "target", prefix="packages-") as scratch:
-        fresh = Path(scratch) / "dbt_packages"
+    with TemporaryDirectory(dir=root / "target", prefix="packages-") as folder:
+        scratch, lock = Path(folder), root / "package-lock.yml"
         if wanted != "offline":
-            reason = _dbt_deps(root, entries, Path(scratch), SECONDS[wanted])
+            reason = _dbt_deps(root, entries, scratch, SECONDS[wanted])
         if reason and wanted == "hub":
             raise Refusal(f"dbt deps failed: {reason}. Without the dbt Hub, use DBT_PACKAGES=offline.")
         origin = "offline" if reason or wanted == "offline" else "hub"
-        if origin == "offline":
-            fresh = Path(scratch) / "links"
-            fresh.mkdir()
-            for name, folder in folders.items():
-                (fresh / name).symlink_to(folder.resolve(strict=True), target_is_directory=True)
-        (fresh / stamp.name).write_text(f"{origin}\n{requirements}")
+        for name, source in folders.items() if origin == "offline" else ():
+            (scratch / origin).mkdir(exist_ok=True)
+            (scratch / origin / name).symlink_to(source.resolve(strict=True), target_is_directory=True)
+        (scratch / origin / stamp.name).write_text(f"{origin}\n{requirements}")
         if installed.exists():
-            installed.rename(Path(scratch) / "old")
-        fresh.rename(installed)
+            installed.rename(scratch / "old")
+        # dbt 1.12 compares the number of installed packages with this file, which also names what packages depend on.
+        lock.unlink(missing_ok=True)
+        if origin == "hub":
+            (scratch / lock.name).rename(lock)
+        (scratch / origin).rename(installed)
     because = f" because dbt deps failed: {reason}" if reason else ""
     return f"dbt packages: {ORIGINS[origin]}, installed{because}."
 
@@ -71,7 +72,9 @@ def _dbt_deps(root: Path, entries: list[dict[str, str]], scratch: Path, seconds:
     """Have dbt install the packages in a project of their own; return why it could not."""
     absolute = [{**entry, "local": str(root / entry["local"])} if "local" in entry else entry for entry in entries]
     (scratch / "packages.yml").write_text(yaml.safe_dump({"packages": absolute}))
-    (scratch / "dbt_project.yml").write_text("name: packages\nflags: {send_anonymous_usage_stats: false}\n")
+    (scratch / "dbt_project.yml").write_text(
+        "{name: any, packages-install-path: hub, flags: {send_anonymous_usage_stats: false}}"
+    )
     command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "deps", "--project-dir", str(scratch)]
     try:
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=seconds, check=False)
@@ -86,8 +89,7 @@ def _dbt_deps(root: Path, entries: list[dict[str, str]], scratch: Path, seconds:
 def main(wanted: str) -> None:
     """Install the dbt packages, from the dbt Hub if it can be reached."""
     try:
-        # One installation at a time. The lock is on the folder itself, so no file is left behind.
-        fcntl.flock(os.open(PROJECT_ROOT, os.O_RDONLY), fcntl.LOCK_EX)
+        fcntl.flock(os.open(PROJECT_ROOT, os.O_RDONLY), fcntl.LOCK_EX)  # one installation at a time
         click.echo(install(PROJECT_ROOT, wanted))
     except OSError as error:
         raise Refusal(f"cannot install the dbt packages: {error}; mend that and run it again.") from error

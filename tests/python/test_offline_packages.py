@@ -109,6 +109,8 @@ def invoke(
     project = {"name": "cases", "profile": "cases", "data_tests": {"+store_failures": True}, "flags": flags}
     project["packages-install-path"] = str(PACKAGES)
     (root / "dbt_project.yml").write_text(yaml.safe_dump(project))
+    installed = [{"local": str(path.parent)} for path in PACKAGES.glob("*/dbt_project.yml")]
+    (root / "packages.yml").write_text(yaml.safe_dump({"packages": installed}))
     (root / "profiles.yml").write_text(yaml.safe_dump({"cases": {"target": "t", "outputs": {"t": login}}}))
     (root / "tests").mkdir()
     for label, (macro, on, arguments) in tests.items():

@@ -74,7 +74,7 @@ def seen(root: Path) -> str:
     """Return what dbt reads as that macro; it raises if a package is missing."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes three seconds
 
-    done = dbtRunner().invoke(["--quiet", "parse", "--project-dir", str(root), "--profiles-dir", str(root)])
+    done = dbtRunner().invoke(["--quiet", "parse", f"--project-dir={root}", f"--profiles-dir={root}", "--target=t"])
     assert done.exception is None
     return done.result.macros["macro.of_its_own.answer"].macro_sql
 
@@ -88,11 +88,14 @@ def test_with_the_hub(project: Path, hub: Path) -> None:
     """A project that can use the real packages must use them, and download them only once."""
     assert install(project, "auto") == f"{HUB}installed."
     assert not (project / "dbt_packages" / "dbt_utils").is_symlink()
+    assert len(yaml.safe_load((project / "package-lock.yml").read_text())["packages"]) == len(NEEDED) + 1
     before = state(project)
     shutil.rmtree(hub)
     assert install(project, "auto") == f"{HUB}unchanged."
     assert state(project) == before
     assert "41" in seen(project)
+    assert install(project, "offline") == f"{OFFLINE}installed."
+    assert not (project / "package-lock.yml").exists()
 
 
 def test_without_the_hub(project: Path) -> None:
