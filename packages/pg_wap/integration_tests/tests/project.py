@@ -220,9 +220,10 @@ class Project:
             self.errors.append(" ".join(str(outcome.exception).split()))
         for result in getattr(outcome.result, "results", []):
             message = " ".join((result.message or "").split())
-            if str(result.status) in ("error", "fail"):
+            # the result of a run-operation has no message: its error came as an event
+            if message and str(result.status) in ("error", "fail"):
                 self.errors.append(message)
-            if hasattr(result, "node"):
+            if hasattr(result, "node") and result.node.resource_type != "operation":
                 self.outcomes[result.node.name] = Outcome(str(result.status), message)
         return bool(outcome.success)
 

@@ -63,6 +63,20 @@ def test_incremental_builds_make_what_a_full_build_makes(versions: Versions) -> 
     assert versions.published() == incremental
 
 
+def test_a_null_in_a_key_is_refused(versions: Versions) -> None:
+    """A row without a key could neither be replaced nor removed, and would be there twice after the next build."""
+    before = versions.published()
+    versions.model("customers", MODELS["customers"].replace("2, 0", "nullif(raw.version(), 2), 0"))
+    versions.write(CHECK_PATH, "select * from {{ ref('totals') }} where version < 0")
+    assert not versions.build_version(2)
+    assert 'column "id" of relation "customers__new" contains null values' in versions.outcomes["customers"].message
+    assert versions.published() == before
+    assert versions.build_version(3), versions.errors
+    assert not versions.build_version(2)
+    assert 'null value in column "id"' in versions.outcomes["customers"].message
+    assert versions.versions_seen() == {3}
+
+
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["incremental", "full"])
 def test_views_of_others_follow(versions: Versions, options: list[str]) -> None:
     """PostgreSQL binds a view to an object, not to a name: a user's view must neither go nor stay behind."""

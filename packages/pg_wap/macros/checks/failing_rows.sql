@@ -78,6 +78,6 @@
     ).rows -%}
         {%- do counts.append(rule ~ " " ~ "{:,}".format(failures | int)) -%}
     {%- endfor -%}
-    {%- set place = "See " ~ table.include(database=false) if table else check.name -%}
+    {%- set place = "See " ~ table.schema ~ "." ~ table.identifier if table else check.name -%}
     {%- do log(place ~ (": " ~ counts | join(", ") if counts else ""), info=true) if table or counts -%}
 {%- endmacro %}

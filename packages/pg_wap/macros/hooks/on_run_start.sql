@@ -21,7 +21,7 @@
                 {{ pg_wap.begin_candidate() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
                 commit
             {%- endcall -%}
-            {{ pg_wap.begin_snapshots() }}
+            {{ pg_wap.warn_of_lost_snapshots() }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
@@ -60,20 +60,11 @@
     delete from {{ states }} where unique_id not in (select unique_id from found_models);
 {%- endmacro %}
 
-{#- A snapshot holds the only thing that cannot be built again: when the warehouse knew what. The first build of a snapshot is always full,
-    and the models that read it have to follow. -#}
-{% macro begin_snapshots() -%}
+{#- A snapshot holds the only thing that cannot be built again: when the warehouse knew what. -#}
+{% macro warn_of_lost_snapshots() -%}
     {%- for snapshot in graph.nodes.values() | selectattr("resource_type", "equalto", "snapshot")
         if snapshot.unique_id in selected_resources
         and not adapter.get_relation(snapshot.database, snapshot.schema, snapshot.alias) -%}
-        {%- do pg_wap.built_in_full().append(snapshot.unique_id) -%}
-        {%- call statement("begin_snapshot", auto_begin=false) -%}
-            begin;
-            update {{ pg_wap.audit_table("model_states") }}
-            set built_in_full_at = clock_timestamp()
-            where unique_id = '{{ snapshot.unique_id }}';
-            commit
-        {%- endcall -%}
         {%- set readers = [] -%}
         {%- for model in graph.nodes.values() | selectattr("resource_type", "equalto", "model")
             if snapshot.unique_id in model.depends_on.nodes

@@ -20,6 +20,9 @@
             ~ ", where its failing rows go: rename it"
         ) -%}
     {%- endfor -%}
+    {%- for node in graph.nodes.values() if (node.get("test_metadata") or {}).name == "row_rules" and node.attached_node in graph.nodes -%}
+        {%- do problems.extend(pg_wap.problems_of_rules(graph.nodes[node.attached_node])) -%}
+    {%- endfor -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(problems | join("; ") ~ ". Nothing was built.") }}
     {%- endif -%}

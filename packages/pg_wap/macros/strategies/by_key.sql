@@ -55,6 +55,12 @@
 {% macro build_by_key(new_relation, sql) -%}
     drop table if exists {{ new_relation }};
     {{ pg_wap.create_table_from_query(new_relation, sql) }}
+    {%- if pg_wap.is_published(model) %}
+    {#- Rows of a release are removed by their keys, and no key with a null would be found. -#}
+    {%- for column in pg_wap.key_columns(model) %}
+    alter table {{ new_relation }} alter column {{ column }} set not null;
+    {%- endfor %}
+    {%- endif %}
     {%- for index in config.get("indexes", []) %}
     {{ pg_wap.create_index_sql(new_relation, index) }};
     {%- endfor %}

@@ -6,6 +6,7 @@
         'starts': "select distinct ordered_on from {{ ref('order_lines') }}",
     },
     touched_by={'order_lines': 'ordered_on'},
+    check_column='ordered_on',
     indexes=[{'columns': ['customer_id']}],
 ) }}
 
