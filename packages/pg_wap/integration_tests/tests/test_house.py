@@ -28,8 +28,8 @@ MAY_CALL = {
 
 # Types that dbt 1.11 and 1.12 accept for the argument of a macro.
 TYPE = re.compile(
-    r"(string|str|boolean|bool|integer|int|float|any|relation|column"
-    r"|list\[(string|integer|any)\]|dict\[string, any\]|optional\[(string|integer|boolean|list\[string\])\])"
+    r"(string|str|bool|integer|int|float|any|relation|column"
+    r"|list\[(string|integer|any)\]|dict\[string, any\]|optional\[(string|integer|bool|list\[string\])\])"
 )
 
 

@@ -42,9 +42,9 @@
     {{ return(rules) }}
 {%- endmacro %}
 
-{#- dbt keeps the target of a foreign key only as the text of its `ref`. -#}
+{#- dbt keeps the target of a foreign key as the text of its `ref`; dbt 1.12, once the node is compiled, as the name of the relation. -#}
 {% macro referenced_model(constraint) -%}
-    {%- set name = modules.re.findall("^ref\\('(\\w+)'\\)$", constraint.to or "") | first -%}
+    {%- set name = modules.re.findall("^(?:ref\\('|.*\\.\")(\\w+)(?:'\\)|\")$", constraint.to or "") | first -%}
     {{ return(graph.nodes.values() | selectattr("name", "equalto", name) | first if name) }}
 {%- endmacro %}
 
