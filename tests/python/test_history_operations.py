@@ -329,9 +329,8 @@ def loss(built, work_on, dbt: Dbt) -> Loss:
 def test_lost_snapshot_is_told(loss: Loss) -> None:
     """Gold looks as ever, so whoever dropped it would never learn that nobody can be asked about last year any more."""
     assert loss.warnings == [
-        "history.snp_customer_versions is missing although gold.dim_customer was built from it: it will be built "
-        "again from bronze with all versions and their dates, but what was believed before is lost and system time "
-        "starts anew."
+        "history.snp_customer_versions is missing although gold.dim_customer was built from it: it is built "
+        "again with all versions and their dates, but what was believed before is lost and system time starts again."
     ]
 
 
