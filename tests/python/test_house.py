@@ -236,6 +236,7 @@ def test_exposures_read_gold(manifest) -> None:
     assert not elsewhere
 
 
+@pytest.mark.dbt
 def test_history_of_runs_is_read_where_it_is_written(tmp_path: Path) -> None:
     """A source cannot call the macro that names schemas; a developer's views would read the runs of production."""
     where = {"PGHOST": "nowhere", "PGUSER": "me", "PGPASSWORD": "not looked at", "PGDATABASE": "retail"}
