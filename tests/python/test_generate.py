@@ -817,7 +817,7 @@ def test_full_disk_leaves_nothing(tmp_path, limit):
 def test_killed_run_leaves_no_folder(tmp_path, number):
     """The folder appears when all is in it; the next run clears away what a kill left."""
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
-    command = [sys.executable, "-m", "scripts.generate", "--rows", "30000000", "--out", str(out)]
+    command = [sys.executable, "-m", "scripts.generate", "--rows", "3000000", "--out", str(out)]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL) as process:
         while not (partial / "daily").exists():
             assert process.poll() is None

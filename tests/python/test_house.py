@@ -234,6 +234,7 @@ def test_exposures_read_gold(manifest) -> None:
     assert not elsewhere
 
 
+@pytest.mark.dbt
 def test_history_of_runs_lies_apart_for_each_target(tmp_path: Path) -> None:
     """The views on the history of runs follow the schema names of the target: a developer does not see production."""
     where = {"PGHOST": "nowhere", "PGUSER": "me", "PGPASSWORD": "not looked at", "PGDATABASE": "retail"}

@@ -4,6 +4,7 @@ import hashlib
 import multiprocessing
 import os
 import pwd
+import re
 import resource
 import stat
 import subprocess
@@ -20,6 +21,7 @@ import psycopg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from harness import SERVER_SETTINGS
 
 from scripts import connection
 from scripts.paths import PROJECT_ROOT, socket_dir
@@ -147,7 +149,11 @@ def test_interrupt_does_not_reach_the_server(server: str) -> None:
 def test_every_setting_is_accepted(server: str) -> None:
     """A setting that is misspelt or gone in a later version would be lost on a warning in the log."""
     with psycopg.connect(server) as session:
-        wrong = session.execute("select name, setting, error from pg_file_settings where not applied").fetchall()
+        wrong = session.execute(
+            "select name, setting, error from pg_file_settings where not applied and (error <> '' or name <> all(%s))",
+            # These stand once more in override.conf of this server, and the last entry counts.
+            [re.findall(r"^(\w+) =", SERVER_SETTINGS, re.MULTILINE)],
+        ).fetchall()
     assert wrong == []
 
 

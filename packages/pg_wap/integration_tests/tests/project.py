@@ -232,7 +232,8 @@ def environment(url: str) -> dict[str, str]:
     """Return the variables of `profiles.yml` for a database."""
     given = psycopg.conninfo.conninfo_to_dict(url)
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    return {variable: str(given.get(name) or "") for name, variable in names.items()}
+    # dbt reads the target as well, which other tests of the same process may have set.
+    return {variable: str(given.get(name) or "") for name, variable in names.items()} | {"DBT_TARGET": "test"}
 
 
 def on_a_short_stack(call: Callable[[], Any]) -> Any:
