@@ -142,7 +142,7 @@ def _step(result: RunResult) -> Step:
     node = result.node
     alias = getattr(node, "alias", None)
     # pg_wap stores the failing rows of a check in a table of its name.
-    is_stored = bool(node.relation_name) or str(result.status) in ("fail", "warn")
+    is_stored = bool(getattr(node, "relation_name", None)) or str(result.status) in ("fail", "warn")
     return Step(
         kind=str(node.resource_type),
         name=node.name,
