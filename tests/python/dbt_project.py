@@ -206,10 +206,15 @@ def _is_copy_of_project(project: Path) -> bool:
 
 
 def _outcome(result: Any) -> Outcome:
+    node = result.node
+    relation = getattr(node, "relation_name", None)
+    if node.resource_type == "test" and str(result.status) in ("fail", "warn"):
+        # The package stores the failing rows of a check under its name.
+        relation = f'"{node.database}"."audit"."{node.alias}"'
     return Outcome(
         str(result.status),
         getattr(result, "failures", None) or 0,
         " ".join((result.message or "").split()),
-        getattr(result.node, "relation_name", None),
-        getattr(result.node, "compiled_code", None),
+        relation,
+        getattr(node, "compiled_code", None),
     )

@@ -68,7 +68,7 @@ def test_the_catalogue_says_when_a_check_failed_last(copy_of_built: Database, db
     """A check that fails each month is looked at in another way than one that never did; its rules go with it."""
     with psycopg.connect(copy_of_built.url, autocommit=True) as session:
         session.execute(NODE_RESULTS)
-        dbt("run-operation", "note_checks")
+        dbt("run-operation", "pg_wap.record_checks")
         assert dbt.errors == []
         session.execute("set time zone 'UTC'")
         told = {(check.check_name, check.last_failed, check.rows_found_then) for check in catalogue(session)}

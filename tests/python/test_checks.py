@@ -884,7 +884,9 @@ def _constraints() -> Iterator[Constraint]:
 def _rules() -> Iterator[tuple[str, str]]:
     """Return check and name of each rule and reference that a `row_rules` test checks."""
     for resource in RESOURCES:
-        checks = [test["row_rules"]["name"] for test in resource.get("data_tests", []) if "row_rules" in test]
+        checks = [
+            test["pg_wap.row_rules"]["name"] for test in resource.get("data_tests", []) if "pg_wap.row_rules" in test
+        ]
         for owner in [resource, *resource.get("columns", [])]:
             names = list(owner.get("config", {}).get("meta", {}).get("rules", {}))
             names += [each["name"] for each in owner.get("constraints", []) if each["type"] == "foreign_key"]

@@ -17,7 +17,7 @@ LAYERS = {
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
         {"check_catalogue", "land"},
         {"build"},
-        {"bench"},
+        {"bench", "pictures"},
     ],
     "scripts.build": [
         {"__init__", "clock"},

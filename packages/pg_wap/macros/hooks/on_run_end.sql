@@ -4,7 +4,7 @@
         {%- do run_query(pg_wap.record_run(results)) -%}
         {{ pg_wap.store_failing_rows(results) }}
         {{ pg_wap.end_build(results) if flags.WHICH in ["build", "run", "test"] }}
-        {%- do run_query(pg_wap.drop_old_views()) if load_relation(pg_wap.audit_table("ops_publications")) -%}
+        {{ pg_wap.drop_old_views() }}
         {{ pg_wap.end_run(results) }}
     {%- endif -%}
 {%- endmacro %}

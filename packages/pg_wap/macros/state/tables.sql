@@ -191,6 +191,12 @@
 
 {#- Views of before version 1.0, at the end of the run that migrates: dbt's cache of relations would not notice before. -#}
 {% macro drop_old_views() -%}
+    {%- if load_relation(pg_wap.audit_table("ops_publications")) -%}
+        {%- do run_query(pg_wap.drop_old_views_sql()) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro drop_old_views_sql() -%}
     {%- set schema = pg_wap.audit_table("runs").without_identifier().include(database=false) -%}
     do $drop$
     begin
