@@ -41,7 +41,7 @@ def folder_of(path: Path) -> str:
 
 def defined() -> dict[str, Path]:
     """Return the file of each macro."""
-    pattern = re.compile(r"\{%-?\s*(?:macro|materialization|test)\s+(\w+)")
+    pattern = re.compile(r"\{%-?\s*(?:macro|materialization)\s+(\w+)")
     return {name: path for path in sorted(MACROS.rglob("*.sql")) for name in pattern.findall(path.read_text())}
 
 
@@ -54,7 +54,8 @@ def public() -> dict[str, dict[str, Any]]:
 def test_macros_call_only_downwards() -> None:
     """A reader who knows where a macro stands knows what it can reach; a circle would have no bottom."""
     files = defined()
-    assert {folder_of(path) for path in files.values()} == MAY_CALL.keys()
+    # a generic test is no macro that others call
+    assert {folder_of(path) for path in files.values()} | {"generic_tests"} == MAY_CALL.keys()
     upwards = set()
     for path in sorted(MACROS.rglob("*.sql")):
         for name in re.findall(r"\bpg_wap\.(\w+)\(", path.read_text()):
