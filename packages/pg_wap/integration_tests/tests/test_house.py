@@ -146,7 +146,12 @@ def test_the_package_knows_nothing_of_its_users() -> None:
                 continue
             text = path.read_text()
             # the macros that migrate tables and views of before version 1.0
-            text = re.sub(r"\{% macro (migrate|drop_old_views|drop_old_views_sql)\(\).*?\{%- endmacro %\}", "", text, flags=re.DOTALL)
+            text = re.sub(
+                r"\{% macro (migrate|drop_old_views|drop_old_views_sql)\(\).*?\{%- endmacro %\}",
+                "",
+                text,
+                flags=re.DOTALL,
+            )
             for number, line in enumerate(text.splitlines(), start=1):
                 words = set(re.findall(r"[a-z_]+", line.lower()))
                 hits = {word for word in words if any(part in word for part in FOREIGN)} - ALLOWED
