@@ -1,6 +1,5 @@
 """A dbt project in a temporary folder that installs the package, and dbt in this process to run it."""
 
-import gc
 import hashlib
 import multiprocessing
 import os
@@ -9,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
@@ -245,20 +243,13 @@ def on_a_short_stack(call: Callable[[], Any]) -> Any:
         return thread.submit(call).result()
 
 
-@cache
 def _tune() -> None:
-    """Save what this repository's own builds save; without `scripts`, the tests take longer and do the same."""
-    gc.set_threshold(1_000_000, 2, 2)
+    """Run the dbt that this repository's builds run; without `scripts`, the tests take longer and do the same."""
     try:
-        from scripts.dbt_tuning.kept import Kept, keep_templates  # noqa: PLC0415
-
-        from scripts.dbt_tuning.events import tell_only  # noqa: PLC0415  # needs dbt
-        from scripts.dbt_tuning.sessions import keep_sessions  # noqa: PLC0415  # needs dbt
-    except ImportError:
+        from scripts.build.dbt import tune  # noqa: PLC0415  # imports dbt, which takes two seconds
+    except ModuleNotFoundError:
         return
-    keep_templates(Kept(Path(mkdtemp(prefix="pg_wap-")) / "kept"))
-    tell_only(set())
-    keep_sessions()
+    tune()
 
 
 def _merged(given: Any, changes: Any) -> Any:

@@ -108,7 +108,6 @@ def test_public_macros_are_described() -> None:
             assert argument["description"].strip().endswith("."), (name, argument)
 
 
-@pytest.mark.skipif(not README.exists(), reason="the package has no README yet")
 def test_the_readme_names_all_that_is_public() -> None:
     """A macro or configuration that no page names does not exist for users."""
     text = README.read_text() + "".join(page.read_text() for page in (PACKAGE / "docs").glob("*.md"))
@@ -121,7 +120,6 @@ def test_the_readme_names_all_that_is_public() -> None:
     assert (macros, missing) == (set(), set())
 
 
-@pytest.mark.skipif(not README.exists(), reason="the package has no README yet")
 def test_the_store_has_the_hooks_of_the_readme() -> None:
     """The text that users copy is the text that these tests run."""
     code = re.sub(r"\{#-.*?-#\}\n+", "", (ROOT / "macros" / "pg_wap_hooks.sql").read_text(), flags=re.DOTALL)
