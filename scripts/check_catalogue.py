@@ -22,7 +22,7 @@ HEADER = """{% docs __retail_warehouse__ %}
 
 <!-- Written by `make catalogue` from what the YAML files declare: change those. -->
 
-What has to hold before gold is published. A hard check that finds a row keeps gold as it was; a soft one warns, and the
+What has to hold before gold is published. A hard check that finds a row stops the release; a soft one warns, and the
 build says how many rows it found before. Rules and references belong to the check above them, which checks all of them
 in one scan. When each check last found something is in `audit.check_catalogue`, and `make catalogue` prints it. To
 declare a check: see `packages/pg_wap/docs/checks.md` of the repository.

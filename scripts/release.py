@@ -1,4 +1,4 @@
-"""`make publish`, `make rollback` and `make published`: what is served, and how to change it without a build."""
+"""`make publish`, `make rollback` and `make published`: what is published, and how to change it without a build."""
 
 from typing import TYPE_CHECKING
 

@@ -304,7 +304,7 @@ def report_release(console: Console, before: Release | None, now: Release | None
         console.print(f"Published   {now.changed} relations of gold, as release {now.number}", soft_wrap=True)
     elif now:
         console.print(
-            f"Published   nothing: release {now.number} of {now.published_at} is still served", soft_wrap=True
+            f"Published   nothing: release {now.number} of {now.published_at} is still published", soft_wrap=True
         )
     else:
         console.print("Published   nothing, and nothing was before", soft_wrap=True)

