@@ -5,7 +5,7 @@ Under pytest-xdist each worker has all of these for itself, so no test sees what
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
@@ -54,11 +54,12 @@ SLOWEST_FIRST = (
 _numbers = count(1)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Mark the tests that run dbt, and hand out whole files to the workers of pytest-xdist.
 
-    Each file has fixtures of its own that build a warehouse: one worker has to build them.
+    Each file has fixtures of its own that build a warehouse: one worker has to build them. A wrapper runs before all
+    other hooks: that of pytest-xdist reads the marks.
     """
     for item in items:
         if {"dbt", "work_on"} & set(getattr(item, "fixturenames", ())):
@@ -68,6 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
         items.sort(key=lambda item: (places.get(item.path.stem, len(places)), item.get_closest_marker("dbt") is None))
+    return (yield)
 
 
 class Database(NamedTuple):
@@ -170,12 +172,12 @@ def keep(server: str) -> Callable[[Database, str], Database]:
 
 @pytest.fixture(scope="session")
 def built(keep, work_on: Callable[..., AbstractContextManager[Database]], sample: Sample, dbt: Dbt) -> Database:
-    """Land the sample and build the warehouse from it once, unit tests included; to read from, not to change."""
+    """Land the sample and build the warehouse from it once; to read from, not to change."""
     with work_on() as database:
         land([sample.folder], database.url)
         bad = [
             f"{name}: {result.status} {result.message}"
-            for name, result in dbt("build").items()
+            for name, result in dbt("build", "--exclude-resource-type", "unit_test").items()
             if result.status not in ("success", "pass", "no-op")
         ]
         if bad:

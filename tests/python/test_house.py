@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from dbt_project import environment
+from dbt_project import Dbt, copy_of_project
 from harness import Database
 from packaging.requirements import Requirement
 
@@ -234,32 +235,36 @@ def test_exposures_read_gold(manifest) -> None:
     assert not elsewhere
 
 
-@pytest.mark.dbt
-def test_history_of_runs_lies_apart_for_each_target(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "schema"), [("prod", "audit"), ("dev", "mine_audit"), ("ci", "mine_audit")])
+def test_history_of_runs_lies_apart_for_each_target(
+    target: str, schema: str, dbt: Dbt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The views on the history of runs follow the schema names of the target: a developer does not see production."""
-    where = {"PGHOST": "nowhere", "PGUSER": "me", "PGPASSWORD": "not looked at", "PGDATABASE": "retail"}
-    for target, schema in (("prod", "audit"), ("dev", "mine_audit"), ("ci", "mine_audit")):
-        done = run_dbt("parse", tmp_path, "--target", target, DBT_SCHEMA="mine", **where)
-        assert done.returncode == 0, done.stdout
-        manifest = json.loads((tmp_path / "manifest.json").read_text())
-        views = [
-            node
-            for node in manifest["nodes"].values()
-            if node["package_name"] == "pg_wap" and node["resource_type"] == "model"
-        ]
-        assert {view["schema"] for view in views} == {schema}
+    monkeypatch.setenv("DBT_SCHEMA", "mine")
+    project = copy_of_project(tmp_path / "project")
+    # The views are those of a package, so nothing of the project but its groups needs to be parsed.
+    groups = project / "models" / "_groups.yml"
+    text = groups.read_text()
+    for folder in ("models", "snapshots", "seeds", "functions", "analyses", "tests"):
+        shutil.rmtree(project / folder)
+    groups.parent.mkdir()
+    groups.write_text(text)
+    dbt("parse", "--target", target, project=project)
+    manifest = json.loads((project / "target" / "manifest.json").read_text())
+    views = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert views
+    assert {view["schema"] for view in views} == {schema}
 
 
 # What the database knows of it
 
 
 @pytest.fixture(scope="module")
-def documented(built: Database, parsing) -> Path:
+def documented(built: Database, work_on, dbt: Dbt) -> Path:
     """The folder with the manifest and the catalog of the built warehouse."""
-    folder = parsing[1]
-    done = run_dbt("docs generate --no-compile", folder, **environment(built.name))
-    assert done.returncode == 0, done.stdout
-    return folder
+    with work_on(built):
+        dbt("docs", "generate", "--no-compile", "--write-json")
+    return dbt.target_path
 
 
 def test_columns_are_those_of_the_database(manifest, documented: Path) -> None:

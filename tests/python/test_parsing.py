@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dbt_project import copy_of_project
+from dbt_project import Dbt, copy_of_project
 
 from scripts.build.dbt import LOG_LEVELS, Project, parse
 from scripts.errors import Refusal
@@ -12,16 +12,18 @@ DESCRIBED = "models/_docs/columns.md"
 REPORTING = "models/intermediate/int_quarantine_logged.yml"
 
 
-def copied(folder: Path) -> tuple[Path, list[str]]:
-    """Copy the project; return its folder and the options that make dbt work there."""
+@pytest.fixture(scope="module")
+def copied(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A copy of the project, to edit, and the options that make dbt work there."""
+    folder = tmp_path_factory.mktemp("copied")
     project = copy_of_project(folder / "project")
     folders = {"project-dir": project, "profiles-dir": project, "target-path": project / "target", "log-path": folder}
     return project, [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items())]
 
 
-def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(dbt, tmp_path: Path) -> None:
+def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(copied: tuple[Path, list[str]]) -> None:
     """Of checks on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
-    project, options = copied(tmp_path)
+    project, options = copied
 
     def severities() -> dict[str, str]:
         manifest = parse(options)
@@ -39,9 +41,9 @@ def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(dbt, tmp_path:
     assert severities() == before
 
 
-def test_a_report_with_an_unknown_key_is_refused_before_the_build(dbt, tmp_path: Path) -> None:
+def test_a_report_with_an_unknown_key_is_refused_before_the_build(copied: tuple[Path, list[str]]) -> None:
     """A misspelt key would be ignored, and nobody would miss the line that is not printed."""
-    project, options = copied(tmp_path)
+    project, options = copied
     text = (project / REPORTING).read_text()
     (project / REPORTING).write_text(text.replace("label: Released", "label: Released\n          lable: Released"))
     with pytest.raises(Refusal, match=r"^model int_quarantine_logged: config\.meta\.report\.lable: unknown key\."):
