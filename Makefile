@@ -54,10 +54,10 @@ catalogue: deps ## list every check with its owner, severity and last failure, a
 	@$(BIN)/python -m scripts.check_catalogue
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: deps lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup -m "not dbt and not slow"
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not dbt and not slow"
 
 lint: deps ## check style, types and conventions without changing anything
 	@$(BIN)/ruff check --quiet

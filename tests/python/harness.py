@@ -5,7 +5,7 @@ Under pytest-xdist each worker has all of these for itself, so no test sees what
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
@@ -34,42 +34,38 @@ shared_buffers = 256MB
 
 # A worker takes the next file when it is done with one. The slowest come first, so that both workers end together.
 SLOWEST_FIRST = (
-    "test_quarantine",
-    "test_history_operations",
-    "test_publishing",
-    "test_partitions",
-    "test_history_property",
     "test_build_command",
-    "test_check_materializations",
-    "test_run_history",
-    "test_anomalies",
-    "test_check_declarations",
+    "test_releases",
+    "test_history_operations",
+    "test_history_property",
+    "test_partitions",
+    "test_touched_by",
+    "test_quarantine",
     "test_checks",
+    "test_release_blocked",
+    "test_anomalies",
+    "test_guard",
+    "test_declarations",
+    "test_runs",
     "test_late_data",
     "test_delivery_order",
-    "test_release_blocked",
     "test_house",
+    "test_upgrade",
+    "test_generate",
+    "test_parsing",
 )
 
 _numbers = count(1)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Mark the tests that run dbt, and hand out whole files to the workers of pytest-xdist.
-
-    Each file has fixtures of its own that build a warehouse: one worker has to build them. A wrapper runs before all
-    other hooks: that of pytest-xdist reads the marks.
-    """
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that run dbt. For pytest-xdist, sort the tests: it hands out whole files in this order."""
     for item in items:
         if {"dbt", "work_on"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("dbt")
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
     if hasattr(config, "workerinput"):
         places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
         items.sort(key=lambda item: (places.get(item.path.stem, len(places)), item.get_closest_marker("dbt") is None))
-    return (yield)
 
 
 class Database(NamedTuple):
