@@ -34,6 +34,7 @@ shared_buffers = 256MB
 
 # A worker takes the next file when it is done with one. The slowest come first, so that both workers end together.
 SLOWEST_FIRST = (
+    "test_real_data",
     "test_build_command",
     "test_releases",
     "test_history_operations",
@@ -52,8 +53,13 @@ SLOWEST_FIRST = (
     "test_house",
     "test_upgrade",
     "test_generate",
-    "test_parsing",
+    "test_packages",
+    "test_offline_packages",
+    "test_history_reference",
 )
+
+# Who uses one of these runs dbt; the last is the server of the package's tests.
+FIXTURES_WITH_DBT = {"dbt", "work_on", "maintenance"}
 
 _numbers = count(1)
 
@@ -61,7 +67,7 @@ _numbers = count(1)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests that run dbt. For pytest-xdist, sort the tests: it hands out whole files in this order."""
     for item in items:
-        if {"dbt", "work_on"} & set(getattr(item, "fixturenames", ())):
+        if FIXTURES_WITH_DBT & set(getattr(item, "fixturenames", ())):
             item.add_marker("dbt")
     if hasattr(config, "workerinput"):
         places = {name: place for place, name in enumerate(SLOWEST_FIRST)}

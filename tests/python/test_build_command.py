@@ -10,14 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from unittest.mock import patch
 
 import psycopg
 import pytest
 from click.testing import CliRunner
-from dbt_project import Dbt, environment
+from dbt_project import Dbt, environment, on_a_short_stack
 from warehouse_state import BOOKKEEPING, fingerprints
 
 from scripts import connection
@@ -54,12 +56,16 @@ class Story(NamedTuple):
     bad_lines: int
 
 
+def without_settings() -> dict[str, str]:
+    """Return the environment without what chooses a warehouse."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+
+
 @pytest.fixture(scope="module")
 def build(dbt: Dbt) -> Callable[..., Answer]:
     """Offer the command in a process of its own, with an environment that holds nothing but what is given."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
     # So that it finds the project parsed, and leaves the developer's own artifacts alone.
-    ours |= {"DBT_TARGET_PATH": str(dbt.target_path), "DBT_LOG_PATH": str(dbt.log_path)}
+    ours = without_settings() | {"DBT_TARGET_PATH": str(dbt.target_path), "DBT_LOG_PATH": str(dbt.log_path)}
 
     def run(*arguments: str | Path, **variables: str) -> Answer:
         command = [sys.executable, "-m", "scripts.build", *map(str, arguments)]
@@ -71,27 +77,34 @@ def build(dbt: Dbt) -> Callable[..., Answer]:
     return run
 
 
-@pytest.fixture
-def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
-    """Offer the command in this process, where it ends before dbt begins: a process takes two seconds to import dbt."""
+def run_here(*arguments: str | Path, **variables: str) -> Answer:
+    """Run the command in this process, with an environment that holds nothing but what is given.
 
-    def run(*arguments: str | Path, **variables: str) -> Answer:
-        for name in [name for name in os.environ if name.startswith(("PG", "DBT_"))]:
-            monkeypatch.delenv(name)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        # Of a build that is refused, the project is parsed for nothing.
-        monkeypatch.setattr(command, "_load_dbt", lambda *_: None)
-        collect, switch = gc.get_threshold(), sys.getswitchinterval()
+    A process of its own takes five seconds to import dbt and to read what it has parsed.
+    """
+    collect, switch = gc.get_threshold(), sys.getswitchinterval()
+    words = [str(argument) for argument in arguments]
+    with patch.dict(os.environ, without_settings() | variables, clear=True):
         try:
-            done = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
+            done = on_a_short_stack(lambda: CliRunner().invoke(command.main, words))
         finally:
             gc.set_threshold(*collect)
             sys.setswitchinterval(switch)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
-        return Answer(done.exit_code, done.stdout, done.stderr)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return Answer(done.exit_code, done.stdout, done.stderr)
 
-    return run
+
+@pytest.fixture(scope="module")
+def build_here(dbt: Dbt) -> Callable[..., Answer]:
+    """Offer the command in this process."""
+    return partial(run_here, DBT_TARGET_PATH=str(dbt.target_path), DBT_LOG_PATH=str(dbt.log_path))
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Offer the command where it ends before dbt begins: the project is not parsed, as that would be for nothing."""
+    monkeypatch.setattr(command, "_load_dbt", lambda *_: None)
+    return run_here
 
 
 @pytest.fixture
@@ -258,7 +271,7 @@ class Variables(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def variables(work_on, build: Callable[..., Answer]) -> Variables:
+def variables(work_on, build_here: Callable[..., Answer]) -> Variables:
     """Build a line that is outside of the calendar, and then let the calendar reach it."""
     with work_on(), TemporaryDirectory(prefix="retail-") as parent:
         times, target, files = (Path(parent, name) for name in ("times.json", "target", "files"))
@@ -266,8 +279,8 @@ def variables(work_on, build: Callable[..., Answer]) -> Variables:
         (files / "one.csv").write_text(HEADER + GOOD_LINE)
         options = ("--vars", "{calendar_end: '2010-01-01'}", "--json", times)
         # Parsed apart, as other values make dbt parse the whole project anew.
-        first = build(files, *options, **environment(), DBT_TARGET_PATH=str(target))
-        answers = first, build(files, **environment()), build(files, **environment())
+        first = build_here(files, *options, **environment() | {"DBT_TARGET_PATH": str(target)})
+        answers = first, build_here(files, **environment()), build_here(files, **environment())
         return Variables(*answers, json.loads(times.read_text()) if times.exists() else {})
 
 
@@ -324,7 +337,7 @@ EARLIER_RUNS = """
 
 
 @pytest.fixture(scope="module")
-def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
+def warned(built, work_on, build_here: Callable[..., Answer]) -> Answer:
     """Build with a snapshot that somebody has dropped, from an invoice of two customers and a return that gives out."""
     with work_on(built) as warehouse, TemporaryDirectory(prefix="retail-") as folder:
         with psycopg.connect(warehouse.url) as session:
@@ -332,7 +345,7 @@ def warned(built, work_on, build: Callable[..., Answer]) -> Answer:
             session.execute(EARLIER_RUNS)
         lines = [GOOD_LINE, GOOD_LINE.replace("17850", "17851"), f"C{GOOD_LINE}"]
         Path(folder, "odd.csv").write_text(HEADER + "".join(lines))
-        return build(folder, **environment())
+        return build_here(folder, **environment())
 
 
 def test_build_goes_on_with_what_it_warns_of(warned: Answer) -> None:
@@ -474,13 +487,13 @@ def test_developer_without_a_prefix_is_told_so(refuse: Callable[..., Answer], da
     assert_refused(answer, "target 'dev' needs DBT_SCHEMA")
 
 
-def test_a_second_build_waits_for_the_first(build: Callable[..., Answer], working, folder: Path) -> None:
+def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], working, folder: Path) -> None:
     """Two builds at once would rename each other's tables away."""
     (folder / "sales.csv").write_text(HEADER)
     with psycopg.connect(working.url, autocommit=True) as first:
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
         with ThreadPoolExecutor() as pool:
-            second = pool.submit(build, folder, **environment())
+            second = pool.submit(refuse, folder, **environment())
             waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
             deadline = time.monotonic() + 30
             while first.execute(waiting).fetchone() == (0,):

@@ -40,15 +40,3 @@ def test_gold_is_the_same_in_whatever_order_files_arrive(
         land([folder], working.url)
         build(dbt)
     assert rows(working.url, without=BOOKKEEPING) == rows(built.url, without=BOOKKEEPING)
-
-
-def test_a_second_build_changes_nothing(copy_of_built: Database, dbt, sample: Sample) -> None:
-    """Schedulers run twice; neither gold nor what we knew may move when nothing new came."""
-
-    def state() -> list:
-        return [rows(copy_of_built.url, schema) for schema in ("gold", "history")]
-
-    before = state()
-    assert not land([sample.folder], copy_of_built.url).of("landed")
-    build(dbt)
-    assert state() == before

@@ -95,6 +95,8 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("dbt_expectations.expect_table_row_count_to_be_between", "numbers", {}),
 ]
 
+pytestmark = pytest.mark.dbt
+
 
 def invoke(
     command: str, root: Path, url: str, tests: dict[str, tuple[str, str, dict[str, Any]]]

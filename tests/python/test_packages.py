@@ -33,6 +33,8 @@ FILES = {
     "profiles.yml": {"p": {"target": "t", "outputs": {"t": {"type": "postgres", "port": 1, **LOGIN}}}},
 }
 
+pytestmark = pytest.mark.dbt
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

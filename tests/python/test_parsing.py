@@ -1,50 +1,88 @@
 """What a build knows of the project is what its files say, whatever dbt remembers of an earlier parse."""
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
-from dbt_project import Dbt, copy_of_project
 
+from scripts.build import dbt as building
 from scripts.build.dbt import LOG_LEVELS, Project, parse
 from scripts.errors import Refusal
 
-DESCRIBED = "models/_docs/columns.md"
-REPORTING = "models/intermediate/int_quarantine_logged.yml"
+# dbt parses the whole project for ten seconds; what is tested here is the same for a model and a check.
+FILES = {
+    "dbt_project.yml": """
+        name: little
+        version: 1.0.0
+        profile: little
+        flags: {send_anonymous_usage_stats: false}
+    """,
+    "profiles.yml": """
+        little:
+          target: none
+          outputs:
+            none: {type: postgres, host: nowhere, port: 5432, user: me, password: secret, dbname: none, schema: none}
+    """,
+    "models/invoices.sql": "select 1 as invoice_number",
+    "models/invoices.yml": """
+        models:
+          - name: invoices
+            description: '{{ doc("invoices") }}'
+            config:
+              meta:
+                report:
+                  label: Invoices
+                  query: select 1
+    """,
+    "models/docs.md": "{% docs invoices %}Key of the invoice{% enddocs %}",
+    "tests/assert_invoices.sql": "select * from {{ ref('invoices') }}",
+    "tests/assert_invoices.yml": """
+        data_tests:
+          - name: assert_invoices
+            config: {severity: warn}
+    """,
+}
+
+pytestmark = pytest.mark.dbt
 
 
-@pytest.fixture(scope="module")
-def copied(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A copy of the project, to edit, and the options that make dbt work there."""
-    folder = tmp_path_factory.mktemp("copied")
-    project = copy_of_project(folder / "project")
-    folders = {"project-dir": project, "profiles-dir": project, "target-path": project / "target", "log-path": folder}
-    return project, [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items())]
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """Write a project in a temporary folder; return the options that make dbt work there."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(dedent(text))
+    folders = {"project-dir": tmp_path, "profiles-dir": tmp_path, "target-path": tmp_path / "target"}
+    return [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items()), f"--log-path={tmp_path}"]
 
 
-def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(copied: tuple[Path, list[str]]) -> None:
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+
+def severity(options: list[str]) -> str:
+    """Parse; return the severity of the check."""
+    manifest = parse(options)
+    assert manifest is not None
+    return str(manifest.nodes["test.little.assert_invoices"].config.severity).lower()
+
+
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["as it is", "unless the loss is noticed"])
+def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(
+    is_noticed: bool, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of checks on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
-    project, options = copied
-
-    def severities() -> dict[str, str]:
-        manifest = parse(options)
-        assert manifest is not None
-        return {
-            node.name: str(node.config.severity).lower()
-            for node in manifest.nodes.values()
-            if node.resource_type == "test" and node.name.startswith("assert_")
-        }
-
-    before = severities()
-    text = (project / DESCRIBED).read_text()
-    (project / DESCRIBED).write_text(text.replace("Key of the invoice", "Key of an invoice"))
-    assert "warn" in before.values()
-    assert severities() == before
+    assert severity(options) == "warn"
+    edit(tmp_path / "models/docs.md", "the invoice", "an invoice")
+    if not is_noticed:
+        monkeypatch.setattr(building, "_has_forgotten_checks", lambda _: False)
+    assert severity(options) == ("warn" if is_noticed else "error")
 
 
-def test_a_report_with_an_unknown_key_is_refused_before_the_build(copied: tuple[Path, list[str]]) -> None:
+def test_a_report_with_an_unknown_key_is_refused_before_the_build(options: list[str], tmp_path: Path) -> None:
     """A misspelt key would be ignored, and nobody would miss the line that is not printed."""
-    project, options = copied
-    text = (project / REPORTING).read_text()
-    (project / REPORTING).write_text(text.replace("label: Released", "label: Released\n          lable: Released"))
-    with pytest.raises(Refusal, match=r"^model int_quarantine_logged: config\.meta\.report\.lable: unknown key\."):
+    edit(tmp_path / "models/invoices.yml", "label: Invoices", "label: Invoices\n          lable: Invoices")
+    with pytest.raises(Refusal, match=r"^model invoices: config\.meta\.report\.lable: unknown key\."):
         Project(options=options)
