@@ -1,7 +1,7 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
-# WORKERS: how many processes test side by side.
+# WORKERS: how many processes lint and test side by side.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -65,7 +65,7 @@ lint: deps ## check style, types and conventions without changing anything
 	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet parse --warn-error --show-all-deprecations
 	@$(START)
-	@$(BIN)/sqlfluff lint --disable-progress-bar
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS)
 	@if [ -x $(BIN)/dbt-bouncer ]; then $(BIN)/dbt-bouncer run && $(BIN)/dbt-bouncer run --config-file dbt-bouncer-pg_wap.yml; \
 		else echo "dbt-bouncer needs Python 3.11: skipped"; fi
 
