@@ -5,7 +5,6 @@ project is touched. Nothing here depends on what the commands print; only whethe
 """
 
 import csv
-import json
 import os
 import shutil
 import subprocess
@@ -17,9 +16,13 @@ from pathlib import Path
 
 import click
 
+from scripts import connection
 from scripts.errors import Refusal
+from scripts.generate import sample
+from scripts.generate.__main__ import generate
 from scripts.paths import PROJECT_ROOT
 from scripts.pictures.terminal import Command, Line, Scene, draw
+from scripts.warehouse import server
 
 PICTURE = PROJECT_ROOT / "docs" / "demo.svg"
 TITLE = (
@@ -45,10 +48,10 @@ class Recorder:
         environment: the variables that its commands see.
     """
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if name not in (*FROM_MAKE, "DBT_TARGET")}
-        self.environment = kept | {"WAREHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+        self.environment = kept | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
     def record(self, typed: str, most_lines: int = SOME, *, succeeds: bool = True) -> Command:
         """Run a command and return the recording.
@@ -96,19 +99,20 @@ def _clone() -> Iterator[Recorder]:
         # PostgreSQL runs as a user of its own where it is started by root.
         Path(folder).chmod(0o755)
         subprocess.run(["git", "clone", "--quiet", PROJECT_ROOT, f"{folder}/warehouse"], check=True)
-        recorder = Recorder(Path(folder) / "warehouse", Path(folder) / "server")
+        # Of this process as well, which tells psql where the server is.
+        os.environ["WAREHOUSE_HOME"] = f"{folder}/server"
+        recorder = Recorder(Path(folder) / "warehouse")
         recorder.run("make", "deps")
-        python = ".venv/bin/python"
-        recorder.run(python, "-c", "from scripts import sample; sample.make()")
+        out = recorder.folder / LANDING.parent
+        out.parent.mkdir()
+        generate([f"--rows={sample.ROWS}", f"--seed={sample.SEED}", f"--out={out}"], standalone_mode=False)
         # psql is not on everybody's path; the one of the embedded server is beside it.
-        programs = recorder.run(python, "-c", "from scripts.warehouse import server; print(server.binary('psql'))")
-        recorder.environment["PATH"] = f"{Path(programs.strip()).parent}:{os.environ['PATH']}"
-        address = "import json; from scripts import connection; print(json.dumps(connection.libpq_environment()))"
-        recorder.environment |= json.loads(recorder.run(python, "-c", address))
+        recorder.environment["PATH"] = f"{Path(server.binary('psql')).parent}:{os.environ['PATH']}"
+        recorder.environment |= connection.libpq_environment("local")
         try:
             yield recorder
         finally:
-            recorder.run(python, "-m", "scripts.warehouse", "destroy", "--yes")
+            recorder.run(".venv/bin/python", "-m", "scripts.warehouse", "destroy", "--yes")
 
 
 def _set_aside(folder: Path) -> None:
