@@ -53,7 +53,9 @@ def options(tmp_path: Path) -> list[str]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(dedent(text))
     folders = {"project-dir": tmp_path, "profiles-dir": tmp_path, "target-path": tmp_path / "target"}
-    return [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items()), f"--log-path={tmp_path}"]
+    # The server of other tests sets another target.
+    others = [f"--log-path={tmp_path}", "--target=none"]
+    return [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items()), *others]
 
 
 def edit(path: Path, before: str, after: str) -> None:
