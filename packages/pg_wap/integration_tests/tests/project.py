@@ -217,11 +217,13 @@ class Project:
         if outcome.exception:
             self.errors.append(" ".join(str(outcome.exception).split()))
         for result in getattr(outcome.result, "results", []):
+            # The error of a run-operation came as an event; dbt 1.12 puts it into the result as well.
+            if not hasattr(result, "node"):
+                continue
             message = " ".join((result.message or "").split())
-            # the result of a run-operation has no message: its error came as an event
             if message and str(result.status) in ("error", "fail"):
                 self.errors.append(message)
-            if hasattr(result, "node") and result.node.resource_type != "operation":
+            if result.node.resource_type != "operation":
                 self.outcomes[result.node.name] = Outcome(str(result.status), message)
         return bool(outcome.success)
 
