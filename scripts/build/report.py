@@ -112,7 +112,7 @@ class Step:
         """
         if self.kind == "test" and self.status in ("fail", "warn"):
             look = f"select * from {'.'.join(self.relation)}" if self.relation else "see logs/dbt.log"
-            rows = f"{self.failures:,} {'row' if self.failures == 1 else 'rows'}"
+            rows = _counted(self.failures, "row")
             trend = None if before is None else f"{before:,} in the run before"
             details = "; ".join(detail for detail in (broken_rules, trend) if detail)
             return f"check {self.name} found {rows}{f' ({details})' if details else ''}: {look}"
@@ -180,8 +180,9 @@ def report_landing(console: Console, landing: Path, report: LandingReport) -> No
     landed, skipped = report.of("landed"), report.of("skipped")
     rows, rejected = sum(file.rows_loaded for file in landed), sum(len(file.rejects) for file in landed)
     console.print(
-        f"Landed      {len(landed):,} files with {rows:,} rows from {landing}, {rejected:,} rows rejected, "
-        f"{len(skipped):,} files were here already",
+        f"Landed      {_counted(len(landed), 'file')} with {_counted(rows, 'row')} from {landing}, "
+        f"{_counted(rejected, 'row')} rejected, "
+        f"{_counted(len(skipped), 'file')} {'was' if len(skipped) == 1 else 'were'} here already",
         soft_wrap=True,
     )
 
@@ -301,7 +302,8 @@ def report_release(console: Console, before: Release | None, now: Release | None
         now: the release that readers see after the build.
     """
     if now and now != before:
-        console.print(f"Published   {now.changed} relations of gold, as release {now.number}", soft_wrap=True)
+        relations = _counted(now.changed, "relation")
+        console.print(f"Published   {relations} of gold, as release {now.number}", soft_wrap=True)
     elif now:
         console.print(
             f"Published   nothing: release {now.number} of {now.published_at} is still published", soft_wrap=True
@@ -352,3 +354,8 @@ def _report_model(console: Console, session: psycopg.Connection, step: Step, beg
 
 def _report_warning(console: Console, warning: str) -> None:
     console.print(f"Warning     {warning}", soft_wrap=True, markup=False)
+
+
+def _counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

