@@ -1,1 +1,1 @@
-"""Measure, side by side in one run: `make bench`. Timings belong here, never in a test."""
+"""Measure timings side by side in one run: `make bench`. Timings belong here, never in a test."""

@@ -17,7 +17,7 @@ from scripts.bench.parts import PARTS, Bench
 from scripts.paths import PROJECT_ROOT
 
 RESULTS = PROJECT_ROOT / "bench" / "results"
-# More rows of one part are in its JSON only.
+# The table of a part shows at most this many rows; its JSON file holds all of them.
 ROWS_SHOWN = 30
 ALL = ", ".join(PARTS)
 WIDTH = 170
@@ -25,12 +25,12 @@ PICTURES = {"build": "A build from scratch", "day": "A build of a new day"}
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str]:
-    """Read the names of parts; none are all of them."""
+    """Read the names of parts; without names, return all parts."""
     names = [name.strip() for name in (value or ",".join(PARTS)).split(",")]
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         raise click.BadParameter(f"{', '.join(unknown)}: choose from {ALL}.")
-    # In the order in which they build on each other.
+    # The parts build on each other in this order.
     return [name for name in PARTS if name in names]
 
 
@@ -64,17 +64,17 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 def main(
     *, files: Path | None, parts: list[str], rounds: int, rows: int, many_rows: int, lengths: list[int], days: int
 ) -> None:
-    """Measure side by side in one run, on servers of its own that are gone afterwards.
+    """Measure side by side in one run, on temporary servers that are deleted afterwards.
 
-    FILES is a folder of deliveries with a Parquet file and a folder `daily`; without it they are generated. Prints a
-    table for each part and writes it to bench/results/ with the machine's facts, and a picture of the build to
-    bench/results/build.svg.
+    FILES is a folder of deliveries with a Parquet file and a folder `daily`; without FILES, the command generates them.
+    It prints a table for each part and writes the table to bench/results/ with the machine's facts. It draws the build
+    in bench/results/build.svg.
     """
     console = Console(width=WIDTH, highlight=False)
     RESULTS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="retail-bench-") as folder:
         work = Path(folder)
-        # The servers are those of the benchmark, whatever the user works with.
+        # The benchmark uses its own servers, regardless of the user's target.
         os.environ["DBT_TARGET"] = "local"
         files_or_made = files or _generate(work / "files", rows)
         bench = Bench(work, files_or_made, rounds, many_rows, lengths, days, _generate)

@@ -1,4 +1,4 @@
-"""How well seeded faults are found: by `daily_anomalies`, and by a plain rule of three standard deviations."""
+"""Measure how well `daily_anomalies` finds seeded faults, beside a plain rule of three standard deviations."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from scripts.generate.faults import ALL_COUNTRIES, KINDS
 
 ROWS, FAULTS = 600_000, 12
 
-# The same measures on the same days, each compared with the mean of the nine weeks before it.
+# The plain rule compares the same measures on the same days, each with the mean of the nine weeks before it.
 DETECTORS = {
     "daily_anomalies": "select invoiced_on, country_name from gold.daily_anomalies where is_anomaly",
     "three deviations": """
@@ -35,7 +35,7 @@ DETECTORS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault as the generator tells it."""
+    """A fault, as the generator records it in `truth.json`."""
 
     kind: str
     country: str
@@ -43,15 +43,18 @@ class Fault:
     last_day: date
 
     def explains(self, day: date, country: str) -> bool:
-        """Return whether an alarm of this day and country is one of this fault."""
+        """Return whether this fault explains an alarm of this day and country."""
         return self.first_day <= day <= self.last_day and self.country in (country, ALL_COUNTRIES)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one detector made of one run: of each kind how many faults there are and how many it found, and its alarms.
+    """What one detector found in one run.
 
-    An alarm is a day and a country, whatever the number of measures that are off.
+    Attributes:
+        found: for each kind of fault, how many faults the detector found and how many there are.
+        alarms: how many alarms it raised. An alarm is a day and a country, even if several measures are off.
+        true_alarms: how many of the alarms a fault explains.
     """
 
     found: Mapping[str, tuple[int, int]]
@@ -65,12 +68,12 @@ class Outcome:
 
     @property
     def precision(self) -> float:
-        """Return the share of the alarms that are of a fault; of no alarms, none is wrong."""
+        """Return the share of the alarms that a fault explains, 1 if there are no alarms."""
         return self.true_alarms / self.alarms if self.alarms else 1.0
 
 
 def generate(folder: Path, seed: int) -> None:
-    """Make deliveries with faults."""
+    """Generate deliveries with faults."""
     from scripts.generate.__main__ import generate as command  # noqa: PLC0415  # numpy and polars
 
     options = {"rows": ROWS, "seed": seed, "faults": FAULTS, "unusable-share": 0, "out": folder}
@@ -88,7 +91,7 @@ def faults_of(folder: Path) -> list[Fault]:
 
 
 def judge(faults: Sequence[Fault], alarms: set[tuple[date, str]]) -> Outcome:
-    """Compare alarms with the truth; those from before the first fault do not count, as there is none to find yet."""
+    """Compare alarms with the truth. Alarms before the first fault do not count, as there is no fault to find yet."""
     begun = {alarm for alarm in alarms if alarm[0] >= min(fault.first_day for fault in faults)}
     found = {}
     for kind in KINDS:
@@ -106,7 +109,7 @@ def measure(session: psycopg.Connection, folder: Path) -> dict[str, Outcome]:
 
 
 def report(runs: Sequence[Mapping[str, Outcome]]) -> list[Row]:
-    """Return precision and recall of each detector over some runs, and what of each kind of fault was found."""
+    """Return precision and recall of each detector over some runs, and its recall of each kind of fault."""
     rows = []
     for name in DETECTORS:
         outcomes = [run[name] for run in runs]

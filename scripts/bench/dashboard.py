@@ -1,4 +1,4 @@
-"""The dashboard queries: what each of them takes, over and over."""
+"""Time the dashboard queries over many runs."""
 
 import math
 from functools import partial
@@ -33,15 +33,15 @@ def queries() -> dict[str, str]:
 
 
 def measure(url: str, runs: int = 100, compiled: dict[str, str] | None = None) -> list[Row]:
-    """Run each dashboard query over and over, in turn with the others; the note of its row tells the 95th percentile.
+    """Run each dashboard query many times, in turn with the others. The note of its row states the 95th percentile.
 
     Args:
         url: the database of the target in use, with a built warehouse.
-        runs: how often each runs.
+        runs: how often each query runs.
         compiled: the queries, if they are compiled already.
     """
     compiled = compiled or queries()
-    # Planned anew each time, as a dashboard would send them; psycopg would prepare what it has seen five times.
+    # Plan each query on every run, as for a dashboard; psycopg would otherwise prepare a query after five runs.
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
         rows = in_turn({name: partial(_answer, session, query) for name, query in compiled.items()}, runs)
     for row in rows.values():

@@ -1,4 +1,4 @@
-"""A folder of deliveries, read as text, and what the benchmark makes of it: clean lines, and the files of days to come.
+"""Read a folder of deliveries as text, and make clean lines and the files of future days from it for the benchmark.
 
 The folder holds Parquet files and a folder `daily` of CSV files, as Online Retail II and generated files do.
 """
@@ -12,30 +12,30 @@ from pathlib import Path
 import polars as pl
 
 COLUMNS = ("invoice", "stock_code", "description", "quantity", "invoice_date", "unit_price", "customer_id", "country")
-# As the daily files name them.
+# The column names of the daily files.
 HEADERS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 BLANKS = " \t\r\n\u00a0"
-# Letters in front of the number of an invoice tell cancellations (C) and bad debt (A) from sales.
+# Letters in front of an invoice number mark cancellations (C) and bad debt (A).
 INVOICE = r"^([A-Z]*)(.*)$"
 SECONDS = "%Y-%m-%d %H:%M:%S"
-# What dbt_project.yml takes for a date; the lines of other years are wrong on purpose.
+# The range of dates that dbt_project.yml accepts; lines of other years are wrong on purpose.
 CALENDAR = (datetime(2009, 1, 1), datetime(2030, 12, 31, 23, 59, 59))
 
 LINES_OF_A_DAY = 2_500
-# Days at the end of the data among which the model of a new day is sought.
+# The model of a new day is one of this many days at the end of the data.
 RECENT = 60
-# More than any invoice has; each day to come begins a hundred thousand further.
+# Above any invoice number in the data; the numbers of each new day start a hundred thousand further on.
 FIRST_NEW_INVOICE = 5_000_000_000
 INVOICES_OF_A_DAY = 100_000
 LATE_SERIES = 1_000
-# Of this many customers of a day one has never bought before.
+# One in this many customers of a new day has never bought before.
 NEW_CUSTOMERS_ARE_ONE_OF = 10
 FIRST_NEW_CUSTOMER = 500_000
 LATE_BY = timedelta(days=30)
 
 
 def read(path: Path) -> pl.LazyFrame:
-    """Read a file of sales lines: all text, under the names of bronze."""
+    """Read a file of sales lines, all columns as text, under the column names of bronze."""
     lines = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_csv(path, infer_schema=False)
     names = lines.collect_schema().names()
     return lines.rename(dict(zip(names, COLUMNS, strict=True))).select(pl.all().cast(pl.String))
@@ -47,7 +47,7 @@ def halves(folder: Path) -> dict[str, list[Path]]:
 
 
 def copy(folder: Path, out: Path, without: Collection[Path] = ()) -> None:
-    """Copy the files of a folder, but not their permissions: what is made here will be changed and deleted."""
+    """Copy the files of a folder without their permissions, because the copies are changed and deleted later."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in without:
             place = out / path.relative_to(folder)
@@ -56,7 +56,7 @@ def copy(folder: Path, out: Path, without: Collection[Path] = ()) -> None:
 
 
 def supplied(files: list[Path]) -> pl.LazyFrame:
-    """Read files of which each may correct those before it: of an invoice, the lines of the last file that has it."""
+    """Return each invoice's lines from the last of the files that has it: a later file corrects an earlier one."""
     parts = [read(path).with_columns(pl.lit(number).alias("file")) for number, path in enumerate(files)]
     lines = pl.concat(parts).with_columns(cleaned("invoice").str.to_uppercase().alias("number"))
     last = lines.group_by("number").agg(pl.col("file").max().alias("last"))
@@ -65,23 +65,23 @@ def supplied(files: list[Path]) -> pl.LazyFrame:
 
 
 def cleaned(column: str) -> pl.Expr:
-    """Return a column without blanks around it, null where nothing is left."""
+    """Return a column without leading and trailing blanks, null where only blanks remain."""
     text = pl.col(column).str.strip_chars(BLANKS)
     return pl.when(text != "").then(text)
 
 
 def moment() -> pl.Expr:
-    """Return when a line was invoiced, null where that is no time."""
+    """Return the time of a line's invoice, null where the text is no time."""
     return cleaned("invoice_date").str.to_datetime(SECONDS, strict=False)
 
 
 def customer() -> pl.Expr:
-    """Return the number of a line's customer, null where there is none."""
+    """Return the customer number of a line, null where the line has none."""
     return cleaned("customer_id").str.strip_suffix(".0").cast(pl.Int64, strict=False)
 
 
 def write_clean(folder: Path, out: Path) -> None:
-    """Write the lines of a folder that count as one CSV file that needs no cleaning: each invoice once, all usable."""
+    """Write the valid lines of a folder to one clean CSV file: each invoice once, every line usable."""
     files = [path for half in halves(folder).values() for path in half]
     usable = (
         cleaned("invoice").is_not_null()
@@ -98,29 +98,29 @@ def write_clean(folder: Path, out: Path) -> None:
 
 @dataclass(frozen=True)
 class Days:
-    """Makes the files of days that are not there yet, after one of the last days of the data.
+    """Makes the files of new days, modelled on one of the last days of the data.
 
     Args:
-        folder: of the deliveries.
-        work: where to write.
+        folder: the folder of deliveries.
+        work: the folder to write to.
     """
 
     folder: Path
     work: Path
 
     def new(self, number: int) -> Path:
-        """Write the file of a day after the last one; 1 is the next day."""
+        """Write the file of a day after the last day; 1 is the next day."""
         return self._write("new", self._last() + timedelta(days=number), number)
 
     def late(self, number: int) -> Path:
-        """Write a file for a day of a month ago; 1 is thirty days before the last one, 2 the day before that."""
+        """Write a late file for a day of a month ago; 1 is thirty days before the last day, 2 is one day earlier."""
         return self._write("late", self._last() - LATE_BY - timedelta(days=number - 1), LATE_SERIES + number)
 
     def _last(self) -> date:
         return date.fromisoformat(halves(self.folder)["daily"][-1].stem)
 
     def _model(self) -> pl.DataFrame:
-        """Return the lines of the recent day that comes nearest to the day that the goal speaks of."""
+        """Return the lines of the recent day whose number of lines is nearest to the day in the goal."""
         recent = [read(path).collect() for path in halves(self.folder)["daily"][-RECENT:]]
         return min(recent, key=lambda lines: abs(len(lines) - LINES_OF_A_DAY))
 

@@ -1,6 +1,6 @@
 """Write the seed of bank holidays from the `holidays` library. Run this when you extend the calendar.
 
-The dates are a seed, so that a build does not depend on the library or its version.
+The dates are a seed, so that builds do not depend on the library or its version.
 """
 
 import csv

@@ -1,8 +1,7 @@
-"""A picture of a build: one SVG file without anything from elsewhere, which any browser shows.
+"""Draw a build as one SVG file without external resources, which any browser shows.
 
-A row for the process, one for the loader, one for each thread of dbt; a bar from the beginning of each thing to its
-end, coloured by kind; what the end waited for is outlined. The pointer over a bar tells what it is and how long it
-took.
+The picture has a row for the process, one for the loader and one for each thread of dbt. A bar spans each step or node
+from start to end, coloured by kind; the critical path is outlined. A tooltip shows the name and duration of a bar.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from itertools import count
 
 from scripts.bench.timeline import Bar, critical_path, shifted
 
-# Colours that stay apart for most who see few (after Okabe and Ito), text dark on all of them.
+# Most colour-blind readers can distinguish these colours (after Okabe and Ito); dark text is legible on all of them.
 COLOURS = {
     "start-up": "#c9ccd1",
     "landing": "#e69f00",
@@ -33,20 +32,20 @@ LEFT, RIGHT, TOP, BOTTOM = 96, 24, 74, 40
 WIDTH, LANE_HEIGHT, BAR_HEIGHT = 1_400, 30, 22
 LETTER = 6.1
 NARROWEST_LABEL = 3
-# So many lines across, at least.
+# The axis has at least this many grid lines.
 TICKS = 8
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 
 def lanes(bars: Iterable[Bar]) -> list[tuple[str, list[Bar]]]:
-    """Share bars out over rows of which none has two at a time.
+    """Arrange bars in rows, so that no two bars of a row overlap.
 
     Args:
-        bars: whatever happened.
+        bars: all bars of a build.
 
     Returns:
-        Each row with the name of its lane, in the order in which the lanes began; a lane has more than one row where
-        its own bars overlap.
+        Each row with the name of its lane, in the order in which the lanes began. A lane whose bars overlap has more
+        than one row.
     """
     rows: list[tuple[str, list[Bar]]] = []
     for bar in sorted(bars, key=lambda bar: (bar.began, bar.ended)):
@@ -64,8 +63,8 @@ def draw(bars: Sequence[Bar], title: str) -> str:
     """Return the picture as the text of an SVG file.
 
     Args:
-        bars: what happened, on any clock.
-        title: what build this is.
+        bars: all bars of a build, on any clock.
+        title: the name of the build.
     """
     bars = shifted(bars)
     critical = critical_path(bars)

@@ -24,11 +24,11 @@ MEMORY_GOAL_MB = 400
 
 
 def prepare(files: Path, work: Path) -> dict[str, Path]:
-    """Write the rows of a folder of deliveries in the shapes that are compared.
+    """Write the rows of a folder of deliveries in the formats to compare.
 
     Args:
         files: the folder, holding a Parquet file and a folder `daily`.
-        work: where to write.
+        work: the folder to write to.
 
     Returns:
         `all.csv` and `all.parquet` of all rows, `daily.csv` of the daily files' rows, and the folder `daily` itself.
@@ -45,11 +45,11 @@ def prepare(files: Path, work: Path) -> dict[str, Path]:
 
 
 def run(shapes: dict[str, Path], rounds: int) -> list[Row]:
-    """Measure landing in the database of the target in use, whose bronze schema is emptied for it.
+    """Measure landing in the database of the target in use. This empties the bronze schema.
 
     Args:
-        shapes: as `prepare` returns them.
-        rounds: how often each is measured.
+        shapes: the files that `prepare` returns.
+        rounds: how often each contestant runs.
     """
     contestants: dict[str, Callable[[], object]] = {
         "bare copy, one CSV": lambda: bare_copy(shapes["all.csv"]),
@@ -73,7 +73,7 @@ def run(shapes: dict[str, Path], rounds: int) -> list[Row]:
 
 
 def memory(files: Path) -> Row:
-    """Land a folder in a process of its own and report the most memory that the process took."""
+    """Land a folder in a separate process and report the peak memory of that process."""
     empty_bronze()
     command = [sys.executable, "-m", "scripts.land", str(files)]
     seconds, megabytes = peak_memory(command, os.environ)
@@ -83,13 +83,14 @@ def memory(files: Path) -> Row:
 
 
 def bare_copy(file: Path) -> None:
-    """Copy a CSV file into a text table with psycopg and nothing else: the least that landing can cost."""
+    """Copy a CSV file into a text table with plain psycopg: the minimum cost of landing."""
     with psycopg.connect(connection.url()) as session, file.open("rb", buffering=0) as source:
         session.execute("set local synchronous_commit to off")
         columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in COLUMNS)
         session.execute("drop table if exists public.bare_copy")
         session.execute(sql.SQL("create table public.bare_copy ({})").format(columns))
-        # As the loader's table, the table is there before: a copy into a new table would skip the log.
+        # Commit the empty table first, because the loader's table also exists before its copy. A copy into a new table
+        # would skip the write-ahead log.
         session.commit()
         with session.cursor().copy("copy public.bare_copy from stdin (format csv, header)") as copy:
             while chunk := source.read(CHUNK):
@@ -102,7 +103,7 @@ def fresh_land(path: Path) -> None:
     """Land a path into an empty bronze schema.
 
     Raises:
-        RuntimeError: something did not land, so the figure would mean nothing.
+        RuntimeError: a file did not land, so the figure would mean nothing.
     """
     empty_bronze()
     report = land([path], connection.url())
@@ -111,7 +112,7 @@ def fresh_land(path: Path) -> None:
 
 
 def empty_bronze() -> None:
-    """Empty the tables of the bronze schema, if they are there."""
+    """Empty the tables of the bronze schema, if they exist."""
     with connection.connect() as session:
         tables = session.execute("select tablename from pg_tables where schemaname = 'bronze'").fetchall()
         if tables:
@@ -120,12 +121,12 @@ def empty_bronze() -> None:
 
 
 def dlt_load(file: Path) -> None:
-    """Load a CSV file with dlt, as its documentation does it with the Arrow backend, into a schema of its own."""
+    """Load a CSV file with dlt into a separate schema, with the Arrow backend as the documentation of dlt shows."""
     import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # installed for the benchmark only
 
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     server = connection.libpq_environment()
-    # It wants a host and a password, though a socket needs neither; `%2F` is the slash of the socket's folder.
+    # dlt requires a host and a password, though a socket needs neither; `%2F` is the slash of the socket's folder.
     credentials = {
         "host": quote(server["PGHOST"], safe=""),
         "port": int(server["PGPORT"]),

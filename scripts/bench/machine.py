@@ -1,4 +1,4 @@
-"""What a figure was measured on: without it, no figure can be compared."""
+"""Describe the machine of a measurement: figures are comparable only with these facts."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Run contestants in turn, so that whatever else the machine does hits all of them alike."""
+"""Run contestants in turn, so that other load on the machine affects all of them alike."""
 
 import math
 import resource
@@ -21,13 +21,13 @@ class Row:
     """A line of a report.
 
     Attributes:
-        name: what was measured.
-        values: of each round.
-        compared_with: the name of the row that it is compared with, if any.
-        ratio: of this row to that one.
+        name: the name of the measurement.
+        values: the value of each round.
+        compared_with: the name of the row that this row is compared with, if any.
+        ratio: the ratio of this row to that row.
         goal: the greatest ratio that is good enough, if there is one.
-        note: what else there is to know.
-        unit: of the values.
+        note: further facts for the reader.
+        unit: the unit of the values.
         ceiling: the greatest value that is good enough, if there is one.
     """
 
@@ -47,15 +47,15 @@ class Row:
 
     @property
     def is_good_enough(self) -> bool | None:
-        """Return whether all goals are reached, None where there is none."""
+        """Return whether the row reaches all its goals, None if it has no goal."""
         pairs = [(self.median, self.ceiling), (self.ratio, self.goal)]
         reached = [value <= most for value, most in pairs if value is not None and most is not None]
         return all(reached) if reached else None
 
     def against(self, other: "Row", goal: float | None = None) -> "Row":
-        """Set this row beside another and return it.
+        """Compare this row with another and return this row.
 
-        The ratio is the median of the rounds' ratios, or that of the medians where the rounds are not the same.
+        The ratio is the median of the rounds' ratios, or the ratio of the medians if the numbers of rounds differ.
         """
         self.compared_with, self.goal = other.name, goal
         if len(self.values) == len(other.values):
@@ -70,8 +70,8 @@ def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dic
     """Time each contestant once a round.
 
     Args:
-        contestants: what to call, by name; each leaves things as it found them.
-        rounds: how often.
+        contestants: the functions to call, by name; each leaves its surroundings unchanged.
+        rounds: the number of rounds.
     """
     rows = {name: Row(name) for name in contestants}
     for _ in range(rounds):
@@ -83,12 +83,12 @@ def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dic
 
 
 def peak_memory(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run a command; return its seconds and the most memory that it took, in megabytes.
+    """Run a command; return its seconds and its peak memory in megabytes.
 
-    Not by `getrusage`: what it says of a child includes what this process took when it forked.
+    `getrusage` does not work here: its figure for a child includes the memory of this process at the fork.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: the command failed.
     """
     began, peak = time.perf_counter(), 0.0
     process = subprocess.Popen(command, env=dict(environment), stdout=subprocess.DEVNULL)
@@ -101,30 +101,30 @@ def peak_memory(command: Sequence[str], environment: Mapping[str, str]) -> tuple
 
 
 def cpu_of_children() -> float:
-    """Return the seconds that the processors have worked for processes that this one started and that have ended."""
+    """Return the CPU seconds of all ended child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that such a share of the values, 0 to 1, does not exceed."""
+    """Return the value that this share of the values, 0 to 1, does not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def _high_water(pid: int) -> float:
-    """Return the most memory that a process has taken so far, where the system keeps account of it, else takes now."""
+    """Return the peak memory of a process in megabytes, or its current memory where the system records no peak."""
     with suppress(OSError, StopIteration, psutil.Error):
         status = Path(f"/proc/{pid}/status")
         if status.exists():
             line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
             return int(line.split()[1]) / 1024
         return float(psutil.Process(pid).memory_info().rss) / 1024**2
-    # It has ended meanwhile.
+    # The process has ended in the meantime.
     return 0.0
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the rows as they stand in a result file."""
+    """Return the rows in the format of a result file."""
     return [
         {
             "name": row.name,

@@ -1,9 +1,9 @@
-"""The same trade over more years: a folder of deliveries, and the years before it made from them.
+"""Extend a folder of deliveries into the past: the same trade over more years, made from the lines of the folder.
 
 A shop that is ten times as old has ten times the lines at the same density, not ten times the trade of two years. So
-the data is repeated into the past, whole spans of it at a time. In twenty years a shop's customers and its range turn
-over, but not wholly: some customers stay, and postage, discounts and fees are what they were. Without that turnover
-each day would touch everything that ever was, with it to the full nothing would have a long history.
+this module repeats the data into the past, one whole span at a time. In twenty years most of a shop's customers and
+products change, but some customers stay, and postage, discounts and fees keep their codes. Without any turnover, each
+new day would touch the whole history. With complete turnover, nothing would have a long history.
 """
 
 from datetime import date, timedelta
@@ -26,10 +26,10 @@ from scripts.bench.deliveries import (
 )
 from scripts.paths import PROJECT_ROOT
 
-# Of this many customers one buys in every span, under the same number.
+# One in this many customers buys in every span, under the same number.
 STAYING_ARE_ONE_OF = 5
 NUMBERS_OF_A_GENERATION = 1_000_000
-# More digits than an invoice has, so that no two generations share a number.
+# More digits than any invoice number has, so that no two generations share a number.
 DIGITS = 8
 VOUCHERS = "gift_0001_"
 
@@ -43,18 +43,18 @@ def span(folder: Path) -> tuple[date, date]:
 
 
 def multiply(folder: Path, out: Path, times: int) -> date:
-    """Write a folder of deliveries and so many generations of it that all together are `times` as much.
+    """Write a folder of deliveries and enough earlier generations to make the history `times` as long.
 
-    The files themselves are copied as they are. Each generation before them is at most two Parquet files, one of each
-    half, in which an invoice has the lines of the last file of that half that delivers it: corrections are past.
+    The files of the folder are copied unchanged. Each earlier generation is at most two Parquet files, one for each
+    half. In them an invoice has the lines of the last file of that half that delivers it, with corrections applied.
 
     Args:
         folder: the deliveries.
         out: the folder to make.
-        times: how many times as long, 1 for a mere copy.
+        times: how many times as long the history becomes; 1 only copies.
 
     Returns:
-        The first day of all.
+        The first day of the longer history.
     """
     copy(folder, out)
     first, last = span(folder)
@@ -72,7 +72,7 @@ def multiply(folder: Path, out: Path, times: int) -> date:
 
 
 def _earlier(lines: pl.LazyFrame, generation: int, by: timedelta, lasting: list[str]) -> pl.LazyFrame:
-    """Move lines into the past, to invoices and articles of their own and mostly to customers of their own."""
+    """Move lines into the past, with new invoices, mostly new products and mostly new customers."""
     invoice = cleaned("invoice").str.to_uppercase()
     number = pl.lit(str(generation)) + invoice.str.extract(INVOICE, 2).str.zfill(DIGITS)
     code = pl.col("stock_code").str.strip_chars(BLANKS)
@@ -82,7 +82,7 @@ def _earlier(lines: pl.LazyFrame, generation: int, by: timedelta, lasting: list[
     return lines.with_columns(
         invoice.str.extract(INVOICE, 1) + number,
         pl.when(lasts).then("stock_code").otherwise(code + f"-{generation}").alias("stock_code"),
-        # What is no time stays what it is: it has to end in quarantine here as well.
+        # A text that is no time stays unchanged, so that its line ends in quarantine here as well.
         pl.coalesce((moment() - by).dt.strftime(SECONDS), "invoice_date").alias("invoice_date"),
         pl.when(goes).then(other).otherwise("customer_id").alias("customer_id"),
     )

@@ -1,4 +1,4 @@
-"""What `make bench` measures beside landing: one function a part, each with the goals that it is held to."""
+"""The parts of `make bench`: one function for each, with its goals."""
 
 import importlib.util
 import shutil
@@ -22,7 +22,7 @@ from scripts.bench.warehouse import Build, Warehouse
 WALL_GOAL, REFERENCE_GOAL, DAY_GOAL, LONG_HISTORY_GOAL, MEMORY_GOAL_MB = 10.0, 1.0, 2.0, 1.3, 500.0
 DISK_GOAL, WAIT_GOAL_MS = 1.1, 100.0
 PUBLISH_GOAL_MS, ROLLBACK_GOAL_MS = 500.0, 1_000.0
-# Of ten times the lines, eleven times the time; of other lengths as much more.
+# Ten times the lines may take eleven times the time; other lengths get the same margin of 10 %.
 MORE_THAN_LINEAR = 1.1
 QUERY_RUNS, QUERY_GOAL_MS = 100, 25.0
 IDLE_SECONDS = 2.0
@@ -30,16 +30,16 @@ IDLE_SECONDS = 2.0
 
 @dataclass
 class Bench:
-    """What the parts share: the files, the warehouses that were built from them, and the days that have come since.
+    """The state that the parts share: the files, the warehouses built from them, and the new days since.
 
     Args:
-        work: a folder for all of it.
+        work: the folder for all files and servers.
         files: a folder of deliveries.
-        rounds: how often each is measured.
-        many_rows: how many rows to generate for the loader's peak of memory; 0 for none.
+        rounds: how often each measurement is repeated.
+        many_rows: how many rows to generate for the loader's peak memory; 0 skips this measurement.
         lengths: how many times as long the other histories are.
-        days: how many daily builds disk use is measured after.
-        generate: makes files of so many rows in a folder.
+        days: the number of daily builds before disk use is measured.
+        generate: a function that generates files with a number of rows in a folder.
     """
 
     work: Path
@@ -58,11 +58,11 @@ class Bench:
         self._days = Days(self.files, self.work / "days")
 
     def warehouse(self, name: str, variables: dict[str, str] | None = None) -> Warehouse:
-        """Return a warehouse by its name, of which nothing is built yet the first time."""
+        """Return a warehouse by its name; the first call returns a warehouse that is not built yet."""
         return self._warehouses.setdefault(name, Warehouse(self.work / name, variables or {}))
 
     def at(self, times: int) -> Warehouse:
-        """Return a warehouse of a history so many times as long, built the first time."""
+        """Return the warehouse whose history is `times` as long; the first call builds the warehouse."""
         if times in self.builds:
             return self.warehouse(f"x{times}")
         files, variables = self.files, {}
@@ -77,16 +77,16 @@ class Bench:
         return warehouse
 
     def new_day(self) -> Path:
-        """Return the file of the next day."""
+        """Write the file of the next day and return its path."""
         return self._days.new(next(self._new))
 
     def late_day(self) -> Path:
-        """Return a file of a day of a month ago."""
+        """Write a late file, for a day of a month ago, and return its path."""
         return self._days.late(next(self._late))
 
     @cached_property
     def clean(self) -> Path:
-        """Return the lines that count as one clean CSV file."""
+        """Return one clean CSV file of all valid lines."""
         path = self.work / "clean.csv"
         write_clean(self.files, path)
         return path
@@ -98,7 +98,7 @@ class Bench:
 
 
 def land(bench: Bench) -> list[Row]:
-    """Measure the loader beside a bare `copy`, many files beside one, Parquet beside CSV, and dlt."""
+    """Compare the loader with a bare `copy` and with dlt, many files with one, and Parquet with CSV."""
     warehouse = bench.warehouse("landing")
     with warehouse.started():
         rows = landing.run(landing.prepare(bench.files, bench.work / "shapes"), bench.rounds)
@@ -110,10 +110,10 @@ def land(bench: Bench) -> list[Row]:
 
 
 def scratch(bench: Bench) -> list[Row]:
-    """Measure builds from an empty warehouse, in turn with the reference on its server; then of the longest history.
+    """Measure builds from an empty warehouse, in turn with the reference on its server; then build the longest history.
 
     Raises:
-        RuntimeError: the warehouse and the reference do not hold the same, so that the figures would mean nothing.
+        RuntimeError: the totals of the warehouse and the reference differ, so the figures would mean nothing.
     """
     warehouse = bench.warehouse("x1")
     unparsed = warehouse.build(bench.files)
@@ -146,7 +146,7 @@ def scratch(bench: Bench) -> list[Row]:
 
 
 def day(bench: Bench) -> list[Row]:
-    """Measure builds of a new day and of a late one, in turn on histories of each length."""
+    """Measure builds of a new day and of a late file, in turn on histories of each length."""
     rows: list[Row] = []
     lengths = [1, *sorted(bench.lengths)]
     for what, deliver in (("new day", bench.new_day), ("late day", bench.late_day)):
@@ -189,7 +189,7 @@ def queries(bench: Bench) -> list[Row]:
 
 
 def disk(bench: Bench) -> list[Row]:
-    """Measure the disk that builds of the last days, one process a day, leave used, beside a fresh build of all."""
+    """Compare disk use after daily builds of the last days, one process a day, with a fresh build of all files."""
     first, later = bench.work / "files-first", halves(bench.files)["daily"][-bench.days :]
     copy(bench.files, first, without=later)
     warehouse = bench.warehouse("disk")
@@ -211,7 +211,7 @@ def disk(bench: Bench) -> list[Row]:
 
 
 def nodes(bench: Bench) -> list[Row]:
-    """Tell where the time of the last build from scratch went: by kind, then the longest steps and nodes."""
+    """Report where the last build from scratch spent its time: by kind, then the longest steps and nodes."""
     bench.at(1)
     build = bench.pictures.setdefault("build", bench.builds[1])
     critical = critical_path(build.bars)
@@ -228,7 +228,7 @@ def nodes(bench: Bench) -> list[Row]:
 
 
 def publish(bench: Bench) -> list[Row]:
-    """Poll gold throughout builds of new days, then take the last back: what readers notice, and how long it takes."""
+    """Poll gold during builds of new days, then roll the last release back; report waits, errors and durations."""
     warehouse = bench.at(1)
     everything = warehouse.releases()[-1]
     with polling.Reader(warehouse.url, polling.DOOR) as idle:
@@ -254,7 +254,7 @@ def publish(bench: Bench) -> list[Row]:
 
 
 def anomalies(bench: Bench) -> list[Row]:
-    """Seed faults into generated deliveries and tell which are found; a round is a seed."""
+    """Seed faults into generated deliveries and report which faults are found; each round uses another seed."""
     outcomes = []
     for seed in range(1, bench.rounds + 1):
         files = bench.work / f"faults-{seed}"

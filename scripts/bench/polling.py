@@ -1,4 +1,4 @@
-"""What a reader meets while a build replaces what it reads: how long it waits, and whether it ever sees a mixture."""
+"""Poll a table while a build replaces it: measure how long a reader waits, and whether it ever sees a mixture."""
 
 import threading
 import time
@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
-# It takes the locks that any query takes, on the table and on all of its partitions, and reads no more than a row of
-# each: it is slow only when it has to wait.
+# This query takes the same locks as any query, on the table and on all of its partitions. It reads at most one row of
+# each, so it is slow only when it waits for a lock.
 DOOR = sql.SQL("select exists (select from gold.fct_sales)")
-# One answer before, one after, and none between.
+# A reader may see the sums before and after a release, but no other sums.
 WHOLE = sql.SQL("select count(*), sum(net_amount) from gold.fct_sales")
 PAUSE_SECONDS = 0.002
 
 
 @dataclass
 class Reader:
-    """Asks the same question again and again, in a thread of its own, while a `with` lasts.
+    """Repeats the same query in a separate thread until the `with` block ends.
 
     Args:
-        url: of the database.
-        query: what to ask.
+        url: the URI of the database.
+        query: the query to repeat.
 
     Attributes:
-        waits: seconds of each answer.
-        answers: how often each came.
-        errors: what went wrong instead.
+        waits: the seconds that each query took.
+        answers: how often each answer was returned.
+        errors: the messages of failed queries.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Reader:
 
     def _ask(self) -> None:
         with psycopg.connect(self.url, autocommit=True) as session:
-            # A plan that is kept would be another question than that of a client that has just come.
+            # Plan each query again, as for a client that has just connected.
             session.prepare_threshold = None
             while not self._stop.is_set():
                 began = time.perf_counter()

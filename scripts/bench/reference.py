@@ -1,4 +1,4 @@
-"""The reference to beat: a star schema by a script of SQL, on the server of the warehouse that it is compared with."""
+"""The reference to beat: an SQL script builds a star schema on the same server as the warehouse."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ DATABASE = "bench_reference"
 
 
 class Outcome(NamedTuple):
-    """What the script made, and how long it took."""
+    """The totals that the script produced, and its duration."""
 
     seconds: float
     lines: int
@@ -28,13 +28,13 @@ class Outcome(NamedTuple):
 
 
 def run(csv: Path) -> Outcome:
-    """Run the script in a database of its own, which is gone afterwards.
+    """Run the script in a temporary database.
 
     Args:
         csv: clean lines, as `deliveries.write_clean` writes them.
 
     Raises:
-        subprocess.CalledProcessError: it failed; psql has said why on standard error.
+        subprocess.CalledProcessError: the script failed; psql printed the reason to standard error.
     """
     with _database() as environment:
         command = [server.binary("psql"), "-X", "-q", "-v", f"csv={csv}", "-f", str(SCRIPT)]
@@ -47,7 +47,7 @@ def run(csv: Path) -> Outcome:
 
 
 def totals(session: psycopg.Connection, fact: str) -> tuple[int, Decimal]:
-    """Return how many lines a fact has and how much money."""
+    """Return the number of lines and the net amount of a fact table."""
     query = sql.SQL("select count(*), sum(net_amount) from {}").format(sql.Identifier(*fact.split(".")))
     found: tuple[int, Decimal] | None = session.execute(query).fetchone()
     assert found
@@ -56,7 +56,7 @@ def totals(session: psycopg.Connection, fact: str) -> tuple[int, Decimal]:
 
 @contextmanager
 def _database() -> Iterator[dict[str, str]]:
-    """Make an empty database on the server in use, with what was written before settled on disk."""
+    """Create an empty database on the server in use; a checkpoint first writes all earlier changes to disk."""
     with psycopg.connect(connection.url(), autocommit=True) as session:
         session.execute(f"drop database if exists {DATABASE} with (force)")
         session.execute(f"create database {DATABASE}")

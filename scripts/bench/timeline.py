@@ -1,4 +1,4 @@
-"""What a build did when: from the times that `scripts.build` and dbt write down, on one clock."""
+"""The timeline of a build, from the times that `scripts.build` and dbt record, on one clock."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,30 +9,30 @@ from typing import Any
 
 from dbt_artifacts_parser.parser import parse_manifest, parse_run_results
 
-# Steps of a build that are the loader's work.
+# The loader's steps of a build.
 LANDING = ("find what to land", "land")
-# The step of a build that is dbt's, and that its nodes are shown in place of.
+# The dbt step of a build; the timeline shows dbt's nodes in its place.
 DBT_STEP = "build and test"
 HOOK = "hook"
 WAITING = "wait for dbt to load"
 PROCESS, LOADER, DBT = "build", "loader", "dbt"
-# Two moments are one when they are nearer than this: the clocks of both files tick in milliseconds.
+# Two moments count as equal if fewer seconds lie between them: both files record milliseconds.
 SAME_MOMENT = 0.005
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Something that took time.
+    """A step or node of a build, with its start and end.
 
     Attributes:
-        name: of the step or node, unique in its kind.
-        kind: what it is, such as `land`, `table` or `test`.
-        lane: who did it: the process, the loader, a thread of dbt.
-        began: seconds since the epoch.
-        ended: the same.
-        key: by which others need it: of a node, its id in dbt.
-        needs: keys of what had to be done before.
-        detail: what else there is to say, such as the number of rows.
+        name: the name of the step or node, unique within its kind.
+        kind: the kind of step or node, such as `land`, `table` or `test`.
+        lane: where it ran: the process, the loader, a thread of dbt.
+        began: its start, in seconds since the epoch.
+        ended: its end, in seconds since the epoch.
+        key: the id of a node in dbt, which the `needs` of other nodes contain.
+        needs: the keys of the nodes that had to finish first.
+        detail: further facts, such as the number of rows.
     """
 
     name: str
@@ -46,17 +46,17 @@ class Bar:
 
     @property
     def seconds(self) -> float:
-        """Return how long it took."""
+        """Return the duration."""
         return self.ended - self.began
 
     @property
     def is_node(self) -> bool:
-        """Return whether dbt did it as a part of its graph, a hook included."""
+        """Return whether this is a node of dbt's graph or a hook."""
         return bool(self.key)
 
 
 def read_nodes(target: Path) -> list[Bar]:
-    """Return what dbt did in its last build, by `run_results.json` and `manifest.json` in its target folder."""
+    """Return dbt's last build, read from `run_results.json` and `manifest.json` in its target folder."""
     results: Any = parse_run_results(json.loads((target / "run_results.json").read_text()))
     manifest: Any = parse_manifest(json.loads((target / "manifest.json").read_text()))
     parents: dict[str, list[str]] = manifest.parent_map or {}
@@ -64,7 +64,7 @@ def read_nodes(target: Path) -> list[Bar]:
     bars = []
     for result in results.results:
         moments = [_seconds(at) for part in result.timing for at in (part.started_at, part.completed_at) if at]
-        # What was skipped has no time, and an exposure nothing that could take any.
+        # A skipped node has no times, and an exposure does no work.
         if not moments or result.unique_id.startswith("exposure."):
             continue
         kind, _, name = result.unique_id.split(".", 2)
@@ -73,7 +73,7 @@ def read_nodes(target: Path) -> list[Bar]:
             kind, name = node.config.materialized if kind == "model" else kind, node.name
         needs = list(parents.get(result.unique_id, ()))
         if kind != "test":
-            # `dbt build` lets nothing but tests begin before the tests of what it reads have passed.
+            # `dbt build` starts a node that is no test only after the tests of its parents have passed.
             needs += [child for key in needs for child in children.get(key, ()) if child.startswith("test.")]
         bars.append(
             Bar(
@@ -91,11 +91,11 @@ def read_nodes(target: Path) -> list[Bar]:
 
 
 def read_steps(times: Path) -> list[Bar]:
-    """Return the steps of a build, by the file that `python -m scripts.build --json` writes."""
+    """Return the steps of a build, read from the file that `python -m scripts.build --json` writes."""
     written: Mapping[str, Mapping[str, Sequence[float]]] = json.loads(times.read_text())
     bars = []
     for name, (began, ended) in written["steps"].items():
-        # It did nothing meanwhile; what it waited for is beside.
+        # The process is idle in this step; the entry `beside` holds the steps that it waits for.
         if name == WAITING:
             continue
         lane, kind = (LOADER, "landing") if name in LANDING else (PROCESS, "start-up")
@@ -105,13 +105,13 @@ def read_steps(times: Path) -> list[Bar]:
 
 
 def join(steps: Iterable[Bar], nodes: Sequence[Bar], began: float, ended: float) -> list[Bar]:
-    """Return all that happened in a build's process, from its start to its end.
+    """Return all bars of a build's process, from its start to its end.
 
     Args:
-        steps: as `read_steps` returns them.
-        nodes: as `read_nodes` returns them.
-        began: when the process was started.
-        ended: when it had ended.
+        steps: the bars that `read_steps` returns.
+        nodes: the bars that `read_nodes` returns.
+        began: when the process started.
+        ended: when the process ended.
     """
     bars = sorted(steps, key=lambda bar: bar.began)
     own = next((bar for bar in bars if bar.name == DBT_STEP), None)
@@ -129,7 +129,7 @@ def join(steps: Iterable[Bar], nodes: Sequence[Bar], began: float, ended: float)
 def inside(bars: Iterable[Bar]) -> float:
     """Return the seconds that a build spent in the loader and between dbt's first node and its last.
 
-    That leaves aside the start of Python, of the server and of dbt. What overlaps counts once.
+    This excludes the start-up of Python, the server and dbt. Overlapping bars count once.
     """
     bars = list(bars)
     nodes = [bar for bar in bars if bar.is_node]
@@ -144,18 +144,18 @@ def inside(bars: Iterable[Bar]) -> float:
 
 
 def critical_path(bars: Sequence[Bar]) -> list[Bar]:
-    """Return what the end of a build waited for, from its start.
+    """Return the bars that the end of a build waited for, from its start.
 
-    Each bar waited for whichever ended last of what it needs and of what was before it in its lane; where there is
-    neither, for whatever ended last before it began.
+    A bar waited for the bar that ended last among its needs and the earlier bars of its lane. If there are none, it
+    waited for the bar that ended last before it began.
     """
     path = [max(bars, key=lambda bar: bar.ended)] if bars else []
     while path:
         bar = path[0]
-        # Began before, too: a bar of no length would wait for itself in a circle.
+        # Require an earlier start too: a bar of no length would wait for itself in an endless loop.
         before = [other for other in bars if other.ended <= bar.began + SAME_MOMENT and other.began < bar.began]
         nodes = [other for other in before if other.is_node and (other.lane == bar.lane or other.key in bar.needs)]
-        # A hook waits for all threads, a node for what it needs and for its own.
+        # A hook waits for all threads; a node waits for its needs and for its own thread.
         pool = nodes if nodes and bar.is_node and bar.kind != HOOK else before
         if not pool:
             break
@@ -164,7 +164,7 @@ def critical_path(bars: Sequence[Bar]) -> list[Bar]:
 
 
 def shifted(bars: Iterable[Bar]) -> list[Bar]:
-    """Return the bars with the beginning of the first at 0."""
+    """Return the bars, shifted so that the first starts at 0."""
     bars = list(bars)
     start = min((bar.began for bar in bars), default=0.0)
     return [replace(bar, began=bar.began - start, ended=bar.ended - start) for bar in bars]

@@ -1,4 +1,4 @@
-"""Warehouses to measure: each on a server of its own, built as a user builds, by a process that begins with nothing."""
+"""Warehouses to measure, each on a separate server. Each build runs in a new process, as a user's build does."""
 
 import json
 import os
@@ -22,15 +22,15 @@ GROWN = ("silver", "history", "gold_tables", "gold_partitions", "audit")
 
 @dataclass(frozen=True)
 class Build:
-    """A build that was measured.
+    """A measured build.
 
     Attributes:
-        seconds: from the start of the process to its end.
-        inside: of them, in the loader and between the first and the last node of dbt.
-        megabytes: the most memory that Python took.
-        cpu: seconds that the processors worked, for Python and for the server. Other programs make a build wait, not
-            work, so these can be compared on a machine that has others to serve.
-        bars: what happened when.
+        seconds: the duration of the process, from start to end.
+        inside: the part of these seconds in the loader and between the first and the last node of dbt.
+        megabytes: the peak memory of Python.
+        cpu: the CPU seconds of Python and the server. Other programs delay a build but add no CPU seconds to it, so
+            this figure is comparable on a busy machine.
+        bars: the timeline of the build.
     """
 
     seconds: float
@@ -45,18 +45,18 @@ class Warehouse:
     """A warehouse of the benchmark.
 
     Args:
-        folder: for its server and for what dbt writes; the same folder again finds the project parsed.
-        variables: of dbt_project.yml, with values of its own.
+        folder: the folder for the server and for dbt's files. If it is used again, dbt finds the project parsed.
+        variables: variables of dbt_project.yml that this warehouse overrides.
     """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     def build(self, files: Path) -> Build:
-        """Land files and build, in a process of its own.
+        """Land files and build, in a new process.
 
         Raises:
-            subprocess.CalledProcessError: it failed; it has said why on standard error.
+            subprocess.CalledProcessError: the build failed; it printed the reason to standard error.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         target, times = self.folder / "target", self.folder / "times.json"
@@ -71,10 +71,10 @@ class Warehouse:
         return Build(seconds, inside(bars), megabytes, cpu, bars)
 
     def rollback(self) -> float:
-        """Serve again what was published before the last build; return the seconds that the command took.
+        """Roll back to the release before the last build; return the seconds that the command took.
 
         Raises:
-            subprocess.CalledProcessError: it failed; it has said why on standard error.
+            subprocess.CalledProcessError: the command failed; it printed the reason to standard error.
         """
         folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": self.folder / "target"}
         environment = os.environ | {name: str(path) for name, path in folders.items()}
@@ -84,7 +84,7 @@ class Warehouse:
         return time.perf_counter() - began
 
     def releases(self) -> list[tuple[str, float, float]]:
-        """Return of each release, the last first: its kind, and the milliseconds that it took and held locks."""
+        """Return the kind of each release and the milliseconds that it took and held locks, the last release first."""
         query = "select kind, took_ms::float, locked_ms::float from audit.releases order by release_id desc"
         with self.chosen(), connection.connect() as session:
             return session.execute(query).fetchall()
@@ -96,7 +96,7 @@ class Warehouse:
 
     @contextmanager
     def chosen(self) -> Iterator[None]:
-        """Make this the warehouse that the scripts of the project work on, while a `with` lasts."""
+        """Make the project's scripts work on this warehouse until the `with` block ends."""
         before = os.environ.get("WAREHOUSE_HOME")
         os.environ["WAREHOUSE_HOME"] = str(self.home)
         try:
@@ -115,13 +115,13 @@ class Warehouse:
 
     @contextmanager
     def started(self) -> Iterator[None]:
-        """Choose this warehouse, with its server running and no more in it than is there already."""
+        """Choose this warehouse and start its server; its contents do not change."""
         with self.chosen():
             server.ensure_running()
             yield
 
     def server_cpu(self) -> float:
-        """Return the seconds that the processors have worked for the running server, 0 where none runs."""
+        """Return the CPU seconds of the running server so far, 0 if no server runs."""
         with self.chosen():
             running = server.find()
         if running is None:
@@ -136,12 +136,12 @@ class Warehouse:
         return float(total)
 
     def destroy(self) -> None:
-        """Delete the server and all its data; what dbt has parsed stays."""
+        """Delete the server and all its data; the project that dbt parsed stays."""
         with self.chosen():
             server.destroy()
 
     def sizes(self) -> dict[str, float]:
-        """Return the megabytes on disk of each schema that a build writes: tables, indexes and what is stored aside."""
+        """Return the megabytes on disk of each schema that a build writes: tables, indexes and TOAST."""
         query = """
             select nspname, sum(pg_total_relation_size(pg_class.oid))::bigint
             from pg_class

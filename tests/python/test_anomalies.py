@@ -1,4 +1,4 @@
-"""Anomalies: a day is rated by those before it, never by itself, nor by what was wrong before."""
+"""The anomaly models rate a day by the days before it, never by itself or by earlier anomalies."""
 
 import math
 import random
@@ -26,7 +26,7 @@ MODELS = ("int_country_days", "int_measures_compared", "daily_anomalies")
 
 
 class Rating(NamedTuple):
-    """What is said of a day's lines."""
+    """The rating of a day's lines."""
 
     kind: str | None
     low: float
@@ -35,12 +35,12 @@ class Rating(NamedTuple):
 
     @property
     def width(self) -> float:
-        """How far apart the bounds are, as a ratio."""
+        """The distance of the bounds, as a ratio."""
         return (self.high + 1) / (self.low + 1)
 
 
 def usual(days: int = 7 * WEEKS) -> dict[date, int]:
-    """Lines of a shop that is closed on Saturdays and short on Sundays, and varies from day to day."""
+    """Return lines per day of a shop that closes on Saturdays, sells less on Sundays, and varies from day to day."""
     chance = random.Random(1)
     lines = {}
     for day in (FIRST + timedelta(days=number) for number in range(days)):
@@ -52,7 +52,7 @@ def usual(days: int = 7 * WEEKS) -> dict[date, int]:
 
 @pytest.fixture
 def rate(copy_of_built: Database, dbt: Dbt) -> Callable[[dict[date, int]], dict[date, Rating]]:
-    """Give the models such days in place of those of the warehouse, and return what they say of them."""
+    """Return a function that replaces the days of the warehouse, builds the models and returns their ratings."""
 
     def rate(lines: dict[date, int], holidays: tuple[date, ...] = ()) -> dict[date, Rating]:
         with psycopg.connect(copy_of_built.url) as session:
@@ -78,7 +78,7 @@ def rate(copy_of_built: Database, dbt: Dbt) -> Callable[[dict[date, int]], dict[
 
 
 def test_a_day_is_not_in_its_own_baseline(rate) -> None:
-    """A day that helps to tell what is usual excuses itself: the larger it is, the more is allowed."""
+    """A day in its own baseline would excuse itself: a larger value would widen its own range."""
     lines = usual()
     day = FIRST + timedelta(weeks=30)
     before = rate(lines)
@@ -91,7 +91,7 @@ def test_a_day_is_not_in_its_own_baseline(rate) -> None:
 
 
 def test_a_past_anomaly_does_not_widen_later_ranges(rate) -> None:
-    """A fault of last week that makes this week's fault look usual is found once, and its successor never."""
+    """If last week's fault made this week's fault look usual, the models would find only the first one."""
     lines = usual()
     first = FIRST + timedelta(weeks=25)
     wrong = [first + timedelta(days=number) for number in (0, 1, 2, 7, 9)]
@@ -106,7 +106,7 @@ def test_a_past_anomaly_does_not_widen_later_ranges(rate) -> None:
 
 
 def test_a_season_is_no_anomaly(rate) -> None:
-    """Trade triples from September to December, every year: who calls that an anomaly is switched off by October."""
+    """Trade triples from September to December every year; users would switch off a detector that reports this."""
     season = {
         day: round(number * 3 ** min(1, max(0, (day - FIRST).days - 140) / 90)) for day, number in usual().items()
     }
@@ -117,7 +117,7 @@ def test_a_season_is_no_anomaly(rate) -> None:
 
 
 def test_days_without_a_line_are_missed_when_the_shop_is_open(rate) -> None:
-    """A file that did not come leaves nothing that could be looked at; on a holiday, nothing is missed."""
+    """A missing file leaves no rows to rate, so its day must be reported, except on a holiday."""
     lines = usual()
     monday, holiday = FIRST + timedelta(weeks=20), FIRST + timedelta(weeks=22)
     saturday = FIRST + timedelta(weeks=24, days=5)
@@ -128,12 +128,12 @@ def test_days_without_a_line_are_missed_when_the_shop_is_open(rate) -> None:
     }
 
 
-# What the generator hides
+# Faults from the generator
 
 
 @pytest.fixture(scope="module")
 def wrong_deliveries() -> Iterator[Path]:
-    """Deliveries of a year with faults in its second half."""
+    """Yield a folder with deliveries of a year, with faults in its second half."""
     with TemporaryDirectory(prefix="retail-") as parent:
         folder = Path(parent) / "wrong"
         options = {"rows": 120_000, "seed": 5, "months": 14, "faults": 6, "unusable-share": 0, "out": folder}
@@ -142,7 +142,7 @@ def wrong_deliveries() -> Iterator[Path]:
 
 
 def build(dbt: Dbt, *options: str) -> None:
-    """Build what is rated, with the checks that look at nothing else: a quarter of the project."""
+    """Build the anomaly models, their parents, and the checks that read only these: a quarter of the project."""
     rated = ("--select", "+daily_anomalies", "--indirect-selection", "cautious")
     outcomes = dbt("build", "--exclude-resource-type", "unit_test", *rated, *options)
     bad = {
@@ -159,7 +159,7 @@ def ratings(database: Database) -> dict[str, list[str]]:
 
 
 def test_delta_builds_rate_as_a_full_build_does(working: Database, dbt: Dbt, wrong_deliveries, tmp_path) -> None:
-    """A day that comes late, after one that was missing, changes what is expected of all that follow."""
+    """A late file for a missing day changes the expected values of all later days."""
     files = sorted((wrong_deliveries / "daily").glob("*.csv"))
     late, last = files[-70], files[-8:]
     first = tmp_path / "first"
@@ -179,7 +179,7 @@ def test_delta_builds_rate_as_a_full_build_does(working: Database, dbt: Dbt, wro
 
 
 def test_faults_of_the_generator_are_found(working: Database, dbt: Dbt, wrong_deliveries) -> None:
-    """A detector is known by what it finds of what was hidden, and by how often it cries without a cause."""
+    """A detector is useful if it finds the seeded faults and raises few false alarms."""
     land([wrong_deliveries], working.url)
     build(dbt)
     with psycopg.connect(working.url) as session:
@@ -195,7 +195,7 @@ def test_faults_of_the_generator_are_found(working: Database, dbt: Dbt, wrong_de
 
 
 def test_an_alarm_counts_for_the_fault_of_its_day_and_country() -> None:
-    """Precision and recall mean nothing if an alarm elsewhere counts as a find."""
+    """Precision and recall would be wrong if an alarm on another day or country counted as a find."""
     faults = [
         Fault("missing_day", "all", date(2011, 1, 4), date(2011, 1, 4)),
         Fault("country_lost", "Germany", date(2011, 2, 1), date(2011, 2, 14)),

@@ -1,4 +1,4 @@
-"""The logic of `make bench`: what it multiplies, compares and draws. What it measures is not asserted anywhere."""
+"""The logic of `make bench`: multiplying, comparing, drawing. No test asserts a measured time."""
 
 import json
 import re
@@ -32,7 +32,7 @@ TIMES = 3
 
 
 def lines_of(folder: Path, *, without: Path | None = None) -> pl.DataFrame:
-    """The usable lines of a folder's sales files, typed; `without` the files that another folder has as well."""
+    """Return the usable lines of a folder's sales files, typed, `without` the files that another folder also has."""
     files = [path for path in folder.rglob("*") if path.suffix in (".parquet", ".csv") and "products" not in path.parts]
     if without:
         files = [path for path in files if not (without / path.relative_to(folder)).exists()]
@@ -57,7 +57,7 @@ def money(lines: pl.DataFrame) -> Decimal:
 
 @pytest.fixture(scope="module")
 def longer(sample) -> Iterator[tuple[Path, date]]:
-    """Make the sample three times as long."""
+    """Make the history of the sample three times as long."""
     with TemporaryDirectory(prefix="retail-") as folder:
         out = Path(folder) / "longer"
         yield out, multiply(sample.folder, out, TIMES)
@@ -65,7 +65,7 @@ def longer(sample) -> Iterator[tuple[Path, date]]:
 
 @pytest.fixture(scope="module")
 def generations(longer, sample) -> dict[int, pl.DataFrame]:
-    """The lines of the sample as it is, 0, and of each generation before it."""
+    """Return the lines of the unchanged sample, under 0, and of each generation before it."""
     out, _ = longer
     made = lines_of(out, without=sample.folder)
     by_generation = made["code"].str.extract(r"-(\d)$").cast(pl.Int64)
@@ -78,7 +78,7 @@ def generations(longer, sample) -> dict[int, pl.DataFrame]:
 
 
 def test_longer_history_has_the_files_themselves_unchanged(longer, sample) -> None:
-    """A day on a longer history is compared with a day on these files, so they have to be part of it as they are."""
+    """The benchmark compares a day on both histories, so the longer history must contain these files unchanged."""
     out, _ = longer
     for path in sample.folder.rglob("*"):
         if path.is_file():
@@ -86,28 +86,28 @@ def test_longer_history_has_the_files_themselves_unchanged(longer, sample) -> No
 
 
 def test_every_generation_has_the_lines_and_the_money_of_the_data(generations) -> None:
-    """Ten times the history is ten times the work only if each copy is whole."""
+    """Ten times the history means ten times the work only if each copy is complete."""
     for generation in range(1, TIMES):
         assert len(generations[generation]) == len(generations[0])
         assert money(generations[generation]) == money(generations[0])
 
 
 def test_generations_share_no_invoice(generations) -> None:
-    """An invoice in two generations would be taken for a correction, and one of them would not count."""
+    """The warehouse would treat an invoice in two generations as a correction, and drop one of them."""
     invoices = (lines["invoice"].str.to_uppercase().unique() for lines in generations.values())
     counts = Counter(invoice for some in invoices for invoice in some)
     assert set(counts.values()) == {1}
 
 
 def test_generations_keep_what_the_letters_of_an_invoice_say(generations) -> None:
-    """A cancellation that became a sale would double its money instead of taking it back."""
+    """A cancellation that turned into a sale would add its money instead of subtracting it."""
     letters = [lines["invoice"].str.to_uppercase().str.extract(r"^([A-Z]*)") for lines in generations.values()]
     assert {"", "C"} <= set(letters[0])
     assert all(Counter(some) == Counter(letters[0]) for some in letters)
 
 
 def test_generations_lie_behind_each_other_at_the_same_weekdays(longer, generations, sample) -> None:
-    """Days that overlap would double the density, which is a bigger shop and not a longer history."""
+    """Overlapping days would double the lines per day, which is a bigger shop, not a longer history."""
     _, first = longer
     start, end = span(sample.folder)
     by = timedelta(weeks=(end - start).days // 7 + 1)
@@ -120,7 +120,7 @@ def test_generations_lie_behind_each_other_at_the_same_weekdays(longer, generati
 
 
 def test_customers_and_range_turn_over_but_not_wholly(generations) -> None:
-    """With all customers the same every day would touch all of history, with none nobody would have a long one."""
+    """If all customers stayed, each day would touch all of history; if none stayed, no history would be long."""
     customers = {generation: set(lines["customer"].drop_nulls()) for generation, lines in generations.items()}
     codes = {generation: set(lines["code"].str.to_uppercase()) for generation, lines in generations.items()}
     for earlier in range(1, TIMES):
@@ -142,7 +142,7 @@ def days(sample) -> Iterator[Days]:
 
 
 def test_new_days_follow_the_last_one_with_invoices_of_their_own(days: Days, sample) -> None:
-    """An invoice that is there already would be a correction, and the day not a new one."""
+    """An existing invoice would be a correction, and the benchmark would not measure a new day."""
     known = set(lines_of(sample.folder)["invoice"])
     last = date.fromisoformat(halves(sample.folder)["daily"][-1].stem)
     for number in (1, 2):
@@ -155,7 +155,7 @@ def test_new_days_follow_the_last_one_with_invoices_of_their_own(days: Days, sam
 
 
 def test_late_day_lies_in_the_past_with_invoices_of_its_own(days: Days, sample) -> None:
-    """What comes late is the harder case: it changes what has been built already."""
+    """A late file is the harder case, because it changes rows of earlier builds."""
     known = set(lines_of(sample.folder)["invoice"]) | set(read(days.new(1)).collect()["invoice"])
     last = date.fromisoformat(halves(sample.folder)["daily"][-1].stem)
     lines = read(days.late(1)).select(invoice=cleaned("invoice"), at=moment()).collect()
@@ -167,7 +167,7 @@ def test_late_day_lies_in_the_past_with_invoices_of_its_own(days: Days, sample) 
 
 
 def test_reference_holds_the_lines_and_the_money_of_gold(built, sample, server) -> None:
-    """A script that does other work is no measure of this one's speed."""
+    """The reference is a fair comparison only if it computes the same result as the warehouse."""
     with TemporaryDirectory(prefix="retail-") as folder, psycopg.connect(built.url) as session:
         clean = Path(folder, "clean.csv")
         write_clean(sample.folder, clean)
@@ -176,7 +176,7 @@ def test_reference_holds_the_lines_and_the_money_of_gold(built, sample, server) 
         assert outcome.lines > 0
 
 
-# What a build did when
+# The timeline of a build
 
 
 def bar(name: str, began: float, ended: float, lane: str = "thread 1", *, kind: str = "table", needs: str = "") -> Bar:
@@ -186,14 +186,14 @@ def bar(name: str, began: float, ended: float, lane: str = "thread 1", *, kind: 
 
 @pytest.fixture(scope="module")
 def written(dbt, built, work_on) -> list[Bar]:
-    """Read what dbt writes of a build."""
+    """Return the nodes of a build, from the files that dbt writes."""
     with work_on(built):
         dbt("build", "--select", "+fct_sales", "--exclude-resource-type", "unit_test", "--write-json")
     return read_nodes(dbt.target_path)
 
 
 def test_nodes_are_read_with_kind_lane_and_what_they_need(written) -> None:
-    """A picture of the build is no better than what was read of it."""
+    """The picture of a build is correct only if the nodes were read correctly."""
     by_name = {node.name: node for node in written}
     fact = by_name["fct_sales"]
     assert {node.kind for node in written} <= COLOURS.keys()
@@ -206,13 +206,13 @@ def test_nodes_are_read_with_kind_lane_and_what_they_need(written) -> None:
 
 
 def test_threads_do_one_thing_at_a_time(written) -> None:
-    """Two bars at once in the row of a thread would mean that lanes or times are read wrongly."""
+    """Two simultaneous bars in the row of a thread would mean that lanes or times were read wrongly."""
     rows = lanes(written)
     assert len(rows) == len({node.lane for node in written})
 
 
 def test_steps_of_a_build_are_read_and_joined_to_its_nodes(tmp_path: Path) -> None:
-    """Both are written by others; what a build spent before and after dbt's nodes must not be lost between them."""
+    """Steps and nodes come from different files, and the time before and after dbt's nodes must not get lost."""
     times = {
         "steps": {"start the server": [10.5, 11.0], "land": [11.0, 13.0], "build and test": [13.5, 18.0]},
         "beside": {"import dbt": [10.5, 12.0]},
@@ -226,12 +226,12 @@ def test_steps_of_a_build_are_read_and_joined_to_its_nodes(tmp_path: Path) -> No
 
 
 def test_what_overlaps_counts_once_as_time_inside() -> None:
-    """A build that lands while dbt is at work has earned the time that it saves."""
+    """A build that lands while dbt runs saves time, so this time must not count twice."""
     assert inside([bar("land", 0, 4, "loader", kind="landing"), bar("a", 3, 6), bar("b", 8, 9)]) == 9
 
 
 def test_critical_path_is_what_the_end_waited_for() -> None:
-    """Whoever makes anything else faster makes the build no faster."""
+    """Only a faster step on the critical path makes the build faster."""
     bars = [
         bar("land", 0, 2, "loader", kind="landing"),
         bar("import", 0, 1, "dbt", kind="start-up"),
@@ -246,7 +246,7 @@ def test_critical_path_is_what_the_end_waited_for() -> None:
 
 
 def test_critical_path_of_a_real_build_leads_from_its_start_to_its_end(written) -> None:
-    """A path with a gap in its order would name bars that nobody waited for."""
+    """A path that is out of order would name bars for which the build did not wait."""
     path = critical_path(written)
     assert path[0].began == min(node.began for node in written)
     assert path[-1].ended == max(node.ended for node in written)
@@ -266,7 +266,7 @@ def test_rows_of_the_picture_have_one_bar_at_a_time() -> None:
 
 
 def test_picture_tells_of_every_bar_and_needs_nothing_else(written) -> None:
-    """It is opened from a disk by somebody who wants to know what took so long."""
+    """A developer opens the picture from disk to find the slow step."""
     odd = bar("less < more & more", 0, 1)
     bars = [*written, replace(odd, began=written[0].began, ended=written[0].ended)]
     text = draw(bars, "A <build>")
@@ -286,7 +286,7 @@ def test_picture_tells_of_every_bar_and_needs_nothing_else(written) -> None:
 
 
 def test_reader_tells_answers_errors_and_waits(server: str, database) -> None:
-    """A reader that does not notice that it waits, or that its table is gone, proves nothing of a swap."""
+    """The reader proves that publishing is safe only if it records its waits and the loss of its table."""
     with psycopg.connect(database.url, autocommit=True) as session:
         session.execute("create table fact as select 1 as value")
         with Reader(database.url, sql.SQL("select value from fact")) as reader:
@@ -304,7 +304,7 @@ def test_reader_tells_answers_errors_and_waits(server: str, database) -> None:
 
 
 def until(reached, patience: float = 20.0) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     for _ in range(int(patience / 0.01)):
         if reached():
             return
@@ -316,7 +316,7 @@ def until(reached, patience: float = 20.0) -> None:
 
 
 def test_ratio_is_that_of_the_rounds_where_both_have_as_many() -> None:
-    """What the machine does in one round hits both contestants of that round alike."""
+    """Other load on the machine slows both sides of the same round equally."""
     assert Row("a", [1.0, 20.0, 3.0]).against(Row("b", [1.0, 10.0, 2.0])).ratio == 1.5
     assert Row("a", [30.0]).against(Row("b", [1.0, 10.0, 2.0])).ratio == 15.0
 
@@ -333,12 +333,12 @@ def test_ratio_is_that_of_the_rounds_where_both_have_as_many() -> None:
     ids=lambda value: value.name if isinstance(value, Row) else "",
 )
 def test_goal_is_reached_only_if_all_of_a_row_are(row: Row, verdict: bool | None) -> None:
-    """A table that says "reached" beside a goal that was missed would be believed."""
+    """Readers would believe a table that says "reached" beside a missed goal."""
     assert row.is_good_enough is verdict
 
 
 def test_unknown_part_is_refused_with_those_that_there_are() -> None:
-    """A run takes long; a slip of the pen should not be found out at its end."""
+    """A run takes long, so the user must learn of a typing error before it starts."""
     answer = CliRunner().invoke(main, ["--parts", "land,scrach"])
     assert answer.exit_code == 2
     assert "scrach" in answer.output

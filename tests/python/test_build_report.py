@@ -1,4 +1,4 @@
-"""`scripts/build/report.py`: what a build prints of its models, which declare it in their YAML."""
+"""`scripts/build/report.py` prints the reports that models declare in their YAML."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -18,7 +18,7 @@ RELATION = ("silver", "Lines set aside")
 
 @pytest.fixture
 def session(database) -> Iterator[psycopg.Connection]:
-    """Make a relation with a row of each of three days, of which the build began on the second."""
+    """Create a relation with one row for each of three days. The build began on the second day."""
     with psycopg.connect(database.url, autocommit=True) as session:
         session.execute("create schema silver")
         session.execute('create table silver."Lines set aside" (seen_at timestamptz)')
@@ -28,7 +28,7 @@ def session(database) -> Iterator[psycopg.Connection]:
 
 
 def printed(session: psycopg.Connection, report: Any, status: str = "success") -> list[str]:
-    """Return the lines before those that each build prints."""
+    """Return the printed lines without the last two, which every build prints."""
     console = Console(file=StringIO(), width=80)
     step = Step("model", "aside", status, relation=RELATION, reports=reports_of("aside", {"report": report}))
     report_build(console, session, Outcome([step], [], ""), BEGAN)
@@ -38,7 +38,7 @@ def printed(session: psycopg.Connection, report: Any, status: str = "success") -
 
 
 def test_rows_are_printed_behind_the_label(session) -> None:
-    """The model knows what to say, and the build knows where the model is and when it began."""
+    """The model declares the query, and the build supplies the relation of the model and its own start time."""
     query = "select count(*) || ' [rows] in ' || '{relation}'::regclass from {relation} where seen_at >= {began}"
     assert printed(session, {"label": "Set aside", "query": query}) == [
         'Set aside   2 [rows] in silver."Lines set aside"'
@@ -46,7 +46,7 @@ def test_rows_are_printed_behind_the_label(session) -> None:
 
 
 def test_several_reports_print_all_their_rows(session) -> None:
-    """A model may have more than one thing to say, and a query that finds nothing prints nothing."""
+    """A model may declare several reports, and a query without rows must print nothing."""
     reports = [
         {"label": "Each", "query": "select seen_at::date::text from {relation} order by 1 limit 2"},
         {"label": "None", "query": "select 'x' where false"},
@@ -57,7 +57,7 @@ def test_several_reports_print_all_their_rows(session) -> None:
 
 @pytest.mark.parametrize(("status", "count"), [("success", 1), ("no-op", 1), ("error", 0), ("skipped", 0)])
 def test_only_a_model_that_is_up_to_date_reports(session, status: str, count: int) -> None:
-    """A view that is not created again is as current as a table that was, and what failed has nothing to say."""
+    """A view that the build kept is as current as a new table, but a failed model has nothing to report."""
     console = Console(file=StringIO(), width=80)
     reports = reports_of("aside", {"report": {"label": "Hello", "query": "select 'x'"}})
     outcome = Outcome([Step("snapshot", "aside", status, relation=RELATION, reports=reports)], [], "")
@@ -69,7 +69,7 @@ def test_only_a_model_that_is_up_to_date_reports(session, status: str, count: in
 
 
 def test_a_query_that_fails_is_a_warning(session) -> None:
-    """The build itself is complete and published; a report must not hide what else there is to say."""
+    """The build is complete and published, so a failed report must not hide the other messages."""
     (line,) = printed(session, {"label": "Wrong", "query": "select nothing from {relation}"})
     assert line.startswith("Warning     model aside: the query of its report 'Wrong' failed: column \"nothing\"")
 
@@ -88,7 +88,7 @@ def test_a_query_that_fails_is_a_warning(session) -> None:
     ],
 )
 def test_a_report_that_is_not_valid_is_refused_in_one_line(report: Any, words: str) -> None:
-    """The line names the model and the key, because there may be a hundred models."""
+    """The line must name the model and the key, because a project may have a hundred models."""
     with pytest.raises(Refusal) as refused:
         reports_of("aside", {"report": report})
     assert refused.value.message.startswith(f"model aside: {words}")
@@ -96,7 +96,7 @@ def test_a_report_that_is_not_valid_is_refused_in_one_line(report: Any, words: s
 
 
 def test_the_next_command_shows_the_query_of_a_model() -> None:
-    """The first query has to be one that works as it stands."""
+    """The user's first query must work without an edit."""
     console = Console(file=StringIO(), width=80)
     report_next(console, [Step("model", "a", "success", relation=("gold", "a"), example="select * from {relation}")])
     assert "query the star schema, e.g. select * from gold.a\n" in console.file.getvalue()

@@ -1,4 +1,4 @@
-"""The catalogue of this project's checks is what they declare, with when each failed last."""
+"""The catalogue lists the declarations of this project's checks, and the last failure of each."""
 
 import re
 
@@ -14,18 +14,18 @@ from scripts.paths import PROJECT_ROOT
 
 @pytest.fixture
 def checks(built: Database) -> list[Check]:
-    """What the checks of the built warehouse declare."""
+    """Return the declarations of the checks of the built warehouse."""
     with psycopg.connect(built.url) as session:
         return catalogue(session)
 
 
 def test_the_page_is_what_checks_declare(checks: list[Check]) -> None:
-    """A page that was right once is believed for long: after a change of a check, `make catalogue` writes it anew."""
+    """Readers trust an outdated page; after a change of a check, `make catalogue` writes the page again."""
     assert PAGE.read_text() == page(checks), "run `make catalogue`"
 
 
 def test_every_check_is_in_the_catalogue(checks: list[Check], dbt: Dbt) -> None:
-    """A check that is missing there has no owner that anybody finds."""
+    """A user cannot find the owner of a check that is missing in the catalogue."""
     text = (dbt.target_path / "manifest.json").read_text()
     tests = set(re.findall(r'"test\.retail_warehouse\.(\w+)(?:\.\w+)?": \{', text))
     assert tests
@@ -33,7 +33,7 @@ def test_every_check_is_in_the_catalogue(checks: list[Check], dbt: Dbt) -> None:
 
 
 def test_rules_name_the_vars_that_they_read() -> None:
-    """The value is put in the place of the var before anybody can see it, so the rule must say which one it is."""
+    """A compiled rule shows the value instead of the var, so the rule must name the var."""
     wrong = {}
     for path in [*PROJECT_ROOT.glob("models/**/*.yml"), *PROJECT_ROOT.glob("seeds/*.yml")]:
         resources = yaml.safe_load(path.read_text())
@@ -46,7 +46,7 @@ def test_rules_name_the_vars_that_they_read() -> None:
     assert wrong == {}
 
 
-# What became of each node in each run, as far as the catalogue reads it.
+# The results of three runs of one check, with the columns that the catalogue reads.
 NODE_RESULTS = """
     delete from audit.runs;
     insert into audit.runs (invocation_id, command, target, is_full_refresh, status)
@@ -65,7 +65,7 @@ NODE_RESULTS = """
 
 
 def test_the_catalogue_says_when_a_check_failed_last(copy_of_built: Database, dbt: Dbt) -> None:
-    """A check that fails each month is looked at in another way than one that never did; its rules go with it."""
+    """A user judges a check that fails each month differently from a check that never failed, and so its rules."""
     with psycopg.connect(copy_of_built.url, autocommit=True) as session:
         session.execute(NODE_RESULTS)
         dbt("run-operation", "pg_wap.record_checks")

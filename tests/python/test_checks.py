@@ -1,4 +1,4 @@
-"""The checks work: for each of them a fault is made that it exists for, and it is seen to catch it."""
+"""Each check must find the faults for which it exists; the tests damage the warehouse with each fault."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from scripts.paths import PROJECT_ROOT
 
 PROJECT = "retail_warehouse"
 
-# Checks, and rules of checks, that say what they have to say without failing the build.
+# Checks and rules of checks that warn and do not fail the build.
 WARNINGS = {
     "assert_cancellations_find_their_sales",
     "assert_customers_are_in_one_country_at_a_time",
@@ -30,14 +30,14 @@ WARNINGS = {
 
 
 class Fault(NamedTuple):
-    """Damage that a check must see.
+    """Damage that a check must find.
 
     Attributes:
         check: the name of the data test.
         what: what is wrong, in a few words.
-        statement: the SQL that does it.
+        statement: the SQL that causes the damage.
         rows: how many rows the check must find.
-        rule: of a `row_rules` check, the one rule or reference that is broken.
+        rule: for a `row_rules` check, the one rule or reference that the damage breaks.
     """
 
     check: str
@@ -48,12 +48,12 @@ class Fault(NamedTuple):
 
 
 def first(relation: str, where: str) -> str:
-    """Return a condition that holds for one row, the same at each run; of a partitioned table, too."""
+    """Return a condition that holds for one row, the same row in each run, also in a partitioned table."""
     return f"(tableoid, ctid) = (select tableoid, ctid from {relation} where {where} order by tableoid, ctid limit 1)"
 
 
 def one(relation: str, change: str, where: str = "true") -> str:
-    """Return SQL that changes one row, the same at each run."""
+    """Return SQL that changes one row, the same row in each run."""
     return f"update {relation} set {change} where {first(relation, where)}"
 
 
@@ -63,7 +63,7 @@ def without(relation: str, where: str = "true") -> str:
 
 
 def blank(relation: str, column: str) -> str:
-    """Return SQL that takes the greatest value out of a column."""
+    """Return SQL that sets the greatest value of a column to null."""
     return f"update {relation} set {column} = null where {column} = (select max({column}) from {relation})"
 
 
@@ -79,7 +79,7 @@ def again(relation: str, where: str = "true", **changes: str) -> str:
 
 
 KNOWN = "customer_key <> -1"
-# A version that another one follows, and lasts long enough to be cut short by a day.
+# A version that has a successor and can end one day earlier.
 FOLLOWED = "not is_current and valid_to > valid_from + 1"
 FIRST_OF_CUSTOMER = (
     "(customer_id, valid_from) in (select customer_id, min(valid_from) from gold_tables.dim_customer group by 1)"
@@ -97,7 +97,7 @@ MOVED = """
 """
 CUSTOMER_MOVED = MOVED.format(dimension="dim_customer", key="customer_key", durable="customer_id")
 PRODUCT_MOVED = MOVED.format(dimension="dim_product", key="product_key", durable="stock_code")
-# A version of a product that had sold before it ended.
+# A version of a product that sold before the version ended.
 OFFERED = """
     product_durable_key in (
         select product_durable_key from gold_tables.fct_product_sold_days where span_start + 56 < valid_to
@@ -105,9 +105,9 @@ OFFERED = """
 """
 LAST_TRADING_DAY = "day_number = (select max(day_number) from gold_tables.dim_trading_day)"
 
-# The first fault of each check is also made together with the first of all others: they must not cancel out.
+# One test applies the first faults of all checks together, so these faults must not cancel out.
 FAULTS = [
-    # What came in
+    # From bronze to silver
     Fault(
         "transactions_hold_what_the_ledger_says",
         "row lost",
@@ -329,7 +329,7 @@ FAULTS = [
         )
         for relation, where in (
             ("gold_tables.fct_customer_month", "true"),
-            # of a month that is closed for sure
+            # a month that is certainly closed
             ("gold_tables.fct_sales", f"{KNOWN} and invoiced_at < '2010-01-01'"),
         )
         for word, sign in (("too much", "+"), ("too little", "-"))
@@ -486,7 +486,7 @@ FAULTS = [
     Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
 ]
 
-# For each rule and each reference of each `row_rules` check, changes to one row that break it and no other.
+# For each rule and each reference of each `row_rules` check: changes to one row that break no other rule.
 RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("typed_lines_are_usable_or_say_why_not", "usable_line_has_its_values"): [
         one("silver.stg_retail__transactions", f"{column} = null", "is_usable")
@@ -541,7 +541,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("fct_invoices_obeys_its_rules", "has_lines"): [one("gold_tables.fct_invoices", "lines = 0")],
     ("fct_invoices_obeys_its_rules", "units_are_counted_up"): [one("gold_tables.fct_invoices", "units_sold = -1")],
-    # gives units out
+    # a negative number gives units out
     ("fct_invoices_obeys_its_rules", "units_are_taken_back"): [one("gold_tables.fct_invoices", "units_returned = -1")],
     ("fct_invoices_obeys_its_rules", "ends_after_it_begins"): [
         one("gold_tables.fct_invoices", "last_invoiced_at = first_invoiced_at - interval '1 second'"),
@@ -736,7 +736,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("dim_date_counts_right", "month_within_year"): [
         one("gold_tables.dim_date", "month_number = 0", "date_key <> -1"),
         one("gold_tables.dim_date", "month_number = 13", "date_key <> -1"),
-        # what is missing is no month either
+        # a null is not a valid month
         one("gold_tables.dim_date", "month_number = null", "date_key <> -1"),
     ],
     ("dim_date_counts_right", "iso_week_within_year"): [one("gold_tables.dim_date", "iso_week = 54", "date_key <> -1")],
@@ -751,9 +751,9 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold_tables.dim_date", "month_end = date_day - 1", "date_key <> -1"),
         one("gold_tables.dim_date", "month_start = date_day + 1", "date_key <> -1"),
     ],
-    # References, each to a row that is not there
+    # References, each to a missing row
     ("fct_sales_obeys_its_rules", "fct_sales_has_its_dates"): [
-        # a line may only be on a day of its partition, so the day goes, with all of its lines but one
+        # a line must lie on a day of its partition, so this deletes the day and all of its lines but one
         """
         delete from gold_tables.fct_sales
         where
@@ -846,7 +846,7 @@ class Constraint(NamedTuple):
 
 
 def _resources() -> list[dict[str, Any]]:
-    """Return what the YAML files say of each model, seed and snapshot, with its `schema` and its name there."""
+    """Return the YAML entry of each model, seed and snapshot, with its `schema` and its `relation` in that schema."""
     schemas = {"models/intermediate/*.yml": "silver", "models/marts/**/*.yml": "gold_tables", "seeds/*.yml": "silver"}
     schemas |= {"models/staging/**/*.yml": "silver", "snapshots/*.yml": "history"}
     return [
@@ -882,7 +882,7 @@ def _constraints() -> Iterator[Constraint]:
 
 
 def _rules() -> Iterator[tuple[str, str]]:
-    """Return check and name of each rule and reference that a `row_rules` test checks."""
+    """Yield the check and the name of each rule and reference that a `row_rules` check covers."""
     for resource in RESOURCES:
         checks = [
             test["pg_wap.row_rules"]["name"] for test in resource.get("data_tests", []) if "pg_wap.row_rules" in test
@@ -897,7 +897,7 @@ CONSTRAINTS = list(dict.fromkeys(_constraints()))
 
 
 class Runs(NamedTuple):
-    """What `dbt test` said of the warehouse, first as it was built, then damaged in every way at once."""
+    """The results of `dbt test` on the sound warehouse, and on the warehouse with a fault for each check."""
 
     healthy: dict[str, Outcome]
     damaged: dict[str, Outcome]
@@ -906,7 +906,7 @@ class Runs(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(dbt: Dbt, built, work_on) -> Runs:
-    """Run all checks twice on one copy: before and after one fault for each of them."""
+    """Run all checks twice on one copy: before and after one fault for each check."""
     with work_on(built) as copy:
         healthy = dbt("test", "--exclude-resource-type", "unit_test")
         with psycopg.connect(copy.url) as session:
@@ -924,14 +924,14 @@ def runs(dbt: Dbt, built, work_on) -> Runs:
 
 @pytest.fixture
 def session(built) -> Iterator[psycopg.Connection]:
-    """Give a test the built warehouse to damage; whatever it does is undone."""
+    """Yield a session on the built warehouse, and roll back all changes of the test."""
     with psycopg.connect(built.url) as session:
         yield session
         session.rollback()
 
 
 def here(query: str | None) -> str:
-    """Return a query that dbt made, without the name of the database for which it made it."""
+    """Return a compiled query without the name of the database."""
     assert query, "dbt has made no query of it"
     return query.replace(f'"{WORKING_DATABASE}".', "")
 
@@ -940,13 +940,13 @@ def here(query: str | None) -> str:
 
 
 def test_a_sound_warehouse_passes_all_checks(runs: Runs) -> None:
-    """A check that fails on good data is switched off sooner or later, and then it catches nothing."""
+    """Users switch off a check that fails on good data, and then it finds nothing."""
     assert {name: outcome.message for name, outcome in runs.healthy.items() if outcome.status != "pass"} == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.check}-{fault.what}")
 def test_check_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connection) -> None:
-    """Each fault by itself, in an otherwise sound warehouse, must be found: neither missed nor blown up."""
+    """A check must find its fault in an otherwise sound warehouse, and report exactly the faulty rows."""
     assert fault.check in runs.healthy, "there is no such check"
     changed = session.execute(fault.statement).rowcount
     assert changed > 0, "the fault was not made"
@@ -958,7 +958,7 @@ def test_check_finds_the_fault(fault: Fault, runs: Runs, session: psycopg.Connec
 
 @pytest.mark.parametrize("check", sorted({fault.check for fault in FAULTS}))
 def test_failing_check_is_told_and_keeps_its_rows(check: str, runs: Runs) -> None:
-    """A build must end red, and whoever is called at night must find the failing rows in `audit`."""
+    """A build must fail, and the engineer on call must find the failing rows in `audit`."""
     outcome = runs.damaged[check]
     assert outcome.status == ("warn" if check in WARNINGS else "fail"), outcome
     assert outcome.failures > 0
@@ -967,23 +967,23 @@ def test_failing_check_is_told_and_keeps_its_rows(check: str, runs: Runs) -> Non
 
 
 def test_every_check_has_its_fault(runs: Runs, dbt: Dbt) -> None:
-    """A check that nobody has seen failing may be one that cannot fail."""
+    """A check that has never failed may be unable to fail."""
     nodes = json.loads((dbt.target_path / "manifest.json").read_text())["nodes"].values()
     checks = {node["name"] for node in nodes if node["resource_type"] == "test" and node["package_name"] == PROJECT}
     assert checks == {fault.check for fault in FAULTS}
 
 
 def test_every_rule_has_its_fault() -> None:
-    """The rules of one check are many: one that is written wrongly would hide behind the others."""
+    """A check has many rules, and a wrong rule would stay unnoticed among the others."""
     assert sorted(_rules()) == sorted(RULE_FAULTS)
 
 
 def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: psycopg.Connection) -> None:
-    """The var says which share is the most; a build that fails on it, or passes beyond it, is not what was agreed."""
+    """The var sets the largest accepted share, so a build must pass at this share and fail above it."""
     check = here(runs.healthy["assert_quarantine_stays_small"].sql)
     share = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]["max_quarantined_share"]
     session.execute("truncate silver.quarantined_lines")
-    # Few enough of each file, so that only all of them together can be too many.
+    # Few lines of each file, so that only the share of all files together can be too large.
     session.execute(
         """
         insert into silver.quarantined_lines (file_id, file_line)
@@ -1002,7 +1002,7 @@ def test_quarantine_may_hold_its_share_and_not_a_line_more(runs: Runs, session: 
 
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["delta", "full"])
 def test_failing_check_keeps_gold_as_it_was(copy_of_built, dbt: Dbt, tmp_path: Path, options: list[str]) -> None:
-    """Found in bronze, a fault must stop there: analysts are served yesterday's numbers, not wrong ones."""
+    """After a fault in bronze, analysts must still see yesterday's numbers instead of wrong ones."""
     tables = [path.stem for path in PROJECT_ROOT.glob("models/marts/*/*.sql")]
     (tmp_path / "new.csv").write_text(
         "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -1023,11 +1023,11 @@ def test_failing_check_keeps_gold_as_it_was(copy_of_built, dbt: Dbt, tmp_path: P
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
 def test_database_enforces_the_constraint(constraint: Constraint, session: psycopg.Connection) -> None:
-    """A constraint may be written down and yet not reach the table; then nobody checks what it says."""
+    """A constraint in the YAML may be missing on the table, and then nothing enforces it."""
     relation, columns = constraint.relation, ", ".join(constraint.columns)
     name = relation.partition(".")[2]
     if constraint.kind == "not_null":
-        # a row without its partition column has no partition to be in
+        # PostgreSQL finds no partition for a row without its partition column
         refusals = (psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation)
         with pytest.raises(refusals, match=rf'"{columns}"|\({columns}\) = \(null\)'):
             session.execute(one(relation, f"{columns} = null"))
@@ -1049,7 +1049,7 @@ def test_database_enforces_the_constraint(constraint: Constraint, session: psyco
 
 
 def test_missing_country_does_not_hide_a_double(session: psycopg.Connection) -> None:
-    """Two nulls are not equal, unless one says so: a customer without a country could be there any number of times."""
+    """Nulls are distinct by default, so a customer without a country could have any number of duplicates."""
     session.execute(one("silver.int_invoices_summed", "country_name = null"))
     with pytest.raises(psycopg.errors.UniqueViolation):
         session.execute(again("silver.int_invoices_summed", "country_name is null"))
@@ -1059,7 +1059,7 @@ def test_missing_country_does_not_hide_a_double(session: psycopg.Connection) -> 
     ("snapshot", "change"), [("customer", {"country_name": "'-'"}), ("product", {"description": "'-'"})]
 )
 def test_history_knows_a_version_once(snapshot: str, change: dict[str, str], session: psycopg.Connection) -> None:
-    """Two rows known at once for one version would double the customer or product; rows known before do not count."""
+    """Two current rows for one version would double the customer or product; superseded rows do not count."""
     relation = f"history.snp_{snapshot}_versions"
     session.execute(again(relation, "dbt_valid_to is null", dbt_valid_to="now()"))
     with pytest.raises(psycopg.errors.UniqueViolation, match=f"snp_{snapshot}_versions_knows_a_version_once"):
@@ -1067,7 +1067,7 @@ def test_history_knows_a_version_once(snapshot: str, change: dict[str, str], ses
 
 
 def test_quarantine_is_on_record_once(session: psycopg.Connection) -> None:
-    """Two states at once would put a line on record twice; states that have passed do not count."""
+    """Two current states would record a line twice; superseded states do not count."""
     relation = "history.snp_quarantine_versions"
     session.execute(again(relation, "dbt_valid_to is null", dbt_valid_to="now()"))
     with pytest.raises(psycopg.errors.UniqueViolation, match="snp_quarantine_versions_knows_a_line_once"):
@@ -1076,7 +1076,7 @@ def test_quarantine_is_on_record_once(session: psycopg.Connection) -> None:
 
 @pytest.fixture(scope="module")
 def broken_key(built, work_on, dbt: Dbt) -> tuple[dict[str, Outcome], bool]:
-    """Build from a model that makes each row twice; return how it ended, and whether what reads it is as it was."""
+    """Build from a model that doubles each row; return the outcomes, and whether all tables are unchanged."""
     with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
         project = copy_of_project(Path(folder) / "project")
         model = project / "models/intermediate/int_customer_versions.sql"
@@ -1097,14 +1097,14 @@ def broken_key(built, work_on, dbt: Dbt) -> tuple[dict[str, Outcome], bool]:
 
 
 def test_key_that_is_broken_fails_the_model(broken_key: tuple[dict[str, Outcome], bool]) -> None:
-    """Whoever is called at night must read which key it is that is there twice."""
+    """The engineer on call must see which key is duplicated."""
     outcome = broken_key[0]["int_customer_versions"]
     assert outcome.status == "error"
     assert re.search(r"Key \(customer_id, valid_from\)=\(\d+, [-\d]+\) is duplicated", outcome.message)
 
 
 def test_key_that_is_broken_keeps_history_and_gold(broken_key: tuple[dict[str, Outcome], bool]) -> None:
-    """A double that reached history would stay there for ever."""
+    """A duplicate that reached history would stay there for ever."""
     outcomes, is_as_it_was = broken_key
     assert {outcomes[name].status for name in ("snp_customer_versions", "dim_customer", "fct_sales")} == {"skipped"}
     assert is_as_it_was
@@ -1114,7 +1114,7 @@ def test_key_that_is_broken_keeps_history_and_gold(broken_key: tuple[dict[str, O
 
 
 def spoilt(model: str, *, retyped: str = "", dropped: str = "", added: str = "") -> str:
-    """Return the SQL of a model around its own, with a column of another type, without one, or with one more."""
+    """Return the SQL of a model with one column retyped, dropped or added."""
     path = next(PROJECT_ROOT.glob(f"models/marts/*/{model}.sql"))
     columns = next([column["name"] for column in each["columns"]] for each in RESOURCES if each["name"] == model)
     chosen = [f"{name}::text as {name}" if name == retyped else name for name in columns if name != dropped]
@@ -1131,7 +1131,7 @@ SPOILT_MODELS = {
 
 @pytest.fixture(scope="module")
 def broken_contracts(built, work_on, dbt: Dbt) -> dict[str, tuple[Outcome, bool]]:
-    """Build models that break their contract; return for each how it ended, and whether the table is as it was."""
+    """Build models that break their contract; return for each its outcome, and whether the table is unchanged."""
     with TemporaryDirectory(prefix="retail-") as folder, work_on(built) as copy:
         project = copy_of_project(Path(folder) / "project")
         for model, text in SPOILT_MODELS.items():
@@ -1143,7 +1143,7 @@ def broken_contracts(built, work_on, dbt: Dbt) -> dict[str, tuple[Outcome, bool]
 
 
 def fingerprint(session: psycopg.Connection, model: str) -> tuple:
-    """Return what tells one state of a table from another, its identity included."""
+    """Return the identity of a table and a hash of its rows."""
     query = f"select '{model}'::regclass::oid, md5(string_agg(row::text, '|' order by row::text)) from {model} as row"
     session.execute("set search_path to gold")
     return session.execute(query).fetchone()
@@ -1153,7 +1153,7 @@ def fingerprint(session: psycopg.Connection, model: str) -> tuple:
 def test_model_that_breaks_its_contract_is_not_built(
     model: str, broken_contracts: dict[str, tuple[Outcome, bool]]
 ) -> None:
-    """A column of another type, a missing one or a new one would break reports that nobody here knows of."""
+    """A retyped, missing or new column would break reports that this project does not know."""
     outcome, _ = broken_contracts[model]
     assert outcome.status == "error"
     assert "enforced contract that failed" in outcome.message
@@ -1161,7 +1161,7 @@ def test_model_that_breaks_its_contract_is_not_built(
 
 @pytest.mark.parametrize("model", SPOILT_MODELS)
 def test_table_stays_when_the_contract_is_broken(model: str, broken_contracts: dict[str, tuple[Outcome, bool]]) -> None:
-    """Until the model is mended, analysts are served the last good state."""
+    """Analysts must see the last good state until the model is fixed."""
     assert broken_contracts[model][1]
 
 
@@ -1170,7 +1170,7 @@ def test_table_stays_when_the_contract_is_broken(model: str, broken_contracts: d
 
 @pytest.fixture(scope="module")
 def freshness(built, work_on, dbt: Dbt) -> dict[int, str]:
-    """Ask for the freshness of deliveries that are so many days old; return the answers."""
+    """Run `dbt source freshness` on deliveries of several ages in days; return the status for each age."""
     answers = {}
     with work_on(built) as copy:
         for days in (0, 8, 31):
@@ -1182,5 +1182,5 @@ def freshness(built, work_on, dbt: Dbt) -> dict[int, str]:
 
 @pytest.mark.parametrize(("days", "status"), [(0, "pass"), (8, "warn"), (31, "error")])
 def test_old_deliveries_are_told(days: int, status: str, freshness: dict[int, str]) -> None:
-    """Data that has stopped coming looks like data: only its age gives it away."""
+    """Only the age of the data shows that deliveries stopped."""
     assert freshness[days] == status

@@ -1,4 +1,4 @@
-"""What the dashboards show, worked out again from the lines, as somebody would who does not believe it."""
+"""Each dashboard figure must equal an independent calculation from the lines."""
 
 import re
 from collections import defaultdict
@@ -22,7 +22,7 @@ from scripts.paths import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "analyses" / "dashboard"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sql"))
-# The greatest number of trading days, and the least, since a product that moves slowly has sold.
+# A slow mover last sold fewer than ON_OFFER trading days ago, and at least IDLE trading days ago.
 ON_OFFER, IDLE = 20, 10
 LINE_TYPES = 11
 
@@ -68,7 +68,7 @@ def lines(gold: Gold) -> list[Record]:
 
 @pytest.fixture(scope="module")
 def orders(gold: Gold, lines: list[Record]) -> list[Record]:
-    """Invoices with a sale line, on their first day, with the customer whom the invoice names."""
+    """Return the invoices with a sale line, each with its first day and its customer."""
     customers = {
         row["invoice_number"]: row["customer_durable_key"]
         for row in gold.execute(
@@ -101,7 +101,7 @@ def today(lines: list[Record]) -> date:
 
 
 def here(query: str | None) -> str:
-    """Return a query that dbt made, without the name of the database for which it made it."""
+    """Return a compiled query without the name of the database."""
     assert query, "dbt has made no query of it"
     return query.replace(f'"{WORKING_DATABASE}".', "")
 
@@ -123,7 +123,7 @@ def within(rows: list[Record], first: date, last: date) -> list[Record]:
 
 
 def month(day: date, back: int = 0) -> date:
-    """Return the first day of the month so many months before."""
+    """Return the first day of the month that is `back` months earlier."""
     months = 12 * day.year + day.month - 1 - back
     return date(months // 12, months % 12 + 1, 1)
 
@@ -152,13 +152,13 @@ def by(rows: list[Record], *keys: str) -> dict[Any, Record]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dashboard_query_answers(name: str, ask: Ask) -> None:
-    """A tile that shows nothing is reported as an outage of the shop."""
+    """Users report an empty tile as an outage of the shop."""
     assert ask(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dashboard_query_says_who_asks(name: str) -> None:
-    """Whoever changes a query has to know whom to tell."""
+    """A developer who changes a query must know which users to inform."""
     text = (FOLDER / f"{name}.sql").read_text()
     assert re.search(
         r"^-- (Finance|Marketing|Merchandising|The board|Customer service)\b[^:]*: (.*\n-- )*.*\?", text, re.MULTILINE
@@ -166,7 +166,7 @@ def test_dashboard_query_says_who_asks(name: str) -> None:
 
 
 def test_revenue_by_day(ask: Ask, lines: list[Record], today: date) -> None:
-    """The first figure that anybody looks at in the morning."""
+    """Daily revenue is the first figure that users read in the morning."""
     shown = by(ask("revenue_by_day"), "date_day")
     assert sorted(shown) == [today - timedelta(27 - day) for day in range(28)]
     for day, row in shown.items():
@@ -178,7 +178,7 @@ def test_revenue_by_day(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_revenue_to_date(ask: Ask, lines: list[Record], today: date) -> None:
-    """Bonuses hang on it."""
+    """Bonuses depend on revenue to date."""
     fiscal_months = (today.month - 4) % 12
     starts = {
         "day": today,
@@ -201,7 +201,7 @@ def test_revenue_to_date(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_top_products(ask: Ask, lines: list[Record], today: date) -> None:
-    """What is believed to sell is ordered again."""
+    """Buyers order the top products again."""
 
     def amounts(first: date) -> dict[str, Decimal]:
         found: dict[str, Decimal] = defaultdict(Decimal)
@@ -227,7 +227,7 @@ def test_top_products(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_country_mix(ask: Ask, lines: list[Record], today: date) -> None:
-    """Shares of something else than the whole would add up to 100 all the same."""
+    """Shares of a wrong total would also add up to 100."""
     shown = by(ask("country_mix"), "country_name")
     year = within(lines, today - timedelta(364), today)
     before = within(lines, today - timedelta(729), today - timedelta(365))
@@ -239,7 +239,7 @@ def test_country_mix(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_segment_mix(ask: Ask, lines: list[Record], today: date) -> None:
-    """The dimension's versions know the segment of each day as well: by either way, it is the same money."""
+    """The versions of the dimension also hold the segment of each day, and both ways must give the same money."""
     shown = by(ask("segment_mix"), "segment")
     first = last_closed(today)
     closed = within(lines, first, end(first))
@@ -252,7 +252,7 @@ def test_segment_mix(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_new_and_returning(ask: Ask, orders: list[Record], today: date) -> None:
-    """A customer is new once; who is counted as new twice makes a campaign look good."""
+    """A customer who counts as new twice would make a campaign look better than it was."""
     known = [order for order in orders if order["customer"] != -1]
     first = {}
     for order in sorted(known, key=lambda order: order["day"]):
@@ -273,7 +273,7 @@ def test_new_and_returning(ask: Ask, orders: list[Record], today: date) -> None:
 
 
 def test_cohort_retention(ask: Ask, orders: list[Record], today: date) -> None:
-    """Each customer is of one cohort, and a month without an order is no retention."""
+    """Each customer belongs to one cohort, and a month without an order must not count as retention."""
     months = defaultdict(set)
     for order in orders:
         if order["customer"] != -1:
@@ -293,7 +293,7 @@ def test_cohort_retention(ask: Ask, orders: list[Record], today: date) -> None:
 
 
 def test_basket_size(ask: Ask, orders: list[Record], today: date) -> None:
-    """A mean over lines, or with invoices that sell nothing, would look right as well."""
+    """A mean over lines, or one that includes invoices without a sale, would also look plausible."""
     first = today - timedelta(today.weekday() + 7 * 7)
     shown = by(ask("basket_size"), "week_start")
     assert set(shown) <= {first + timedelta(7 * week) for week in range(8)}
@@ -312,7 +312,7 @@ def test_basket_size(ask: Ask, orders: list[Record], today: date) -> None:
 
 
 def test_return_rate(ask: Ask, lines: list[Record], today: date) -> None:
-    """Postage that is given back is no return, and what came back is no negative sale."""
+    """Refunded postage must not count as a return, and a return must not reduce the sales."""
     shown = by(ask("return_rate"), "month_start")
     assert max(shown) == month(today)
     for start, row in shown.items():
@@ -323,7 +323,7 @@ def test_return_rate(ask: Ask, lines: list[Record], today: date) -> None:
 
 
 def test_most_returned_products(ask: Ask, lines: list[Record], today: date) -> None:
-    """A supplier is confronted with it."""
+    """Buyers confront suppliers with the most returned products."""
     months = within(lines, month(today, 2), today)
     returned: dict[str, Decimal] = defaultdict(Decimal)
     for line in of(months, "return"):
@@ -338,7 +338,7 @@ def test_most_returned_products(ask: Ask, lines: list[Record], today: date) -> N
 
 
 def test_rfm_movement(ask: Ask, gold: Gold, today: date) -> None:
-    """Who is followed up is who moved; the ratings themselves say who did."""
+    """Marketing follows up customers who moved, so the moves must agree with the ratings."""
     ratings = gold.execute("select customer_id, month_end, segment from gold.customer_rfm").fetchall()
     segments = {(row["customer_id"], row["month_end"]): row["segment"] for row in ratings}
     last = end(last_closed(today))
@@ -351,7 +351,7 @@ def test_rfm_movement(ask: Ask, gold: Gold, today: date) -> None:
 
 
 def test_slow_movers_are_those_of_the_range_on_offer(ask: Ask, gold: Gold) -> None:
-    """The months of products know when each last sold; another fact tells what is on offer; both must agree."""
+    """Monthly product sales hold the last sale, and another fact holds the offer; both must agree."""
     expected = gold.execute(
         """
         select products.stock_code, offers.days_since_sold
@@ -371,7 +371,7 @@ def test_slow_movers_are_those_of_the_range_on_offer(ask: Ask, gold: Gold) -> No
 
 
 def test_slow_movers_tell_what_they_sold(ask: Ask, lines: list[Record], today: date) -> None:
-    """What sold on many days and has stopped is out of stock; what never sold is out of fashion."""
+    """A product that sold on many days and then stopped is out of stock; one that rarely sold is out of fashion."""
     months = of(within(lines, month(today, 3), today), "sale")
     for row in ask("slow_movers"):
         sold = of(months, stock_code=row["stock_code"])
@@ -382,7 +382,7 @@ def test_slow_movers_tell_what_they_sold(ask: Ask, lines: list[Record], today: d
 
 
 def test_month_end_reconciliation(ask: Ask, lines: list[Record], today: date) -> None:
-    """The books are closed on it: each line is in it once, under its type."""
+    """Finance closes the books on this report, so each line must count once, under its type."""
     first = last_closed(today)
     closed = within(lines, first, end(first))
     starts: dict[str, date] = {}
@@ -400,7 +400,7 @@ def test_month_end_reconciliation(ask: Ask, lines: list[Record], today: date) ->
 
 
 def test_month_end_reconciliation_shows_a_difference(queries: dict[str, str], built: Database) -> None:
-    """A report that shows 0 whatever happens is signed all the same."""
+    """Finance would also sign a report that always shows 0."""
     with psycopg.connect(built.url, row_factory=dict_row) as session:
         session.execute("update gold.daily_sales set net_amount = net_amount + 1, gross_amount = gross_amount + 1")
         shown = by(session.execute(queries["month_end_reconciliation"].encode()).fetchall(), "line_type")
@@ -410,7 +410,7 @@ def test_month_end_reconciliation_shows_a_difference(queries: dict[str, str], bu
 
 
 def test_price_change_effect(ask: Ask, lines: list[Record], today: date) -> None:
-    """Price and units together have to explain the whole change of sales, or neither is believed."""
+    """Users trust the price effect only if price and units together explain the whole change of sales."""
     first = month(last_closed(today), 2)
 
     def sold(first: date) -> dict[str, tuple[int, Decimal]]:
@@ -437,7 +437,7 @@ def test_price_change_effect(ask: Ask, lines: list[Record], today: date) -> None
 
 
 def checked_customer(row: Record, gold: Gold, orders: list[Record], lines: list[Record], today: date) -> None:
-    """Compare all that is shown of a customer with the lines."""
+    """Compare all figures of a customer with the lines."""
     customer = gold.execute(
         "select * from gold.dim_customer where customer_id = %s and is_current", [row["customer_id"]]
     ).fetchone()
@@ -460,7 +460,7 @@ def checked_customer(row: Record, gold: Gold, orders: list[Record], lines: list[
 def test_customer_360_shows_who_ordered_last(
     ask: Ask, gold: Gold, orders: list[Record], lines: list[Record], today: date
 ) -> None:
-    """A customer is told on the telephone what he was billed: it has to be his."""
+    """A clerk reads the billed amounts to the customer on the telephone, so they must belong to this customer."""
     [row] = ask("customer_360")
     checked_customer(row, gold, orders, lines, today)
     assert row["last_ordered_on"] == max(order["day"] for order in orders if order["customer"] != -1)
@@ -469,12 +469,12 @@ def test_customer_360_shows_who_ordered_last(
 def test_customer_360_shows_who_is_asked_for(
     gold: Gold, orders: list[Record], lines: list[Record], today: date, tmp_path: Path
 ) -> None:
-    """The number that the clerk types decides, not who ordered last."""
+    """The clerk must get the customer of the typed number, not the customer who ordered last."""
     asked = gold.execute(
         "select customer_id from gold.monthly_customer_orders inner join gold.dim_customer using (customer_durable_key)"
         " group by customer_id order by count(*) desc, customer_id limit 1"
     ).fetchone()["customer_id"]
-    # Parsed apart: with a variable on the command line dbt parses all of the project anew, now and at the next command.
+    # A separate target: a variable on the command line makes dbt parse the whole project again, now and next time.
     options = ["--vars", f"customer_id: {asked}", "--no-introspect", "--no-populate-cache"]
     compiled = Dbt(tmp_path)("compile", "--select", "customer_360", *options)
     [row] = gold.execute(here(compiled["customer_360"].sql).encode()).fetchall()
@@ -486,26 +486,26 @@ def test_customer_360_shows_who_is_asked_for(
 
 
 def test_every_dashboard_query_has_its_plan_and_a_word_on_it() -> None:
-    """A plan is missed on the day on which the query has become slow, when it cannot be made any more."""
+    """A developer needs the earlier plan of a slow query, and cannot create it later."""
     words = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.txt\) \|", (PLANS / "README.md").read_text(), re.MULTILINE)
     assert words == [(name, name) for name in NAMES]
     assert sorted(path.stem for path in PLANS.glob("*.txt")) == NAMES
 
 
 def test_every_dashboard_query_is_timed(built: Database, queries: dict[str, str]) -> None:
-    """The slow one must not be the one that is left out."""
+    """The benchmark must not leave out the slow query."""
     rows = measure(built.url, 2, queries)
     assert sorted((row.name, len(row.values)) for row in rows) == [(name, 2) for name in NAMES]
 
 
 def test_the_95th_percentile_is_that_of_the_runs() -> None:
-    """One run in twenty may take longer, not two."""
+    """At most one run in twenty may take longer than the reported time."""
     assert percentile_95(Row("", [float(second) for second in range(100, 0, -1)])) == 95
     assert percentile_95(Row("", [3.0])) == 3
 
 
 def test_a_plan_is_of_a_query_as_it_ran(built: Database, queries: dict[str, str]) -> None:
-    """What the planner expects is no plan of what happens."""
+    """Expected costs do not show the actual times and buffers of a query."""
     with psycopg.connect(built.url) as session:
         plan = explain(session, queries["revenue_by_day"])
     assert "actual time=" in plan

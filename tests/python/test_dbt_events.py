@@ -1,4 +1,4 @@
-"""`scripts/dbt_tuning/events.py`: the events that dbt fires in a build."""
+"""`scripts/dbt_tuning/events.py` limits the events that dbt fires in a build."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ WORDS = "a word"
 
 @pytest.fixture
 def told() -> list[str]:
-    """Give a list to which names of events are added as they are told."""
+    """Return a list that collects the names of the events that reach a listener."""
     return []
 
 
 def manager(
     told: list[str], *, followed: str = "NodeFinished", log: Path | None = None, level: str = "info"
 ) -> SelectiveEventManager:
-    """Make what a build gives dbt, with a log if one is named."""
+    """Return an event manager as a build sets it, with a log if a path is given."""
     made = SelectiveEventManager({followed})
     made.add_callback(lambda message: told.append(message.info.name))
     if log:
@@ -35,7 +35,7 @@ def manager(
 
 
 def test_what_the_log_does_not_take_is_not_worded(told, tmp_path) -> None:
-    """Four of five events of a build are for a log of another level; to word them took 0.3 s of each."""
+    """The log does not take four of five events of a build; formatting these events took 0.3 s per build."""
     events = manager(told, log=tmp_path / "log")
     for event in (JinjaLogDebug(msg="at length"), JinjaLogInfo(msg=WORDS)):
         events.fire_event(event)
@@ -44,26 +44,26 @@ def test_what_the_log_does_not_take_is_not_worded(told, tmp_path) -> None:
 
 
 def test_what_is_followed_is_told_whatever_its_level(told) -> None:
-    """The bar of a build moves by an event that no log takes."""
+    """An event that no log takes moves the progress bar of a build."""
     manager(told, followed="JinjaLogDebug").fire_event(JinjaLogDebug(msg=WORDS))
     assert told == ["JinjaLogDebug"]
 
 
 def test_level_of_the_moment_counts(told) -> None:
-    """Some events get another level than their own from dbt, such as what it found out about a failure."""
+    """Some events get another level from dbt than their own, for example the details of a failure."""
     manager(told).fire_event(JinjaLogDebug(msg=WORDS), level=EventLevel.ERROR)
     manager(told).fire_event(JinjaLogInfo(msg=WORDS), level=EventLevel.DEBUG)
     assert told == ["JinjaLogDebug"]
 
 
 def test_log_for_debugging_gets_all(told, tmp_path) -> None:
-    """Whoever looks for a fault sets DBT_DEBUG, and needs each statement."""
+    """A developer who sets DBT_DEBUG needs each statement in the log."""
     manager(told, log=tmp_path / "log", level="debug").fire_event(JinjaLogDebug(msg=WORDS))
     assert WORDS in (tmp_path / "log").read_text()
 
 
 def test_warning_can_still_be_made_an_error(told) -> None:
-    """A project may be strict: warnings become errors where they are fired, before anybody is told."""
+    """A strict project turns warnings into errors when dbt fires them, before any listener gets them."""
     strict = manager(told)
     strict.warn_error = True
     with pytest.raises(EventCompilationError):

@@ -1,4 +1,4 @@
-"""`scripts/dbt_tuning/sessions.py`: what one node of dbt leaves to the next, in a session that stays open."""
+"""`scripts/dbt_tuning/sessions.py` keeps a session open for the next node, but not the state of the last node."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PROCESS = "select pg_backend_pid()"
 
 @pytest.fixture
 def credentials(database) -> PostgresCredentials:
-    """Return what dbt logs in with."""
+    """Return the credentials with which dbt logs in."""
     place = connection.libpq_environment("local")
     login = {"host": place["PGHOST"], "port": int(place["PGPORT"]), "user": place["PGUSER"], "password": ""}
     return PostgresCredentials(database=database.name, schema="public", **login)
@@ -25,7 +25,7 @@ def credentials(database) -> PostgresCredentials:
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch, credentials: PostgresCredentials) -> Iterator[PostgresConnectionManager]:
-    """Give dbt's manager of sessions as a build has it."""
+    """Yield dbt's connection manager with the change that a build makes to it."""
     monkeypatch.setattr(PostgresConnectionManager, "release", PostgresConnectionManager.release)
     keep_sessions()
     manager = PostgresConnectionManager(SimpleNamespace(credentials=credentials), multiprocessing.get_context("spawn"))
@@ -34,7 +34,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch, credentials: PostgresCredentials) 
 
 
 def node(sessions: PostgresConnectionManager, *statements: str, commit: bool = False) -> str:
-    """Run statements as a node of dbt does, and return the first value that the last one gives."""
+    """Run statements as a dbt node does, and return the first value of the last statement."""
     sessions.set_connection_name(f"node of {len(statements)}")
     try:
         for statement in statements:
@@ -47,12 +47,12 @@ def node(sessions: PostgresConnectionManager, *statements: str, commit: bool = F
 
 
 def test_next_node_goes_on_with_the_session(sessions) -> None:
-    """A new session looks the catalog up anew, which took the server half a second of each build."""
+    """A new session reads the catalog again, which took the server 0.5 s per build."""
     assert node(sessions, PROCESS) == node(sessions, "select 1", PROCESS)
 
 
 def test_what_a_node_did_not_commit_is_undone(sessions, database) -> None:
-    """A check ends without a commit, and a model that fails must leave nothing."""
+    """A check ends without a commit, and a model that fails must leave no changes."""
     node(sessions, "create table kept (id integer)", commit=True)
     node(sessions, "create table undone (id integer)")
     with psycopg.connect(database.url) as session:
@@ -61,7 +61,7 @@ def test_what_a_node_did_not_commit_is_undone(sessions, database) -> None:
 
 
 def test_no_transaction_stays_open(sessions, database) -> None:
-    """It would keep a release waiting for whoever reads, and vacuum from its work."""
+    """An open transaction would hold up a release and vacuum."""
     process = node(sessions, PROCESS)
     with psycopg.connect(database.url) as session:
         state = session.execute("select state from pg_stat_activity where pid = %s", [int(process)]).fetchone()
@@ -78,7 +78,7 @@ def test_no_transaction_stays_open(sessions, database) -> None:
     ],
 )
 def test_nothing_of_a_node_reaches_the_next(sessions, left: str, seen: str) -> None:
-    """Partitioned models take a lock that lasts as long as the session; dbt's snapshots leave temporary tables."""
+    """Partitioned models take a session-level lock, and dbt's snapshots leave temporary tables."""
     process = node(sessions, PROCESS)
     before = node(sessions, seen)
     assert node(sessions, left, "select 1", commit=True) == "1"
@@ -86,7 +86,7 @@ def test_nothing_of_a_node_reaches_the_next(sessions, left: str, seen: str) -> N
 
 
 def test_node_that_failed_does_not_spoil_the_next(sessions) -> None:
-    """PostgreSQL takes no statement in a transaction that failed, until it is rolled back."""
+    """PostgreSQL rejects every statement in a failed transaction until the session rolls it back."""
     process = node(sessions, PROCESS)
     with pytest.raises(DbtDatabaseError):
         node(sessions, "select 1 / 0")
@@ -94,7 +94,7 @@ def test_node_that_failed_does_not_spoil_the_next(sessions) -> None:
 
 
 def test_session_that_broke_is_replaced(sessions, database) -> None:
-    """An administrator may end a session at any time: that fails one node, as it always did."""
+    """An administrator may end a session at any time, and this must fail only one node."""
     process = node(sessions, PROCESS)
     with pytest.raises(DbtDatabaseError):
         node(sessions, f"select pg_terminate_backend({process})")
@@ -102,7 +102,7 @@ def test_session_that_broke_is_replaced(sessions, database) -> None:
 
 
 def test_role_of_a_profile_is_kept(sessions, database, credentials) -> None:
-    """Discarding all takes the role back that a session had taken on, and tables would be somebody else's."""
+    """`discard all` resets the role of a session, so new tables would belong to another role."""
     with psycopg.connect(database.url, autocommit=True) as session:
         session.execute("create role test_sessions_role")
     credentials.role = "test_sessions_role"
@@ -112,7 +112,7 @@ def test_role_of_a_profile_is_kept(sessions, database, credentials) -> None:
 
 
 def test_sessions_end_with_the_build(sessions, database) -> None:
-    """A session that nobody uses any more would keep the database from being dropped."""
+    """An unused session would prevent the user from dropping the database."""
     process = node(sessions, PROCESS)
     sessions.cleanup_all()
     with psycopg.connect(database.url) as session:

@@ -1,4 +1,4 @@
-"""Facts that SQL derives from sets of lines, worked out again line by line, as a clerk would with the books open."""
+"""Facts that SQL derives from sets of lines must equal a calculation line by line, by the rules of a clerk."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Say where it stands."""
+        """The invoice and the line number."""
         return self.invoice_number, self.line_number
 
 
@@ -64,7 +64,7 @@ def lines_in_time(gold: Gold) -> list[Line]:
 
 
 def matched_by_hand(lines: list[Line]) -> dict[Place, tuple[str, Place | None]]:
-    """Return of each cancellation how it is matched, and the place of the sale."""
+    """Return for each cancellation the type of its match and the place of the sale."""
     stacks: dict[tuple[int, str, int], list[Line]] = defaultdict(list)
     matches: dict[Place, tuple[str, Place | None]] = {}
     left = []
@@ -97,7 +97,7 @@ def matched_by_hand(lines: list[Line]) -> dict[Place, tuple[str, Place | None]]:
 
 
 def test_cancellations_find_the_sales_that_a_clerk_finds(gold: Gold) -> None:
-    """The windows that find them are terse; each single answer must be that of the plain rule."""
+    """The window functions are hard to read, so each match must equal the result of the plain rule."""
     found = {
         (invoice, line): (kind, sale and (sale, sale_line))
         for invoice, line, kind, sale, sale_line in gold.execute(
@@ -111,7 +111,7 @@ def test_cancellations_find_the_sales_that_a_clerk_finds(gold: Gold) -> None:
 
 
 def test_every_cancelled_line_that_was_meant_is_looked_at(gold: Gold, sample: Sample) -> None:
-    """What is left out is neither matched nor reported as not matched."""
+    """A left-out line would be neither matched nor reported as unmatched."""
     truth = sample.truth["cancelled_goods"]
     assert truth["customers_divisible_by"] == 1
     assert gold.execute("select count(*) from silver.int_cancellations_matched").fetchone() == (truth["lines"],)
@@ -121,7 +121,7 @@ def test_every_cancelled_line_that_was_meant_is_looked_at(gold: Gold, sample: Sa
 
 
 def test_products_are_on_offer_for_a_while_after_each_sale(gold: Gold) -> None:
-    """Slow movers are products on offer that do not sell: one day too many or too few accuses the wrong ones."""
+    """Slow movers are products on offer that do not sell; an error of one day would list the wrong products."""
     window = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]["offer_window_days"]
     sales = gold.execute(
         "select distinct product_durable_key, date_key from gold.fct_sales where line_type = 'sale' order by date_key"

@@ -1,4 +1,4 @@
-"""What a visitor sees first: the README, its pictures, and the links of all pages."""
+"""The README, its pictures, and the links of all pages."""
 
 import re
 import subprocess
@@ -13,12 +13,12 @@ from scripts.pictures.terminal import COLUMNS, Command, Line, Scene, draw
 MOST_WORDS = 900
 LARGEST_DEMO = 60_000
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
-# An inline link or picture to a file or heading of the repository; not to an address, or a page of `make docs`.
+# An inline link or picture to a file or heading of the repository, but not to a URL or a page of `make docs`.
 LINK = re.compile(r"\]\((?!\w+:|#!)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
 def read(path: Path) -> str:
-    """The text of a page without its code blocks."""
+    """Return the text of a page without its code blocks."""
     return FENCE.sub("", path.read_text())
 
 
@@ -29,7 +29,7 @@ def pages() -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors of a page, as GitHub makes them from its headings."""
+    """Return the anchors that GitHub creates from the headings of a page."""
     found: list[str] = []
     for heading in re.findall(r"^#{1,6} +(.+?) *$", read(path), re.MULTILINE):
         words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
@@ -40,14 +40,14 @@ def anchors(path: Path) -> set[str]:
 
 
 def test_readme_is_short() -> None:
-    """A visitor decides within a minute; everything else has a page of its own."""
+    """A visitor decides within a minute, so details belong on other pages."""
     words = [word for word in read(PROJECT_ROOT / "README.md").split() if re.search(r"\w", word)]
     assert len(words) < MOST_WORDS
 
 
 @pytest.mark.parametrize("page", pages())
 def test_links_lead_somewhere(page: str) -> None:
-    """A link into nothing costs trust in the rest of the page."""
+    """A dead link makes readers doubt the rest of the page."""
     path = PROJECT_ROOT / page
     dead = []
     for link, anchor in LINK.findall(read(path)):
@@ -58,19 +58,19 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_data_flow_is_what_its_script_draws() -> None:
-    """A picture that somebody edits by hand is lost the next time that the script draws it."""
+    """The next run of the script overwrites a picture that was edited by hand."""
     assert data_flow.PICTURE.read_text() == data_flow.draw()
 
 
 def test_demo_loads_fast_and_runs_no_script() -> None:
-    """Pages show a picture that has scripts, or loads parts from elsewhere, without them or not at all."""
+    """Web pages block scripts and external parts of a picture, or do not show the picture at all."""
     demo = (PROJECT_ROOT / "docs" / "demo.svg").read_text()
     assert len(demo.encode()) < LARGEST_DEMO
     assert not re.findall(r"<script|\son\w+=|href=|url\(|@import", demo)
 
 
 def test_demo_shortens_waits_and_long_output() -> None:
-    """A recording is drawn whatever a command prints: in the time of a reader, and within the screen."""
+    """A long recording must still play in a few seconds and fit the screen."""
     lines = [Line(0.0, "<first> & long" + "x" * COLUMNS), Line(600.0, "second"), Line(600.0, "left out")]
     command = Command("make build", lines, seconds=1_200.0, succeeded=False, most_lines=2)
     picture = draw([Scene("a scene", [command])], "a title")

@@ -1,4 +1,4 @@
-"""The generator: its files must hold what its truth says, by a reading that shares no code with it."""
+"""The generator's files must match its truth; the test reads them with code that the generator does not use."""
 
 import csv
 import hashlib
@@ -58,7 +58,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 @dataclass
 class Reading:
-    """What a plain reader finds: row by row, by the rules of the warehouse, with decimals."""
+    """The result of reading the sales files row by row, with decimals, by the rules of the warehouse."""
 
     rows_by_file: dict[str, int] = field(default_factory=dict)
     reasons: Counter = field(default_factory=Counter)
@@ -186,7 +186,7 @@ def assert_agree(reading: Reading, truth: dict[str, Any]) -> None:
 
 @dataclass
 class PriceReading:
-    """What a plain reader finds in the price list, file by file: rows, entries by code and day, reasons."""
+    """The result of reading the price list file by file: rows, entries by code and day, reasons."""
 
     rows: dict[str, list] = field(default_factory=dict)
     files: list[dict] = field(default_factory=list)
@@ -196,7 +196,7 @@ class PriceReading:
 
     @property
     def terms(self) -> dict[str, list]:
-        """The entries of each code in order of their days, with the day in front."""
+        """The entries of each code in the order of their days, each with its day first."""
         terms = defaultdict(list)
         for (code, day), values in sorted(self.entries.items()):
             terms[code].append((day, *values))
@@ -217,7 +217,7 @@ def price_fault_of(row: list) -> str | None:
 
 
 def categories_of(cell: str) -> str | None:
-    """Clean a cell: categories once each, in their order; nothing is nothing."""
+    """Return the categories of a cell, each once and in their order, or None for an empty cell."""
     return "; ".join(dict.fromkeys(part.strip() for part in cell.split(";"))) or None
 
 
@@ -244,7 +244,7 @@ def read_prices(folder: Path) -> PriceReading:
 
 
 def category_versions_of(terms: list, first_line: str) -> list[tuple[str, str]]:
-    """Return from which day on a product is in which categories: what is said before its first month holds in that."""
+    """Return the category versions of a product. Entries before its first month take effect in its first month."""
     first_month = f"{first_line[:7]}-01"
     said = [(max(day, first_month), categories) for day, categories, *_ in terms if categories]
     versions = [(first_month, said[0][1])] if said else []
@@ -311,7 +311,7 @@ def assert_prices_agree(sales: Reading, prices: PriceReading, truth: dict[str, A
 
 @dataclass
 class Sample:
-    """One run, read once, for the tests that only look."""
+    """One run of the generator, read once, for the tests that do not change it."""
 
     folder: Path
     truth: dict[str, Any]
@@ -328,21 +328,21 @@ def sample(tmp_path_factory) -> Sample:
 
 @pytest.fixture(scope="module")
 def two_years(tmp_path_factory) -> Sample:
-    """A price list of many files needs few sales."""
+    """Generate a price list of many files; few sales are enough for that."""
     folder = tmp_path_factory.mktemp("generate") / "two_years"
     truth = make(folder, "--rows", 10_000, "--seed", 5)
     return Sample(folder, truth, read(folder), read_prices(folder))
 
 
 def test_same_seed_makes_same_bytes(tmp_path):
-    """A failing test is only worth something if its data can be made again."""
+    """A developer can reproduce a failing test only if the same seed generates the same data."""
     make(tmp_path / "a", "--rows", 5_000, "--seed", 3, "--months", 2)
     make(tmp_path / "b", "--rows", 5_000, "--seed", 3, "--months", 2)
     assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "b")
 
 
 def test_other_seed_makes_other_data(tmp_path):
-    """A seed that changes nothing would let every run test one data set."""
+    """If the seed had no effect, every run would test the same data set."""
     first = make(tmp_path / "a", "--rows", 500, "--seed", 1)
     second = make(tmp_path / "b", "--rows", 500, "--seed", 2)
     assert first["fct_sales"]["net_amount"] != second["fct_sales"]["net_amount"]
@@ -358,7 +358,7 @@ def test_bytes_do_not_depend_on_cores(tmp_path):
 
 
 def test_bytes_do_not_depend_on_pieces(tmp_path, monkeypatch):
-    """How much is held in memory before it is written is no part of the data."""
+    """The number of rows that the generator holds in memory must not change the data."""
     make(tmp_path / "one", "--rows", 8_000, "--months", 2)
     monkeypatch.setattr(writing, "ROWS_IN_A_PIECE", 500)
     make(tmp_path / "many", "--rows", 8_000, "--months", 2)
@@ -366,19 +366,19 @@ def test_bytes_do_not_depend_on_pieces(tmp_path, monkeypatch):
 
 
 def test_several_shifts_a_day_keep_the_truth(tmp_path, monkeypatch):
-    """Runs of tens of millions of rows make a day in shifts: invoices and truth must not care."""
+    """Runs of tens of millions of rows generate a day in shifts, which must not change invoices or truth."""
     monkeypatch.setattr(plan, "ROWS_IN_A_SHIFT", 25)
     truth = make(tmp_path / "out", "--rows", 4_000, "--months", 2, "--unusable-share", 0.01)
     assert_agree(read(tmp_path / "out"), truth)
 
 
 def test_files_hold_what_truth_says(sample):
-    """The whole point: a plain reader of the files comes to the numbers of the truth."""
+    """Tests compare the warehouse with the truth, so an independent reading of the files must give the same numbers."""
     assert_agree(sample.reading, sample.truth)
 
 
 def test_truth_adds_up(sample):
-    """Every row is in gold, superseded or quarantined, and every split of gold sums to the total."""
+    """Every row is in gold, superseded or quarantined, and every breakdown of gold sums to the total."""
     truth, gold = sample.truth, sample.truth["fct_sales"]
     assert truth["raw"]["rows"] == truth["made_with"]["rows"] == sum(truth["raw"]["rows_by_file"].values())
     assert truth["raw"]["rows"] == gold["lines"] + truth["overlap"]["superseded_lines"] + truth["quarantined"]["lines"]
@@ -394,7 +394,7 @@ def test_truth_adds_up(sample):
 
 
 def test_counts_of_gold(sample):
-    """Counts that no sum over line types would catch."""
+    """Sums over line types would not reveal wrong counts of invoices, customers and products."""
     lines, gold = sample.reading.lines, sample.truth["fct_sales"]
     assert len({line["invoice"] for line in lines}) == gold["invoices"]
     assert sum(line["invoice"].startswith("C") for line in lines) == gold["cancellation_lines"]
@@ -412,7 +412,7 @@ def test_counts_of_gold(sample):
     ],
 )
 def test_money_by_country_and_month(sample, key, name_of):
-    """Money may be right in total and still be in the wrong place."""
+    """The total can be correct while single countries or months are wrong."""
     found = defaultdict(Decimal)
     for line in sample.reading.lines:
         found[name_of(line)] += line["net"]
@@ -421,7 +421,7 @@ def test_money_by_country_and_month(sample, key, name_of):
 
 
 def test_overlapping_deliveries_agree(sample):
-    """The halves deliver the same lines: if not, gold would depend on which landed last."""
+    """If the two halves delivered different lines, gold would depend on the half that landed last."""
     deliveries = sample.reading.deliveries.values()
     plain = [[[tuple(line.items()) for line in lines] for lines in pair] for pair in deliveries]
     assert all(Counter(first) == Counter(second) for first, second in plain)
@@ -429,7 +429,7 @@ def test_overlapping_deliveries_agree(sample):
 
 
 def test_customers_who_move(sample):
-    """History is tested against these dates: each must be the day of an invoice from the new country."""
+    """Tests of history use these dates, so each must be the day of an invoice from the new country."""
     days = defaultdict(dict)
     for line in sorted(sample.reading.lines, key=lambda line: (line["moment"], line["invoice"])):
         days[line["customer"]][line["moment"][:10]] = line["country"]
@@ -454,7 +454,7 @@ def test_customers_who_move(sample):
 
 
 def test_renamed_products(sample):
-    """A description is the usual one of a month: exactly the products told of change theirs."""
+    """Tests of history use the renamed products, so only these may change the usual description of a month."""
     sold = defaultdict(Counter)
     for line in sample.reading.lines:
         if line["type"] == "sale":
@@ -477,7 +477,7 @@ def test_renamed_products(sample):
 
 
 def test_unusable_rows_are_in_whole_invoices(sample):
-    """A spoilt row must cost gold no invoice: its neighbours stay, and the overlap has none."""
+    """An unusable row must not remove an invoice from gold: its invoice keeps usable rows, and the overlap has none."""
     assert set(sample.truth["quarantined"]["by_reason"]) == set(sample.reading.reasons)
     assert sample.truth["quarantined"]["lines"] == 120
     in_both = {lines[0]["moment"][:10] for _, lines in sample.reading.deliveries.values()}
@@ -487,7 +487,7 @@ def test_unusable_rows_are_in_whole_invoices(sample):
 
 
 def test_every_oddity_is_there(sample):
-    """A sample without the oddities of the real data tests nothing but the easy part."""
+    """A sample without the oddities of the real data would test only the easy cases."""
     gold = sample.truth["fct_sales"]
     assert all(kind["lines"] for kind in gold["by_line_type"].values())
     assert 0.18 < gold["lines_without_customer"] / gold["lines"] < 0.28
@@ -507,14 +507,14 @@ def test_every_oddity_is_there(sample):
 
 
 def test_most_returns_belong_to_an_order(sample):
-    """Returns are joined to what was sold: a return out of nowhere is the exception."""
+    """The warehouse joins returns to sales, so most generated returns need an earlier sale."""
     sold = {(line["customer"], line["code"]) for line in sample.reading.lines if line["type"] == "sale"}
     back = [line for line in sample.reading.lines if line["type"] == "return" and line["customer"] is not None]
     assert sum((line["customer"], line["code"]) in sold for line in back) > 0.7 * len(back)
 
 
 def test_cancellations_undo_a_sale_or_a_part_of_it(sample):
-    """Who joins a cancellation to what it undoes needs whole ones, partial ones, and some that undo nothing known."""
+    """Tests of cancellation matching need whole, partial and unmatched cancellations."""
     sold, found = defaultdict(list), Counter()
     for line in sample.reading.lines:
         if line["type"] == "sale":
@@ -533,7 +533,7 @@ def test_cancellations_undo_a_sale_or_a_part_of_it(sample):
 
 
 def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
-    """Calendar marts rely on the gaps of the real calendar."""
+    """Calendar marts depend on the closed days of the real calendar."""
     for day in {line["moment"][:10] for line in sample.reading.lines}:
         moment = datetime.strptime(day, "%Y-%m-%d")
         assert moment.weekday() != 5
@@ -541,13 +541,13 @@ def test_shop_is_closed_on_saturdays_and_at_christmas(sample):
 
 
 def test_price_list_holds_what_truth_says(sample, two_years):
-    """A plain reader of the list, in the order of its files, comes to the numbers of the truth."""
+    """Tests compare products with the truth, so an independent reading of the price list must give the same numbers."""
     for run_of in (sample, two_years):
         assert_prices_agree(run_of.reading, run_of.prices, run_of.truth)
 
 
 def test_price_list_leaves_the_sales_alone(tmp_path, sample):
-    """Old samples stay what they were: the list brings its own files and its own key, and nothing else."""
+    """Older samples must stay the same, so the price list adds only its own files and its own key in the truth."""
     folder = tmp_path / "out"
     arguments = ("--rows", 30_000, "--seed", 7, "--months", 6, "--unusable-share", 0.004)
     truth = make(folder, *arguments, "--no-price-list")
@@ -558,7 +558,7 @@ def test_price_list_leaves_the_sales_alone(tmp_path, sample):
 
 
 def test_price_list_is_issued_by_the_quarter(two_years):
-    """First the whole range, then what is new or has changed: a list that repeated all would test no history."""
+    """Later files list only new and changed products; files that repeat the whole range would test no history."""
     quarters = [f"products/{year}-{month}-01.csv" for year in (2009, 2010, 2011) for month in ("03", "06", "09", "12")]
     assert list(two_years.prices.rows) == quarters[3:11]
     assert len({day for _, day in two_years.prices.entries}) == 24, "a new product is priced from the month it enters"
@@ -574,7 +574,7 @@ def test_price_list_is_issued_by_the_quarter(two_years):
 
 
 def test_price_list_repeats_and_corrects_the_one_before(two_years):
-    """Which delivery counts is only tested where two say something of the same code and day."""
+    """Only two files with the same code and day can test that the later file wins."""
     files = list(two_years.prices.rows.values())
     for before, after in pairwise(files):
         usable = [row for row in after if price_fault_of(row) is None]
@@ -586,7 +586,7 @@ def test_price_list_repeats_and_corrects_the_one_before(two_years):
 
 
 def test_price_list_has_its_oddities(sample, two_years):
-    """The easy part is that all products are listed, at round costs, in clean codes."""
+    """A list of all products with round costs and clean codes would test only the easy cases."""
     for prices, told in ((run_of.prices, run_of.truth["price_list"]) for run_of in (sample, two_years)):
         assert set(told["unusable"]) == set(prices.reasons)
         assert prices.reasons.total() < 0.01 * told["raw_rows"]
@@ -598,7 +598,7 @@ def test_price_list_has_its_oddities(sample, two_years):
 
 
 def test_categories_have_their_oddities(sample, two_years):
-    """The easy part is that a product is in one category for ever, and that everybody writes that down alike."""
+    """Products with one constant category in one spelling would test only the easy cases."""
     for run_of in (sample, two_years):
         cells = [row[1] for rows in run_of.prices.rows.values() for row in rows]
         cleaned = [categories_of(cell) for cell in cells]
@@ -617,7 +617,7 @@ def test_categories_have_their_oddities(sample, two_years):
 
 
 def test_categories_change_in_every_way(two_years):
-    """A version is due for a new main category, for one more and for one less, and for what is as it was before."""
+    """Every change must give a version: another main category, one more, one less, or a return to earlier ones."""
     histories = [
         [categories.split("; ") for _, categories in versions]
         for versions in category_versions(two_years.reading, two_years.prices).values()
@@ -631,14 +631,14 @@ def test_categories_change_in_every_way(two_years):
 
 
 def test_share_of_unusable_rows_is_that_of_the_price_list_too(tmp_path):
-    """Who asks for clean files gets them; who asks for few unusable rows still gets one for each reason."""
+    """A share of 0 must give clean files, and a very small share must still give one unusable row for each reason."""
     for share, found in (("0", 0), ("0.000001", 4), ("0.03", 9)):
         told = make(tmp_path / share, "--rows", 4_000, "--months", 1, "--unusable-share", share)["price_list"]
         assert (told["entries"], sum(told["unusable"].values())) == (301, found)
 
 
 def test_quarter_without_news_has_no_price_list(tmp_path, monkeypatch):
-    """A header without rows is refused by whoever lands it, and the rest of the folder with it."""
+    """Landing refuses a file that has only a header, and then refuses the whole folder."""
     monkeypatch.setattr(catalogue, "STEP_CHANCE", 0.0)
     monkeypatch.setattr(price_list, "DRIFT_CHANCE", 0.0)
     truth = make(tmp_path / "out", "--rows", 1, "--months", 60)
@@ -649,7 +649,7 @@ def test_quarter_without_news_has_no_price_list(tmp_path, monkeypatch):
 
 
 def test_price_list_prices_what_is_sold(two_years):
-    """Margins join sales to the list: it knows nearly every product from its first sale, at what the shop asks."""
+    """Margins join sales to the list, so it needs nearly every product from its first sale on, at the shop's price."""
     terms = two_years.prices.terms
     sold = [line for line in two_years.reading.lines if line["type"] == "sale"]
     codes = {line["code"] for line in sold}
@@ -670,7 +670,7 @@ def with_and_without_faults(tmp_path_factory) -> tuple[Path, Path, dict[str, Any
 
 
 def test_faults_are_in_the_truth(with_and_without_faults) -> None:
-    """What a warehouse must find in wrong deliveries is what they hold, not what they should have held."""
+    """The truth must describe the files with their faults, because the warehouse receives only these files."""
     folder, _, truth = with_and_without_faults
     assert_agree(read(folder), truth)
     assert Counter(fault["kind"] for fault in truth["faults"]).most_common()[0][1] == 2
@@ -678,7 +678,7 @@ def test_faults_are_in_the_truth(with_and_without_faults) -> None:
 
 
 def test_faults_are_as_they_are_told_and_nowhere_else(with_and_without_faults) -> None:
-    """Recall is measured against this truth, and precision against the days on which nothing is wrong."""
+    """Recall is measured against the recorded faults, and precision against the days without a fault."""
     folder, sound, truth = with_and_without_faults
     before, after = fingerprint(sound / "daily"), fingerprint(folder / "daily")
     wrong, lost = set(), 0
@@ -722,7 +722,7 @@ def test_faults_are_as_they_are_told_and_nowhere_else(with_and_without_faults) -
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.integers(1, 300), seed=st.integers(0, 2**64), share=st.sampled_from([0.0, 0.05, 0.2]))
 def test_any_small_run_is_exact(tmp_path, rows, seed, share):
-    """Small runs are where rounding, empty halves and missing kinds go wrong."""
+    """Small runs expose errors in rounding, empty halves and missing line types."""
     out = tmp_path / "out"
     truth = make(out, "--rows", rows, "--seed", seed, "--unusable-share", share, "--overwrite")
     assert truth["raw"]["rows"] == rows
@@ -734,7 +734,7 @@ def test_any_small_run_is_exact(tmp_path, rows, seed, share):
     ("start", "months"), [("2010-06-17", 1), ("2010-12-20", 1), ("2009-12-24", 2), ("2030-01-01", 12)]
 )
 def test_any_span_is_exact(tmp_path, start, months):
-    """Spans that begin in the middle of a month, or in the holidays, have halves too."""
+    """Spans that start in the middle of a month or in the holidays must have two halves too."""
     truth = make(tmp_path / "out", "--rows", 500, "--start", start, "--months", months)
     assert truth["raw"]["rows"] == 500
     assert_agree(read(tmp_path / "out"), truth)
@@ -760,19 +760,19 @@ def test_any_span_is_exact(tmp_path, start, months):
     ],
 )
 def test_bad_values_are_refused_in_one_line(tmp_path, arguments):
-    """A value out of range is the user's to correct: one line, no traceback, nothing written."""
+    """The user must correct a value out of range, so the run prints one line without a traceback and writes nothing."""
     result = run("--out", tmp_path / "out", *arguments)
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
     assert not list(tmp_path.iterdir())
 
 
 def test_wrong_usage_is_exit_two(tmp_path):
-    """Scripts tell a wrong call from a failed run by the exit code."""
+    """Scripts distinguish a wrong call from a failed run by the exit code."""
     assert run("--rows", "many", "--out", tmp_path / "out").exit_code == 2
 
 
 def test_full_folder_is_refused(tmp_path):
-    """Nobody loses files by naming the wrong folder, not even with --overwrite."""
+    """A user who names the wrong folder must not lose files, even with --overwrite."""
     (tmp_path / "precious.txt").write_text("mine")
     for flags in ((), ("--overwrite",)):
         result = run("--rows", 5, "--out", tmp_path, *flags)
@@ -781,7 +781,7 @@ def test_full_folder_is_refused(tmp_path):
 
 
 def test_overwrite_replaces_the_whole_folder(tmp_path):
-    """Days of an earlier, longer run must not stay among the new ones."""
+    """Days of an earlier, longer run must not remain among the new days."""
     make(tmp_path / "out", "--rows", 500)
     truth = make(tmp_path / "out", "--rows", 60, "--overwrite")
     assert set(fingerprint(tmp_path / "out")) == {
@@ -793,7 +793,7 @@ def test_overwrite_replaces_the_whole_folder(tmp_path):
 
 
 def test_unwritable_place_is_refused(tmp_path):
-    """A path through a file cannot be made: one line says so."""
+    """A folder cannot be created inside a file, and one line must say so."""
     (tmp_path / "file").write_text("")
     result = run("--rows", 5, "--out", tmp_path / "file" / "out")
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
@@ -801,7 +801,7 @@ def test_unwritable_place_is_refused(tmp_path):
 
 @pytest.mark.parametrize("limit", [120_000, 30_000])
 def test_full_disk_leaves_nothing(tmp_path, limit):
-    """A half-written delivery would land as a whole one. A limit on file size stands for the full disk."""
+    """A half-written delivery would land like a complete one. A limit on the file size simulates the full disk."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
@@ -815,7 +815,7 @@ def test_full_disk_leaves_nothing(tmp_path, limit):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_killed_run_leaves_no_folder(tmp_path, number):
-    """The folder appears when all is in it; the next run clears away what a kill left."""
+    """The folder must appear only when it is complete, and the next run must delete the rest of a killed run."""
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
     command = [sys.executable, "-m", "scripts.generate", "--rows", "3000000", "--out", str(out)]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL) as process:

@@ -1,4 +1,4 @@
-"""What lands, what does not, and what is said about it."""
+"""Which files and rows land, which do not, and how the loader reports both."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def as_target(database, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_values_are_landed_as_delivered(database, tmp_path):
-    """Bronze is the evidence: trimming or converting here could never be undone."""
+    """Bronze is the evidence, so the loader must not trim or convert values: no later step could undo that."""
     line = '536365, 85123a ,"say ""hi"", two\nlines",06,,2.550,"",\\N\n'
     land([write(tmp_path, "a.csv", HEADER + line)], database.url)
     assert query(database, "select * from bronze.transactions") == [
@@ -61,7 +61,7 @@ def test_values_are_landed_as_delivered(database, tmp_path):
 
 
 def test_columns_are_found_by_any_spelling_in_any_order(database, tmp_path):
-    """The two halves of the real data disagree about the names, and the next one will about the order."""
+    """The two halves of the real data name their columns differently, and the next file may order them differently."""
     text = (
         "country,customer_id,PRICE,Invoice Date,quantity,description,Stock_Code, invoice \nUK,1,2.5,d,6,LAMP,85123A,7\n"
     )
@@ -94,7 +94,7 @@ def test_parquet_values_are_text_in_their_shortest_form(database, tmp_path):
 
 
 def test_a_parquet_row_that_text_cannot_hold_is_set_aside(database, tmp_path):
-    """One NUL byte in a million rows must not keep the others out."""
+    """One row with a NUL byte must not stop a million other rows."""
     path = tmp_path / "a.parquet"
     columns = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
     pl.DataFrame({name: ["x\0y" if name == "Description" else "z", "ok", "ok"] for name in columns}).write_parquet(path)
@@ -119,7 +119,7 @@ def test_files_land_in_the_order_of_their_relative_paths(database, tmp_path):
 
 
 def test_the_same_content_never_lands_twice(database, tmp_path):
-    """Suppliers send a file again under another name; its lines must not count twice."""
+    """Suppliers send a file again under another name, and its lines must not count twice."""
     first = write(tmp_path, "a.csv", HEADER + row(1))
     land([first], database.url)
     again = shutil.copy(first, tmp_path / "b.csv")
@@ -129,7 +129,7 @@ def test_the_same_content_never_lands_twice(database, tmp_path):
 
 
 def test_twins_in_one_run_land_once(database, tmp_path):
-    """What has landed is looked up before the run; the second of two twins must be seen all the same."""
+    """The loader looks up landed files before the run, but must still skip the second of two equal files."""
     write(tmp_path, "a.csv", HEADER + row(1))
     write(tmp_path, "b.csv", HEADER + row(1))
     report = land([tmp_path], database.url)
@@ -140,7 +140,7 @@ def test_twins_in_one_run_land_once(database, tmp_path):
 
 
 def test_numbers_of_files_have_no_gaps_from_skipping(database, tmp_path):
-    """Landing the same folder every hour must not use up the numbers."""
+    """Landing the same folder every hour must not use up file numbers."""
     write(tmp_path, "a.csv", HEADER + row(1))
     for _ in range(3):
         land([tmp_path], database.url)
@@ -164,7 +164,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("message", "text"), BROKEN.items(), ids=range(len(BROKEN)))
 def test_a_refused_file_is_explained_and_leaves_nothing(database, tmp_path, message, text):
-    """One line that says what is wrong saves a search; half a file in the table would be found by nobody."""
+    """One line with the cause saves a search, and no user would notice half a file in the table."""
     report = land([write(tmp_path, "a.csv", text)], database.url)
     assert (only(report).outcome, only(report).detail) == ("refused", message)
     assert query(database, "select count(*) from bronze.transactions") == [(0,)]
@@ -172,14 +172,14 @@ def test_a_refused_file_is_explained_and_leaves_nothing(database, tmp_path, mess
 
 
 def test_text_that_is_no_parquet_is_refused(database, tmp_path):
-    """A wrong extension is common, and a traceback from the depths of a library tells nobody so."""
+    """A wrong extension is common, and a traceback from deep inside a library does not name it."""
     file = only(land([write(tmp_path, "a.parquet", HEADER + row(1))], database.url))
     assert file.outcome == "refused"
     assert file.detail.startswith("not a readable Parquet file: ")
 
 
 def test_a_refused_file_does_not_keep_others_from_landing(database, tmp_path):
-    """Three hundred good files must not wait for one bad one."""
+    """Three hundred good files must not wait for one bad file."""
     write(tmp_path, "a.csv", HEADER + row(1))
     write(tmp_path, "b.csv", "")
     write(tmp_path, "c.csv", HEADER + row(2))
@@ -189,7 +189,7 @@ def test_a_refused_file_does_not_keep_others_from_landing(database, tmp_path):
 
 
 def test_broken_rows_are_set_aside_with_reasons(database, tmp_path):
-    """Every row read is either loaded or kept with the reason: none is lost in silence."""
+    """The loader loads each row or records it with a reason, so that no row disappears silently."""
     good = "".join(row(number) for number in range(400))
     path = tmp_path / "a.csv"
     path.write_bytes((HEADER + good).encode() + b"too,few\n" + b"\x81" + row(1).encode() + b'"open,' + row(1).encode())
@@ -204,7 +204,7 @@ def test_broken_rows_are_set_aside_with_reasons(database, tmp_path):
 
 
 def test_inch_marks_do_not_join_rows(database, tmp_path):
-    """COPY by itself takes the text between two inch marks for one quoted value, and makes one row of two."""
+    """Plain COPY reads the text between two inch marks as one quoted value, and merges two rows into one."""
     lines = row(1).replace("LANTERN", '5" PLATE') + row(2).replace("LANTERN", '6" PLATE')
     land([write(tmp_path, "a.csv", HEADER + lines)], database.url)
     assert query(database, "select invoice, description, _line from bronze.transactions order by _line") == [
@@ -214,13 +214,13 @@ def test_inch_marks_do_not_join_rows(database, tmp_path):
 
 
 def test_blank_lines_count_as_lines_but_are_no_rows(database, tmp_path):
-    """The line number must be the one an editor shows; a blank last line is no broken row."""
+    """The line number must match the line in an editor, and a blank last line is not a broken row."""
     land([write(tmp_path, "a.csv", HEADER + row(1) + "\n\r\n" + row(2) + "\n\n")], database.url)
     assert query(database, "select invoice, _line from bronze.transactions order by _line") == [("1", 2), ("2", 5)]
 
 
 def test_a_file_that_changes_while_it_lands_is_refused(database, tmp_path):
-    """The ledger must not vouch for content that is not what was loaded."""
+    """The ledger must describe exactly the content that was loaded."""
     path = write(tmp_path, "a.csv", HEADER + "".join(row(number) for number in range(20_000)))
 
     class Appending:
@@ -237,7 +237,7 @@ def test_a_file_that_changes_while_it_lands_is_refused(database, tmp_path):
 
 
 def test_progress_adds_up_to_the_bytes_of_the_rows(database, tmp_path):
-    """A bar that stops at half, or runs past its end, is worse than none."""
+    """A progress bar that stops halfway or runs past its end is worse than no bar."""
     told: list[int] = []
 
     class Listening:
@@ -252,7 +252,7 @@ def test_progress_adds_up_to_the_bytes_of_the_rows(database, tmp_path):
 
 
 def test_making_the_tables_again_changes_nothing(database, tmp_path):
-    """Every run looks whether the tables are right; DDL on each would lock out whoever reads them."""
+    """Every run checks the tables, and DDL in every run would lock out readers."""
     write(tmp_path, "a.csv", HEADER + row(1))
     land([tmp_path], database.url)
     catalog = "select max(xmin::text::bigint) from pg_description"
@@ -262,7 +262,7 @@ def test_making_the_tables_again_changes_nothing(database, tmp_path):
 
 
 def test_a_dropped_column_or_comment_is_made_again(database, tmp_path):
-    """The contract is what the tables must look like, also after it has grown."""
+    """The tables must match the contract, also after the contract gains columns."""
     write(tmp_path, "a.csv", HEADER + row(1))
     land([tmp_path], database.url)
     with psycopg.connect(database.url) as session:
@@ -274,7 +274,7 @@ def test_a_dropped_column_or_comment_is_made_again(database, tmp_path):
 
 
 def test_every_table_and_column_has_a_comment(database, tmp_path):
-    """Who meets the tables in a SQL client has no other documentation at hand."""
+    """A user who opens the tables in an SQL client has no other documentation."""
     land([write(tmp_path, "a.csv", HEADER + row(1))], database.url)
     bare = """
         select c.relname, a.attname
@@ -288,7 +288,7 @@ def test_every_table_and_column_has_a_comment(database, tmp_path):
 
 
 def test_links_out_of_the_folder_are_not_followed(database, tmp_path):
-    """A folder that strangers write to must not be a way to read other files of this machine."""
+    """A folder that strangers can write to must not give access to other files on the machine."""
     outside = write(tmp_path, "outside/secret.csv", HEADER + row("secret"))
     write(tmp_path, "inbox/a.csv", HEADER + row(1))
     (tmp_path / "inbox" / "b.csv").symlink_to(outside)
@@ -310,7 +310,7 @@ FORMATS = ".csv, .tsv, .jsonl, .ndjson, .xlsx, .parquet, .zip; text also with .g
     ],
 )
 def test_a_path_that_cannot_be_landed_stops_the_run(database, tmp_path, name, complaint):
-    """A mistyped path is better said before anything lands, as the order of landing counts."""
+    """The order of landing matters, so the loader must report a mistyped path before any file lands."""
     (tmp_path / "empty").mkdir()
     write(tmp_path, "notes.txt", "")
     good = write(tmp_path, "a.csv", HEADER + row(1))
@@ -321,7 +321,7 @@ def test_a_path_that_cannot_be_landed_stops_the_run(database, tmp_path, name, co
 
 
 def test_a_database_of_another_encoding_is_refused(server, database, tmp_path):
-    """In an SQL_ASCII database nobody checks that text is text."""
+    """An SQL_ASCII database does not check that text is valid."""
     with psycopg.connect(database.url, autocommit=True) as session:
         session.execute("create database ascii_only encoding 'SQL_ASCII' locale 'C' template template0")
     try:
@@ -333,7 +333,7 @@ def test_a_database_of_another_encoding_is_refused(server, database, tmp_path):
 
 
 def test_the_command_says_what_it_did(as_target, tmp_path):
-    """Who runs it by hand reads two lines; who runs it from a script reads the exit code."""
+    """A user reads the two lines of output, and a script reads the exit code."""
     write(tmp_path, "a.csv", HEADER + row(1) * 3)
     write(tmp_path, "notes.txt", "")
     result = CliRunner().invoke(main, [str(tmp_path)])
@@ -347,7 +347,7 @@ def test_the_command_says_what_it_did(as_target, tmp_path):
 
 
 def test_status_shows_the_ledger(as_target, tmp_path):
-    """The first question after every delivery is whether it is in."""
+    """After each delivery, the user first asks whether it has landed."""
     land([write(tmp_path, "a.csv", HEADER + row(1) * 3)], as_target.url)
     result = CliRunner().invoke(main, ["--status"], env={"COLUMNS": "160"})
     assert result.exit_code == 0
@@ -356,20 +356,20 @@ def test_status_shows_the_ledger(as_target, tmp_path):
 
 
 def test_status_of_an_empty_database_is_empty(as_target):
-    """Asking must not fail, nor make tables."""
+    """A status query must not fail and must not create tables."""
     assert "0 landed files" in CliRunner().invoke(main, ["--status"]).stdout
     assert query(as_target, "select to_regnamespace('bronze') is null") == [(True,)]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--status", "somewhere"], ["--max-reject-share", "2", "somewhere"]])
 def test_wrong_usage_is_exit_code_2(arguments):
-    """A script must be able to tell a typing error from a bad file."""
+    """A script must be able to distinguish a typing error from a bad file."""
     assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data is not on this machine")
 def test_the_real_data_lands_whole(database):
-    """The counts were worked out independently, with another engine."""
+    """The landed counts must equal counts that another engine computed independently."""
     report = land([REAL], database.url)
     assert {file.outcome for file in report.files} == {"landed"}
     assert query(

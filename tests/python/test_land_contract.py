@@ -63,7 +63,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("message", "change"), FAULTS.items(), ids=range(len(FAULTS)))
 def test_a_fault_is_told_with_its_line_and_key(tmp_path, message, change):
-    """The file is edited by hand and has hundreds of lines: an error without its place costs an hour."""
+    """The file is edited by hand and has hundreds of lines: an error without its line costs an hour."""
     path = tmp_path / "sources.yml"
     assert change[0] in GOOD
     path.write_text(GOOD.replace(*change))
@@ -74,14 +74,14 @@ def test_a_fault_is_told_with_its_line_and_key(tmp_path, message, change):
 
 
 def test_the_keys_of_dbt_are_left_to_dbt(tmp_path):
-    """Tests, tags and freshness are nothing to the loader, and must not be an error to it."""
+    """The loader ignores dbt's keys for checks, tags and freshness, and must not report them as errors."""
     path = tmp_path / "sources.yml"
     path.write_text(GOOD.replace("        description: Sales.", "        description: Sales.\n        data_tests: []"))
     assert [landing.table for landing in read_contract(path).landings] == ["sales"]
 
 
 def test_the_contract_of_this_project_is_good():
-    """The file that is delivered with the project must be one that its own loader takes."""
+    """The loader must accept the contract that the project ships."""
     contract = read_contract(CONTRACT)
     assert [landing.table for landing in contract.landings] == ["transactions", "products"]
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes are: every good value survives, and every row is accounted for."""
+"""For any bytes, every good value survives and every row is accounted for."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ no_text = [b"too,few", b"a,b,c,d,e,f,g,h,i", b"\x81,b,c,d,e,f,g,h", b"a,b,\x00,d
 
 @st.composite
 def fields(draw):
-    """One value, and one of the ways in which it may be written."""
+    """Draw one value and one way to write it."""
     value = draw(st.one_of(st.none(), texts))
     if value is None:
         return None, b""
@@ -35,7 +35,7 @@ def fields(draw):
 
 @st.composite
 def files(draw):
-    """A file, the values it holds by their line, and the lines that are broken."""
+    """Draw a file, its values by line, and its broken lines."""
     line_end = draw(st.sampled_from([b"\n", b"\r\n"]))
     rows, good, bad = [HEADER], {}, []
     for line, broken in enumerate(draw(st.lists(st.sampled_from([False, False, True]), min_size=1, max_size=12)), 2):
@@ -61,7 +61,7 @@ def landed(database, path):
         rows = session.execute("select * from bronze.transactions order by _line").fetchall()
         rejects = session.execute("select line from bronze.rejected_rows order by line").fetchall()
         ledger = session.execute("select rows_read, rows_loaded, rows_rejected from bronze.landed_files").fetchall()
-        # Not truncate, which makes and syncs a file for each table and index.
+        # `truncate` would be slower: it creates and syncs a file for each table and index.
         for table in ("transactions", "rejected_rows", "landed_files"):
             session.execute(f"delete from bronze.{table}")
     return report.files[0], {row[9]: row[:8] for row in rows}, [line for (line,) in rejects], ledger
@@ -70,7 +70,7 @@ def landed(database, path):
 @once_a_database
 @given(file=files(), block=st.sampled_from([1, 7, 64, 1 << 17]))
 def test_every_good_value_survives_and_every_row_is_accounted_for(database, tmp_path, monkeypatch, file, block):
-    """The promise of bronze, for quotes, line breaks, encodings and blocks that end anywhere."""
+    """Bronze promises this for all quotes, line breaks and encodings, and for blocks that end anywhere."""
     content, good, bad = file
     monkeypatch.setattr(csv_reader, "BLOCK", block)
     path = tmp_path / "a.csv"
@@ -88,7 +88,7 @@ def test_every_good_value_survives_and_every_row_is_accounted_for(database, tmp_
     block=st.sampled_from([3, 1 << 17]),
 )
 def test_no_bytes_bring_it_down(database, tmp_path, monkeypatch, body, block):
-    """Rows read are rows loaded and rows rejected, even where nobody can say what a row is."""
+    """Rows read equal rows loaded plus rows rejected, even in bytes without clear rows."""
     monkeypatch.setattr(csv_reader, "BLOCK", block)
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"\n" + b"".join(body))
@@ -106,7 +106,7 @@ def test_no_bytes_bring_it_down(database, tmp_path, monkeypatch, body, block):
     careful=st.booleans(),
 )
 def test_another_reader_reads_the_same(tmp_path_factory, rows, quoting, careful):
-    """What is sent to the server means what Python's own reader makes of the file."""
+    """The loader must send the same rows to the server that Python's own CSV reader finds in the file."""
     text = io.StringIO()
     csv.writer(text, quoting=quoting, lineterminator="\r\n").writerows([["a", "b", "c"], *rows])
     path = tmp_path_factory.mktemp("csv") / "a.csv"

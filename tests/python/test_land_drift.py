@@ -1,4 +1,4 @@
-"""Columns come and go: the contract says what becomes of it."""
+"""Suppliers add and remove columns, and the contract defines how the loader reacts."""
 
 import psycopg
 import pytest
@@ -23,7 +23,7 @@ def land_text(database, tmp_path, text: str, **options) -> FileResult:
 
 
 def test_a_new_column_is_kept_and_told(database, tmp_path):
-    """A supplier adds a column without a word; what it says today cannot be asked for again in a year."""
+    """A supplier adds a column without notice, and cannot deliver its values of today again in a year."""
     text = f'Till,{HEADER}, Note ,,\n"T,1",{ROW},"say ""hi""",x,\n,{ROW},,,y\n,{ROW},,,\n'
     file = land_text(database, tmp_path, text)
     assert (file.outcome, file.detail) == ("landed", "new columns kept in _extra: Till, Note, column 11, column 12")
@@ -35,13 +35,13 @@ def test_a_new_column_is_kept_and_told(database, tmp_path):
 
 
 def test_broken_rows_of_a_file_with_new_columns_are_set_aside(database, tmp_path):
-    """The two ways must not lose each other."""
+    """Rejected rows and new columns must also work together in one file."""
     file = land_text(database, tmp_path, f"{HEADER},Till\n{ROW},1\n{ROW}\n{ROW},2\n", max_reject_share=0.5)
     assert (file.rows_loaded, [reject.reason for reject in file.rejects]) == (2, ["8 fields instead of 9"])
 
 
 def test_a_frozen_table_refuses_a_new_column(database, tmp_path):
-    """Where somebody has to answer for every column, a surprise must stop."""
+    """A team that is accountable for every column needs the loader to stop an unexpected one."""
     contract = tmp_path / "sources.yml"
     formats = "              formats: [csv, jsonl, parquet, xlsx]\n"
     assert formats in CONTRACT.read_text()
@@ -63,13 +63,13 @@ REFUSED = {
 
 @pytest.mark.parametrize(("message", "text"), REFUSED.items(), ids=range(len(REFUSED)))
 def test_a_header_that_nobody_can_mean_is_refused(database, tmp_path, message, text):
-    """Which of two columns of one name would be the one that is meant?"""
+    """The loader must not guess which of two columns with the same name is meant."""
     file = land_text(database, tmp_path, text)
     assert (file.outcome, file.detail[: len(message)]) == ("refused", message)
 
 
 def test_many_new_columns_land(database, tmp_path):
-    """A function of PostgreSQL takes a hundred arguments; a wide file has more columns."""
+    """A PostgreSQL function takes at most 100 arguments, and a wide file has more columns."""
     names = "".join(f",c{n}" for n in range(400))
     file = land_text(database, tmp_path, f"{HEADER}{names}\n{ROW}{',7' * 400}\n")
     assert file.outcome == "landed", file.detail
@@ -77,7 +77,7 @@ def test_many_new_columns_land(database, tmp_path):
 
 
 def test_a_column_for_what_is_new_is_added_to_older_tables(database, tmp_path):
-    """A warehouse that was made before must take the next file all the same."""
+    """An older warehouse without the column `_extra` must still accept the next file."""
     land_text(database, tmp_path, f"{HEADER}\n{ROW}\n")
     with psycopg.connect(database.url) as session:
         session.execute("alter table bronze.transactions drop column _extra")
@@ -86,7 +86,7 @@ def test_a_column_for_what_is_new_is_added_to_older_tables(database, tmp_path):
 
 
 def test_a_price_list_lands_without_code(database, tmp_path):
-    """The second source is an entry in the contract, and no more."""
+    """A second source must need only an entry in the contract."""
     (tmp_path / "prices.csv").write_text("Code;Category;Unit Cost;Valid from\n85123A;Lights;1,20;2010-12-01\n")
     (file,) = land([tmp_path / "prices.csv"], database.url).files
     assert (file.outcome, file.detail) == ("landed", "read as semicolon; without list_price")

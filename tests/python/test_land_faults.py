@@ -1,4 +1,4 @@
-"""Killed in the middle, or run twice at once: the tables are as after one clean run."""
+"""After a kill, or after two runs at once, the tables equal those of one clean run."""
 
 import signal
 import subprocess
@@ -17,8 +17,8 @@ from scripts.paths import PROJECT_ROOT
 FILES, ROWS = 6, 300
 MOMENTS = 48
 
-# Forks a loader for each number that it is told, which kills itself when it has called so many functions, of Python
-# or of a library below: between any two messages to the server as well as between any two lines of the loader.
+# Forks one loader for each number on stdin. The loader kills itself after that many function calls, in Python or in a
+# library below it. A kill can therefore hit between any two messages to the server and any two lines of the loader.
 NURSERY = """
 import os, signal, sys
 from pathlib import Path
@@ -67,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def killed_after(database, folder, tmp_path) -> Iterator[Callable[[int], int]]:
-    """Offer a loader that kills itself after so many calls; 0 for one that does not, -1 for one that counts them."""
+    """Provide a loader that kills itself after a number of calls; 0 never kills it, -1 counts its calls."""
     told = tmp_path / "calls"
     command = [sys.executable, "-c", NURSERY, str(folder), database.url, str(told)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -85,7 +85,7 @@ def killed_after(database, folder, tmp_path) -> Iterator[Callable[[int], int]]:
 
 
 def state(database) -> list[tuple]:
-    """Return what has landed, but for the numbers of the files."""
+    """Return all that has landed, except the file numbers."""
     with psycopg.connect(database.url) as session:
         return session.execute(
             """
@@ -102,8 +102,8 @@ def state(database) -> list[tuple]:
 
 
 def test_after_a_kill_at_any_moment_running_again_equals_a_clean_run(database, folder, killed_after):
-    """Power fails in the middle of a file as well as between two; nothing may be lost or doubled by it."""
-    # The tables are there for all runs alike.
+    """A power failure, in the middle of a file or between two files, must not lose or duplicate rows."""
+    # This run creates the tables, so that all later runs start with them.
     killed_after(0)
     clean = state(database)
     assert [row[0] for row in clean] == [f"{number}.csv" for number in range(FILES)]
@@ -125,12 +125,12 @@ def test_after_a_kill_at_any_moment_running_again_equals_a_clean_run(database, f
         reached.add(len(left))
         killed_after(0)
         assert state(database) == clean
-    # Dozens of moments mean something only if they are moments of everything.
+    # The moments prove something only if they are spread over all files.
     assert len(reached) >= FILES
 
 
 def test_two_loaders_on_one_folder_land_each_file_once(database, folder):
-    """A timer and a person may start it at the same moment."""
+    """A timer and a user may start the loader at the same moment."""
     with ThreadPoolExecutor(3) as pool:
         reports = list(pool.map(lambda _: land([folder], database.url, max_reject_share=0.5), range(3)))
     assert [row[0] for row in state(database)] == [f"{number}.csv" for number in range(FILES)]
@@ -139,7 +139,7 @@ def test_two_loaders_on_one_folder_land_each_file_once(database, folder):
 
 
 def test_numbers_of_files_follow_the_order_of_commits(database, folder):
-    """Who reads on from the last number seen must never find a smaller one that came later."""
+    """A reader that continues after its last file number must not miss a smaller number that commits later."""
     with ThreadPoolExecutor(2) as pool:
         list(
             pool.map(
@@ -159,7 +159,7 @@ def test_numbers_of_files_follow_the_order_of_commits(database, folder):
 
 
 def test_a_server_that_goes_away_is_told_in_one_line(database, folder):
-    """A restart of the database in the night must read as what it was."""
+    """The message must name a database restart at night as the cause."""
 
     class Cutting:
         def start(self, total: int) -> None:

@@ -52,7 +52,7 @@ def workbook(path: Path, sheets: dict[str, list[list]]) -> Path:
 @pytest.mark.parametrize("content", [CSV, CSV.decode().encode("utf-16")], ids=["utf-8", "utf-16"])
 @pytest.mark.parametrize("packing", ["zstd", "zip"])
 def test_packed_text_is_unpacked_on_the_way(database, tmp_path, packing, content):
-    """The hash in the ledger is that of the file on disk, so that anybody can check it."""
+    """The ledger records the hash of the file on disk, so that the user can verify it."""
     path = tmp_path / ("a.csv.zst" if packing == "zstd" else "a.zip")
     if packing == "zstd":
         # Two frames, as parallel compressors write them.
@@ -68,7 +68,7 @@ def test_packed_text_is_unpacked_on_the_way(database, tmp_path, packing, content
 @pytest.mark.parametrize("left", [0, 1, 10, -9, -1])
 @pytest.mark.parametrize("ending", ["gz", "zst", "zip"])
 def test_a_packed_file_that_is_cut_short_is_refused(database, tmp_path, ending, left):
-    """An upload that broke off must not land as a shorter file, nor as an empty one."""
+    """An interrupted upload must not land as a shorter or empty file."""
     whole = tmp_path / f"whole.csv.{ending}"
     match ending:
         case "gz":
@@ -104,7 +104,7 @@ def test_a_bomb_is_refused(database, tmp_path, monkeypatch, ending):
 
 
 def test_a_zip_file_of_several_is_refused(database, tmp_path):
-    """The ledger knows files; two in one would be one line for two."""
+    """The ledger has one row per file, so one archive must not contain two files."""
     file = land_one(database, zipped(tmp_path / "a.zip", {"a.csv": CSV, "b.csv": CSV}))
     assert file.detail == "holds 2 files where one is taken: zip each by itself, or unpack them"
     file = land_one(database, zipped(tmp_path / "b.zip", {"a.txt": CSV}))
@@ -113,7 +113,7 @@ def test_a_zip_file_of_several_is_refused(database, tmp_path):
 
 def test_every_sheet_that_fits_lands(database, tmp_path):
     """The public download of Online Retail II is one workbook with a sheet for each year."""
-    when = datetime(2010, 12, 1, 8, 26)  # a workbook knows no zones
+    when = datetime(2010, 12, 1, 8, 26)  # a workbook stores no time zones
     path = workbook(
         tmp_path / "a.xlsx",
         {
@@ -141,7 +141,7 @@ def test_every_sheet_that_fits_lands(database, tmp_path):
 
 
 def test_a_workbook_in_a_zip_file_lands(database, tmp_path):
-    """This is how the public download comes."""
+    """The public download is a workbook in a zip file."""
     book = workbook(tmp_path / "a.xlsx", {"Sheet1": [NAMES, VALUES]})
     assert land_one(database, zipped(tmp_path / "b.zip", {"a.xlsx": book.read_bytes()})).detail == "read as zip"
     assert [row[:8] for row in transactions(database)] == [tuple(VALUES)]
@@ -159,7 +159,7 @@ def test_a_workbook_in_a_zip_file_lands(database, tmp_path):
     ],
 )
 def test_what_is_no_workbook_is_refused(database, tmp_path, content, complaint):
-    """A traceback from the depths of a library tells nobody what to do."""
+    """A traceback from deep inside a library does not tell the user what to do."""
     path = tmp_path / "a.xlsx"
     path.write_bytes(content)
     file = land_one(database, path)
@@ -167,14 +167,14 @@ def test_what_is_no_workbook_is_refused(database, tmp_path, content, complaint):
 
 
 def test_a_workbook_without_a_fitting_sheet_is_refused(database, tmp_path):
-    """Nothing landed must not look like all landed."""
+    """A file without any landed row must not look like a complete file."""
     file = land_one(database, workbook(tmp_path / "a.xlsx", {"Notes": [["hello"]]}))
     assert file.outcome == "refused"
     assert file.detail.startswith("sheet 'Notes' passed over: the first row is no header")
 
 
 def test_values_of_json_lines_stay_as_they_are_written(database, tmp_path):
-    """A price of 2.550 that arrives as 2.55, or a code as a number of 17 digits rounded, is not what was delivered."""
+    """Bronze keeps the delivered text: a price of 2.550 must not become 2.55, and a long code keeps all its digits."""
     line = (
         '{"invoice": 12345678901234567890, "stock_code": "", "description": null, "quantity": -1, "InvoiceDate": true, '
         '"Price": 2.550, "CustomerID": 1e3, "Country": "\\u00e9", "tags": ["a", 1.50], "no": null}'
@@ -188,7 +188,7 @@ def test_values_of_json_lines_stay_as_they_are_written(database, tmp_path):
 
 
 def test_broken_json_lines_are_set_aside(database, tmp_path):
-    """One bad line in a million must not keep the others out."""
+    """One bad line must not stop a million other lines."""
     good = dict(zip(NAMES, VALUES, strict=True))
     bad = {
         b'{"InvoiceNo": 1,': "not JSON: Expecting property name enclosed in double quotes at character 17",

@@ -1,4 +1,4 @@
-"""Rejected rows come back, once each, when what they were rejected for has been mended."""
+"""Rejected rows land, once each, after the cause of the rejection is fixed."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ def ledger(database) -> list[tuple]:
 
 @pytest.fixture
 def mended(tmp_path):
-    """A contract that lets rows do without their last fields."""
+    """Return a contract that accepts rows without their last fields."""
     contract = tmp_path / "sources.yml"
     assert FORMATS in CONTRACT.read_text()
     contract.write_text(CONTRACT.read_text().replace(FORMATS, f"{FORMATS}              short_rows: fill\n"))
@@ -39,7 +39,7 @@ def mended(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two price lists with rows that lack their last field, and one that lacks more."""
+    """Return a folder with two price lists; two rows lack their last field, and one row lacks two fields."""
     folder = tmp_path / "prices"
     folder.mkdir()
     (folder / "a.csv").write_text(HEADER + '1;A;1,0;2010-01-01;2,0\n2;"A\n;B";1,0;2010-01-01\n3;A;1,0\n')
@@ -48,7 +48,7 @@ def folder(tmp_path):
 
 
 def test_rejected_rows_land_after_the_contract_is_mended(database, folder, mended):
-    """Who mends the contract must not have to ask the supplier for the file again."""
+    """A user who fixes the contract must not need the file from the supplier again."""
     land([folder], database.url, max_reject_share=1)
     assert ledger(database) == [(3, 1, 2), (2, 1, 1)]
     report = replay(database.url, contract=mended)
@@ -69,7 +69,7 @@ def test_rejected_rows_land_after_the_contract_is_mended(database, folder, mende
 
 
 def test_what_the_replay_lands_is_what_landing_would(database, folder, mended):
-    """A row must not come out differently for having been rejected first."""
+    """A replayed row must equal the same row landed directly."""
     columns = "select stock_code, category, cost, effective_date, list_price, _extra, _file_id, _line"
     land([folder], database.url, contract=mended, max_reject_share=1)
     at_once = query(database, f"{columns} from bronze.products order by _file_id, _line")
@@ -81,7 +81,7 @@ def test_what_the_replay_lands_is_what_landing_would(database, folder, mended):
 
 
 def test_a_replay_lands_each_row_once(database, folder, mended):
-    """A timer and a person may start it at the same moment, and again the next day."""
+    """A timer and a user may start a replay at the same moment, and again the next day."""
     land([folder], database.url, max_reject_share=1)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: replay(database.url, contract=mended), range(3)))
@@ -92,7 +92,7 @@ def test_a_replay_lands_each_row_once(database, folder, mended):
 
 
 def test_a_replay_that_is_only_tried_changes_nothing(database, folder, mended):
-    """Who is not sure must be able to ask first."""
+    """The user must be able to see the result of a replay before running it."""
     land([folder], database.url, max_reject_share=1)
     report = replay(database.url, contract=mended, dry_run=True)
     assert sum(file.rows_loaded for file in report.files) == 2
@@ -100,7 +100,7 @@ def test_a_replay_that_is_only_tried_changes_nothing(database, folder, mended):
 
 
 def test_rows_land_after_their_encoding_became_known(database, tmp_path):
-    """The bytes are kept, so that somebody who knows what they mean can still say so."""
+    """Bronze keeps the rejected bytes, so that the user can still name their encoding later."""
     good = "1,A,1,2010-01-01,é\n".encode()
     (tmp_path / "a.csv").write_bytes(
         b"StockCode,Category,Cost,EffectiveDate,ListPrice\n" + good * 9 + b"2,\\x41\xe9,1,d,2\n"
@@ -112,7 +112,7 @@ def test_rows_land_after_their_encoding_became_known(database, tmp_path):
 
 
 def test_rows_land_after_the_loader_was_mended(database, tmp_path, monkeypatch):
-    """The loader has faults of its own; rows that it wronged must come back when it is mended."""
+    """A bug in the loader may reject good rows, and these rows must land after the fix."""
     row = {"StockCode": "1", "Category": "A", "Cost": 1.50, "EffectiveDate": "d", "Till": "x"}
     (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(row), json.dumps({**row, "StockCode": "2"})]))
     with monkeypatch.context() as patch:
@@ -129,7 +129,7 @@ def test_rows_land_after_the_loader_was_mended(database, tmp_path, monkeypatch):
 
 
 def test_the_command_replays(database, folder, monkeypatch, mended):
-    """It is one option, and says what it did."""
+    """The user replays rows with one option, and the command reports the result."""
     with psycopg.connect(database.url) as session:
         place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
     for name, value in place.items():
@@ -148,7 +148,7 @@ def test_the_command_replays(database, folder, monkeypatch, mended):
     | st.lists(st.sampled_from([b"\\", b"x", b"5c", b"\xff", b"\0"])).map(b"".join)
 )
 def test_rejected_bytes_can_be_had_back(raw):
-    """What cannot be had back exactly cannot be replayed."""
+    """A replay needs the exact bytes of each rejected row."""
     text = legible(raw)
     assert "\0" not in text
     assert as_delivered(text) == raw

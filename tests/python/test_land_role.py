@@ -1,4 +1,4 @@
-"""What the role that lands files cannot do."""
+"""The loader's role has no rights except those that landing needs."""
 
 import psycopg
 import pytest
@@ -43,7 +43,7 @@ def landed(database, tmp_path):
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_role_cannot(landed, statement):
-    """Who finds a hole in the loader must find no way to the numbers of the company behind it."""
+    """An attacker who exploits the loader must not reach the company's figures."""
     with psycopg.connect(landed.url, autocommit=True) as session:
         session.execute("set role retail_loader")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -51,14 +51,14 @@ def test_the_role_cannot(landed, statement):
 
 
 def test_the_role_cannot_log_in(landed):
-    """It is a way to have fewer rights, not another way in."""
+    """The role exists to reduce rights, so it must not be another way into the database."""
     with psycopg.connect(landed.url) as session:
         rights = "rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolbypassrls"
         assert session.execute(f"select {rights} from pg_roles where rolname = 'retail_loader'").fetchone() == (False,)
 
 
 def test_files_land_with_the_rights_of_the_role(landed, tmp_path):
-    """What the test above proves is worth nothing if the loader does its work as somebody else."""
+    """The limits of the role protect nothing if the loader works as another role."""
     with psycopg.connect(landed.url) as session:
         session.execute(
             """
@@ -79,7 +79,7 @@ def test_files_land_with_the_rights_of_the_role(landed, tmp_path):
 
 @pytest.mark.parametrize("member", [True, False], ids=["member", "owner without the role"])
 def test_who_is_no_superuser_can_land(landed, tmp_path, member):
-    """In a company the loader's user is rarely one that may do anything."""
+    """In a company, the loader's user is rarely a superuser."""
     with psycopg.connect(landed.url, autocommit=True) as session:
         session.execute("create role somebody login nosuperuser")
         try:

@@ -47,13 +47,13 @@ def land_bytes(database, tmp_path, name: str, content: bytes, **options) -> File
     ],
 )
 def test_the_encoding_is_found_out_and_told(database, tmp_path, encoding, told):
-    """Excel alone writes three of these, depending on the menu that was used to save."""
+    """Excel alone writes three of these encodings, depending on the menu entry used to save."""
     assert land_bytes(database, tmp_path, "a.csv", (HEADER + CAFE).encode(encoding)).detail == told
     assert transactions(database) == LANDED
 
 
 def test_a_header_in_another_encoding_is_found_out_too(database, tmp_path):
-    """The first bytes that are not UTF-8 may be in the header already."""
+    """The first bytes that are not UTF-8 may already be in the header."""
     path = tmp_path / "a.csv"
     path.write_bytes((HEADER.replace("Country", "Contrée") + CAFE).encode("windows-1252"))
     (file,) = land([path], database.url).files
@@ -62,7 +62,7 @@ def test_a_header_in_another_encoding_is_found_out_too(database, tmp_path):
 
 
 def test_an_encoding_that_is_given_is_used(database, tmp_path):
-    """Some encodings cannot be told from each other by looking; then somebody must know."""
+    """The loader cannot distinguish some encodings, so the user must be able to name one."""
     land_bytes(
         database, tmp_path, "a.csv", (HEADER + CAFE.replace("€", "Ж")).encode("cp1251", "replace"), encoding="cp1251"
     )
@@ -70,7 +70,7 @@ def test_an_encoding_that_is_given_is_used(database, tmp_path):
 
 
 def test_what_cannot_be_decoded_is_set_aside(database, tmp_path):
-    """A replacement character in place of a letter would be an invention."""
+    """A replacement character in place of a letter would be invented data."""
     content = ("\ufeff" + HEADER + CAFE).encode("utf-16-le") + CAFE.replace("€", "\ud800").encode(
         "utf-16-le", "surrogatepass"
     )
@@ -97,7 +97,7 @@ def test_broken_places_in_utf_8_do_not_change_the_encoding(database, tmp_path):
     ],
 )
 def test_the_delimiter_is_told_from_the_header(database, tmp_path, name, delimiter, told):
-    """Half of Europe separates by semicolons, since the comma is in its numbers."""
+    """Half of Europe separates fields with semicolons, because its numbers contain commas."""
     text = (HEADER + CAFE).replace(",", delimiter).replace("2.55", '"2,55"') + "broken\n"
     file = land_bytes(database, tmp_path, name, text.encode(), max_reject_share=0.5)
     assert file.detail == told
@@ -108,7 +108,7 @@ def test_the_delimiter_is_told_from_the_header(database, tmp_path, name, delimit
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_what_stands_in_cells_is_no_delimiter(database, tmp_path, delimiter, rows):
-    """Lists in cells hold more semicolons than a short file has commas."""
+    """A list in a cell may hold more semicolons than a short file has commas."""
     cells = ("85123A", "Bags; Garden;Toys;; Kitchen ; Toys;Candles;Storage", "1.25", "2010-12-01")
     written = [f'"{cell}"' if delimiter in cell else cell for cell in cells]
     lines = [delimiter.join(("StockCode", "Category", "Cost", "EffectiveDate")), *[delimiter.join(written)] * rows]
@@ -121,14 +121,14 @@ def test_what_stands_in_cells_is_no_delimiter(database, tmp_path, delimiter, row
 @pytest.mark.parametrize("end", ["", "\n"], ids=["plain", "with a blank line"])
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_rows_keep_their_delimiter(database, tmp_path, delimiter, end):
-    """What is put behind a row must be parted from it as its own fields are."""
+    """The loader appends values to each row, and must separate them with the file's delimiter."""
     text = (HEADER + CAFE + end + CAFE).replace(",", delimiter)
     assert land_bytes(database, tmp_path, "a.csv", text.encode()).rows_loaded == 2
     assert transactions(database) == LANDED * 2
 
 
 def test_gzip_is_unpacked_on_the_way(database, tmp_path):
-    """The hash in the ledger is that of the file on disk, so that anybody can check it."""
+    """The ledger records the hash of the file on disk, so that the user can verify it."""
     file = land_bytes(database, tmp_path, "a.csv.gz", gzip.compress((HEADER + CAFE).encode("utf-16")))
     assert file.detail == "read as gzip utf-16"
     assert transactions(database) == LANDED
@@ -139,7 +139,7 @@ def test_gzip_is_unpacked_on_the_way(database, tmp_path):
     "damage", [lambda packed: packed[:-9], lambda packed: b"plain text", lambda packed: b"\x1f\x8b"]
 )
 def test_a_damaged_gzip_file_is_refused(database, tmp_path, damage):
-    """An upload that broke off must not land as a shorter file."""
+    """An interrupted upload must not land as a shorter file."""
     path = tmp_path / "a.csv.gz"
     path.write_bytes(damage(gzip.compress((HEADER + CAFE * 1000).encode())))
     (file,) = land([path], database.url).files
@@ -156,7 +156,7 @@ def test_a_gzip_bomb_is_refused(database, tmp_path, monkeypatch):
 
 
 def test_a_dry_run_changes_nothing(database, tmp_path):
-    """Who is not sure about a folder must be able to ask first."""
+    """The user must be able to see the result for a folder before the folder lands."""
     (tmp_path / "a.csv").write_text(HEADER + CAFE)
     (tmp_path / "b.csv").write_text("")
     report = land([tmp_path], database.url, dry_run=True)
@@ -172,7 +172,7 @@ def test_a_dry_run_reports_the_time_of_each_file(database, tmp_path):
 
 
 def test_a_file_that_cannot_be_read_keeps_its_place(database, tmp_path):
-    """The report lists files in the order of the folder, so that each line is found where it is expected."""
+    """The report lists files in the order of the folder, so that the user finds each line where expected."""
     (tmp_path / "a.csv").symlink_to(tmp_path / "gone.csv")
     (tmp_path / "b.csv").write_text(HEADER + CAFE)
     report = land([tmp_path], database.url)
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_keeps_its_place(database, tmp_path):
 
 
 def test_a_second_source_needs_only_the_contract(database, tmp_path):
-    """The next kind of file must be a matter of a few lines of YAML."""
+    """A new kind of file must need only a few lines of YAML."""
     contract = tmp_path / "sources.yml"
     contract.write_text(
         CONTRACT.read_text()
@@ -210,7 +210,7 @@ def test_a_second_source_needs_only_the_contract(database, tmp_path):
 
 
 def test_the_report_can_be_read_by_a_program(database, tmp_path, monkeypatch):
-    """A scheduler should not have to understand sentences."""
+    """A scheduler needs fields, because it cannot understand sentences."""
     with psycopg.connect(database.url) as session:
         place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
     for name, value in place.items():
@@ -228,7 +228,7 @@ def test_the_report_can_be_read_by_a_program(database, tmp_path, monkeypatch):
 
 
 def test_an_unknown_encoding_is_wrong_usage():
-    """A typing error must not be told as a fault of every file."""
+    """A typing error must not be reported as an error in every file."""
     result = CliRunner().invoke(main, ["--encoding", "base64", "somewhere"])
     assert result.exit_code == 2
     assert "no encoding" in result.stderr

@@ -1,4 +1,4 @@
-"""Files are landed as they come, each when it is complete."""
+"""The watch lands new files, each once it is complete."""
 
 import signal
 import subprocess
@@ -27,7 +27,7 @@ def ready(watch: Watch) -> list[str]:
 
 
 def test_a_file_is_ready_once_it_has_stopped_growing(tmp_path, monkeypatch):
-    """Half a file that is still being copied would land as if it were whole."""
+    """A file that is still being copied must not land as if it were whole."""
     clock = 100.0
     monkeypatch.setattr(watching.time, "monotonic", lambda: clock)
     watch, path = Watch([tmp_path], settled=2), tmp_path / "a.csv"
@@ -50,7 +50,7 @@ def test_a_file_is_ready_once_it_has_stopped_growing(tmp_path, monkeypatch):
 
 
 def test_who_is_told_to_stop_leaves_the_rest_for_later(database, tmp_path):
-    """A folder of a thousand files must not hold up a shutdown."""
+    """A folder of a thousand files must not delay a shutdown."""
     for number in range(3):
         (tmp_path / f"{number}.csv").write_text(HEADER + ROW * (number + 1))
     found = Watch([tmp_path], settled=0).ready()
@@ -60,7 +60,7 @@ def test_who_is_told_to_stop_leaves_the_rest_for_later(database, tmp_path):
 
 
 def test_files_wait_while_the_database_is_away(tmp_path, monkeypatch):
-    """A restart of the database in the night must not end the watch, nor lose a file."""
+    """A database restart at night must not end the watch or lose a file."""
     monkeypatch.setattr(watching, "TRY_AGAIN_SECONDS", 0)
     monkeypatch.setattr(watching, "SETTLED_SECONDS", 0)
     monkeypatch.setattr(watching, "Watch", lambda folders: Watch(folders, settled=0))
@@ -82,7 +82,7 @@ def test_files_wait_while_the_database_is_away(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_lands_what_is_dropped_and_stops_cleanly(database, tmp_path, number):
-    """It runs as a service: what matters is that files get in, and that it ends when it is told to."""
+    """The watch runs as a service, so it must land new files and stop on a signal."""
     with psycopg.connect(database.url) as session:
         place = {"PGHOST": session.info.host, "PGUSER": "postgres", "PGPASSWORD": "-", "PGDATABASE": database.name}
     with subprocess.Popen(
@@ -106,5 +106,5 @@ def test_the_command_lands_what_is_dropped_and_stops_cleanly(database, tmp_path,
 
 @pytest.mark.parametrize("arguments", [[], [str(Path(__file__))], [str(Path(__file__).parent), "--dry-run"]])
 def test_only_folders_are_watched(arguments):
-    """A file that is named will not be dropped again."""
+    """A single file will not arrive again, so the watch accepts only folders."""
     assert CliRunner().invoke(main, ["--watch", *arguments]).exit_code == 2

@@ -1,4 +1,4 @@
-"""No package of scripts/ imports upwards. The layers are stated here; a new module needs a place in them."""
+"""No package of scripts/ imports upwards. This file lists the layers, and each new module needs a place in them."""
 
 import ast
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ LAYERS = {
         {"__main__"},
     ],
 }
-# What each room of scripts/land knows of the rest of the package.
+# The rest of scripts/land that each room may import.
 ROOMS = {
     "files": set(),
     "readers": {"files", "contract", "rows"},
     "bronze": {"contract", "header", "rows"},
 }
-# Libraries that a room does not know: files and readers no database, bronze no format.
+# Libraries that a room must not import: files and readers use no database, bronze uses no format.
 DATABASES = {"psycopg", "psycopg2"}
 FORMATS = {"csv", "fastexcel", "gzip", "numpy", "polars", "zipfile", "zstandard"}
 FOREIGN = {"files": DATABASES | {"polars", "fastexcel"}, "readers": DATABASES, "bronze": FORMATS}
@@ -78,7 +78,7 @@ def nodes(tree: ast.AST, *, at_start: bool) -> Iterator[ast.AST]:
 
 
 def imports(sources: Sources, module: str, *, at_start: bool = False) -> set[str]:
-    """Return the modules that a module imports, in functions and for types as well unless `at_start`."""
+    """Return the modules that a module imports; unless `at_start`, also in functions and for types."""
     found: set[str] = set()
     for node in nodes(ast.parse(sources[module]), at_start=at_start):
         if isinstance(node, ast.Import):
@@ -92,7 +92,7 @@ def imports(sources: Sources, module: str, *, at_start: bool = False) -> set[str
 
 
 def place(module: str, package: str) -> str:
-    """Return the part of a module's name that the layers of a package know."""
+    """Return the part of a module's name that the layers of a package list."""
     return module.removeprefix(f"{package}.").split(".")[0]
 
 
@@ -125,7 +125,7 @@ def strangers_in_rooms(sources: Sources) -> list[str]:
 
 
 def slow_imports(sources: Sources) -> list[str]:
-    """Return the modules that import dbt when they are imported, but may not."""
+    """Return the modules that load dbt on import although they may not."""
     slow = {
         module
         for module in sources
@@ -137,7 +137,7 @@ def slow_imports(sources: Sources) -> list[str]:
 
 
 def cycle(sources: Sources) -> list[str]:
-    """Return the modules of an import cycle; none if there is no cycle."""
+    """Return the modules of an import cycle, or an empty list if there is no cycle."""
     try:
         TopologicalSorter({module: imports(sources, module) & sources.keys() for module in sources}).prepare()
     except CycleError as error:
@@ -154,12 +154,12 @@ def test_every_module_has_a_place(sources: Sources, package: str) -> None:
 
 @pytest.mark.parametrize("package", LAYERS)
 def test_no_package_imports_upwards(sources: Sources, package: str) -> None:
-    """Who changes a module must be able to know which others that may break: those above it."""
+    """A developer who changes a module must know that the change can break only the modules above it."""
     assert upward_imports(sources, package) == []
 
 
 def test_rooms_of_land_know_what_they_must(sources: Sources) -> None:
-    """Files know no table, readers no database, bronze no format: a new format or another ledger is one room."""
+    """A new format or ledger must change only one room: files use no table, readers no database, bronze no format."""
     assert strangers_in_rooms(sources) == []
 
 
@@ -186,7 +186,7 @@ def test_there_is_no_import_cycle(sources: Sources) -> None:
     ],
 )
 def test_an_upward_import_is_found(sources: Sources, module: str, line: str, package: str) -> None:
-    """A check that finds nothing may also be a check that looks at nothing."""
+    """A test that finds no upward import may also be a test that inspects nothing."""
     (found,) = upward_imports(sources | {module: f"{sources[module]}\n{line}\n"}, package)
     assert found.startswith(f"{module} imports ")
 
@@ -201,14 +201,14 @@ def test_an_upward_import_is_found(sources: Sources, module: str, line: str, pac
     ],
 )
 def test_a_stranger_in_a_room_is_found(sources: Sources, module: str, line: str) -> None:
-    """As above."""
+    """A test that finds no stranger may also be a test that inspects nothing."""
     (found,) = strangers_in_rooms(sources | {module: f"{sources[module]}\n{line}\n"})
     assert found.startswith(f"{module} imports ")
 
 
 @pytest.mark.parametrize("line", ["from dbt.cli.main import dbtRunner", "from scripts.dbt_tuning import events"])
 def test_a_slow_import_is_found(sources: Sources, line: str) -> None:
-    """As above, also where dbt comes by way of another module."""
+    """A test that finds no slow import may miss dbt behind another module, or inspect nothing."""
     module = "scripts.warehouse.server"
     found = slow_imports(sources | {module: f"{sources[module]}\n{line}\n"})
     assert module in found
@@ -216,7 +216,7 @@ def test_a_slow_import_is_found(sources: Sources, line: str) -> None:
 
 
 def test_a_cycle_is_found(sources: Sources) -> None:
-    """As above."""
+    """A test that finds no cycle may also be a test that inspects nothing."""
     module = "scripts.land.bronze.ledger"
     found = cycle(sources | {module: f"{sources[module]}\ndef late():\n    from scripts.land.bronze import schema\n"})
     assert module in found

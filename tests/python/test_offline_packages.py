@@ -1,6 +1,6 @@
-"""Each macro of `offline_packages/` on its edge cases: nulls, empty tables, bounds, groups.
+"""Edge cases of each macro in `offline_packages/`: nulls, empty tables, bounds, groups.
 
-The cases hold for the packages of the dbt Hub as well: `DBT_PACKAGES_DIR` names a folder that holds those.
+The cases also hold for the packages of the dbt Hub: set `DBT_PACKAGES_DIR` to a folder with these packages.
 """
 
 import json
@@ -89,7 +89,7 @@ CASES: dict[str, list[tuple[str, dict[str, Any], int]]] = {
         ("pairs", {"max_value": 1, "group_by": ["a", "b"], "row_condition": "a is not null"}, 2),
     ],
 }
-# Arguments that make no sense must stop the build; without a bound, a test would pass for ever.
+# Invalid arguments must stop the build, because a test without a bound would always pass.
 REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("dbt_utils.mutually_exclusive_ranges", "apart", {**A_TO_B, "gaps": "sometimes"}),
     ("dbt_expectations.expect_table_row_count_to_be_between", "numbers", {}),
@@ -101,12 +101,12 @@ pytestmark = pytest.mark.dbt
 def invoke(
     command: str, root: Path, url: str, tests: dict[str, tuple[str, str, dict[str, Any]]]
 ) -> BaseException | None:
-    """Run a dbt command over tests on `TABLES`, where any warning is an error; return what stopped it."""
+    """Run a dbt command over tests on `TABLES`, with warnings as errors; return the exception that stopped it."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes three seconds, which most tests do not need
 
     place = conninfo_to_dict(url)
     login = {"type": "postgres", "schema": "cases", "threads": 2, "password": "", **place, "port": int(place["port"])}
-    # Failures are stored as in this project, so the columns of a test must be valid columns of a table.
+    # This project stores failures, so the columns of a test must be valid columns of a table.
     flags = {"send_anonymous_usage_stats": False}
     project = {"name": "cases", "profile": "cases", "data_tests": {"+store_failures": True}, "flags": flags}
     project["packages-install-path"] = str(PACKAGES)
@@ -124,7 +124,7 @@ def invoke(
 
 
 def test_cases(database, tmp_path: Path) -> None:
-    """A test that counts wrongly lets bad data into gold, or keeps good data out."""
+    """A macro that counts wrongly would let bad data into gold, or keep good data out."""
     with psycopg.connect(database.url) as session:
         session.execute("create schema given")
         for table, query in TABLES.items():

@@ -1,4 +1,4 @@
-"""`make deps`: it installs with or without the dbt Hub, in bounded time, and a failure leaves what is installed."""
+"""`make deps` installs with or without the dbt Hub, in bounded time, and a failure keeps the installed packages."""
 
 import functools
 import http.server
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.dbt
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a dbt project with this project's packages of the Hub and a local one; `dbt deps` takes too long."""
+    """Create a dbt project with this project's Hub packages and a local one; `dbt deps` exceeds its time limit."""
     root = tmp_path / "project"
     shutil.copytree(PROJECT_ROOT / "offline_packages", root / "offline_packages")
     (root / MACRO).parent.mkdir(parents=True)
@@ -52,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Serve a dbt Hub that holds the offline packages; yield the folder of its answers."""
+    """Run a dbt Hub that holds the offline packages; yield the folder of its answers."""
     folder, answers = tmp_path / "hub", tmp_path / "hub" / "api" / "v1"
     serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
@@ -73,7 +73,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def seen(root: Path) -> str:
-    """Return what dbt reads as that macro; it raises if a package is missing."""
+    """Return the text of the macro `answer` that dbt reads. A missing package fails the assertion."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes three seconds
 
     done = dbtRunner().invoke(["--quiet", "parse", f"--project-dir={root}", f"--profiles-dir={root}", "--target=t"])
@@ -101,7 +101,7 @@ def test_with_the_hub(project: Path, hub: Path) -> None:
 
 
 def test_without_the_hub(project: Path) -> None:
-    """A firewall that drops packets must not hold up a build; and an edit of a macro must reach the next one."""
+    """A firewall that drops packets must not hold up a build, and the next build must use an edited macro."""
     assert install(project, "auto") == f"{OFFLINE}installed because dbt deps failed: it took more than 0.1 s."
     before = state(project)
     assert install(project, "auto") == install(project, "offline") == f"{OFFLINE}unchanged."
@@ -115,7 +115,7 @@ def test_without_the_hub(project: Path) -> None:
 
 @pytest.mark.parametrize("change", ["packages.yml", "dbt_packages/.installed", "dbt_packages/of_its_own"])
 def test_changes_are_noticed(project: Path, change: str) -> None:
-    """A new version, or an installation that was damaged, must not wait for `make clean`."""
+    """A new version or a damaged installation must lead to an installation without `make clean`."""
     install(project, "offline")
     if change == "packages.yml":
         (project / change).write_text((project / change).read_text() + "# changed\n")
@@ -126,7 +126,7 @@ def test_changes_are_noticed(project: Path, change: str) -> None:
 
 
 def test_failure_leaves_what_is_installed(project: Path, hub: Path) -> None:
-    """`dbt deps` on its own empties the folder of packages first, so a lost network would break a working project."""
+    """`dbt deps` alone empties the folder of packages first, so a lost network would break a working project."""
     install(project, "offline")
     before = state(project)
     (hub / "index.json").write_text("[]")
@@ -140,7 +140,7 @@ def test_failure_leaves_what_is_installed(project: Path, hub: Path) -> None:
 
 
 def test_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the user can mend is told in one line, without a traceback."""
+    """The user needs one line without a traceback for an error that they can fix."""
     monkeypatch.setattr(packages, "PROJECT_ROOT", tmp_path)
     refused = CliRunner().invoke(packages.main)
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)

@@ -1,4 +1,4 @@
-"""The embedded server: it starts, it stays private, and every mishap is one clear line or mends itself."""
+"""The embedded server starts and stays private. Each failure prints one clear line or repairs itself."""
 
 import hashlib
 import multiprocessing
@@ -40,7 +40,7 @@ def run(*arguments: str) -> Result:
 
 
 def command(*arguments: str, limit: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
-    """Run a command of the program in a process of its own."""
+    """Run a command of the program in a separate process."""
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.warehouse", *arguments],
         cwd=PROJECT_ROOT,
@@ -52,12 +52,12 @@ def command(*arguments: str, limit: Callable[[], None] | None = None) -> "subpro
 
 
 def files_of_at_most(size: int) -> Callable[[], None]:
-    """Let a process write no file beyond a size: where writing fails, it fails as on a full disk."""
+    """Limit the size of each file that a process writes, so that a write fails as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def assert_refused(result: Result, *words: str) -> None:
-    """Check for one line that has these words, and no traceback."""
+    """Check that the output is one line with these words, without a traceback."""
     assert result.exit_code == 1, result.output
     assert len(result.output.splitlines()) == 1, result.output
     for word in words:
@@ -65,7 +65,7 @@ def assert_refused(result: Result, *words: str) -> None:
 
 
 def pid() -> int:
-    """Return the process id of the server that runs."""
+    """Return the process id of the running server."""
     found = embedded.find()
     assert found is not None
     return found.pid
@@ -73,14 +73,14 @@ def pid() -> int:
 
 @pytest.fixture
 def private() -> Iterator[Path]:
-    """Give a test a folder that only we can enter; pytest's is locked again by whichever run comes next."""
+    """Provide a folder that only the current user can enter; the next pytest run locks pytest's own folder again."""
     with TemporaryDirectory(prefix="retail-") as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def home(private: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a test an empty home; whatever it starts there is stopped."""
+    """Provide an empty home, and stop any server that the test starts there."""
     folder = private / "home"
     monkeypatch.setenv("WAREHOUSE_HOME", str(folder))
     monkeypatch.setenv("DBT_TARGET", "local")
@@ -92,7 +92,7 @@ def home(private: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
-    """Make a home with a data directory once, for the tests that break something in it and mend it."""
+    """Create one home with a data directory for all tests that break and repair something in it."""
     with TemporaryDirectory(prefix="retail-") as folder:
         home = Path(folder) / "home"
         with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +104,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def spare(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a test the home that has a data directory, stopped."""
+    """Provide the shared home with a data directory and a stopped server."""
     monkeypatch.setenv("WAREHOUSE_HOME", str(made))
     monkeypatch.setenv("DBT_TARGET", "local")
     yield made
@@ -112,46 +112,46 @@ def spare(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     embedded.stop()
 
 
-# A server that runs
+# Running server
 
 
 def test_start_makes_the_database(server: str) -> None:
-    """Everything else connects to `retail` and expects it to be there."""
+    """Every other command connects to `retail` and expects that the database exists."""
     with psycopg.connect(server) as session:
         row = session.execute("select current_database(), current_user, getdatabaseencoding()").fetchone()
     assert row == ("retail", "postgres", "UTF8")
 
 
 def test_second_start_is_harmless(server: str) -> None:
-    """The build starts the server without asking, so a start must leave a running one alone."""
+    """Every build calls start, so start must not change a running server."""
     before = pid()
     result = run("start")
     assert (result.exit_code, result.output.split(":")[0], pid()) == (0, "already running", before)
 
 
 def test_only_our_user_connects(server: str) -> None:
-    """The socket is trusted without a password, so its permissions are the only lock."""
+    """The socket accepts connections without a password, so its permissions are the only protection."""
     mode = (socket_dir() / ".s.PGSQL.5432").stat().st_mode
     assert (stat.S_IMODE(mode), stat.S_IMODE(socket_dir().stat().st_mode)) == (0o700, 0o700)
 
 
 def test_nothing_listens_on_the_network(server: str) -> None:
-    """A trusted port would be open to every user and container of the machine."""
+    """A port without a password would be open to every user and container on the machine."""
     listening = [link for link in psutil.Process(pid()).net_connections("inet") if link.status == psutil.CONN_LISTEN]
     assert listening == []
 
 
 def test_interrupt_does_not_reach_the_server(server: str) -> None:
-    """Ctrl-C in the terminal of a build goes to its whole session, which must not hold the server."""
+    """Ctrl-C in a build's terminal reaches its whole session, so the server needs another session."""
     assert os.getsid(pid()) == pid()
 
 
 def test_every_setting_is_accepted(server: str) -> None:
-    """A setting that is misspelt or gone in a later version would be lost on a warning in the log."""
+    """PostgreSQL may ignore a misspelt or removed setting and only write a warning to the log."""
     with psycopg.connect(server) as session:
         wrong = session.execute(
             "select name, setting, error from pg_file_settings where not applied and (error <> '' or name <> all(%s))",
-            # These stand once more in override.conf of this server, and the last entry counts.
+            # The override.conf of this server sets these again, and the last entry wins.
             [re.findall(r"^(\w+) =", SERVER_SETTINGS, re.MULTILINE)],
         ).fetchall()
     assert wrong == []
@@ -165,7 +165,7 @@ def test_status_of_a_running_server(server: str) -> None:
 
 
 def test_url_stands_against_the_environment(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PG* variables exported for another server must not lead the local target astray."""
+    """PG* variables exported for another server must not redirect the local target."""
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGDATABASE", "elsewhere")
     with psycopg.connect(run("url").output.strip()) as session:
@@ -173,13 +173,13 @@ def test_url_stands_against_the_environment(server: str, monkeypatch: pytest.Mon
 
 
 def test_psql_passes_arguments_on(server: str) -> None:
-    """The bundled psql is the way to look around on a machine without PostgreSQL."""
+    """On a machine without PostgreSQL, the bundled psql is the user's client."""
     process = command("psql", "--", "-X", "-At", "-c", "select 40 + 2")
     assert process.communicate()[0].strip() == "42"
 
 
 def test_psql_keeps_the_password_off_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every user of a machine can list the command lines of all others."""
+    """Every user of a machine can list the command lines of all other users."""
     for name, value in {"HOST": "db", "USER": "me", "PASSWORD": "s3cret", "DATABASE": "retail"}.items():
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setenv("DBT_TARGET", "prod")
@@ -191,23 +191,23 @@ def test_psql_keeps_the_password_off_the_command_line(monkeypatch: pytest.Monkey
     assert environment["PGPASSWORD"] == "s3cret"
 
 
-# A server that does not run
+# Stopped server
 
 
 def test_status_of_no_server(home: Path) -> None:
-    """Exit code 3 is what `pg_ctl status` gives, and asking must not create anything."""
+    """Scripts expect exit code 3, as from `pg_ctl status`, and a status query must not create anything."""
     result = run("status")
     assert (result.exit_code, result.output.split(":")[0], home.exists()) == (3, "stopped", False)
 
 
 def test_stop_of_no_server(home: Path) -> None:
-    """Stopping is a wish for a state; that it is reached already is no error."""
+    """The user wants a stopped server, so a server that is already stopped is not an error."""
     result = run("stop")
     assert (result.exit_code, result.output, home.exists()) == (0, "not running\n", False)
 
 
 def test_psql_without_a_server_says_what_to_do(home: Path) -> None:
-    """The message of libpq names a socket file, not the command that makes it."""
+    """The message of libpq names a socket file, but the user needs the command that starts the server."""
     assert_refused(run("psql"), "python -m scripts.warehouse start")
 
 
@@ -223,7 +223,7 @@ def test_two_starts_at_once(home: Path) -> None:
 
 
 def test_long_and_strange_home(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project lies where its user likes: deep, with spaces, quotes and accents in the path."""
+    """Users put the project anywhere: in deep folders, with spaces, quotes and accents in the path."""
     monkeypatch.setenv("WAREHOUSE_HOME", str(private / ("Größe, 'a' \"b\" $c \\d" + "x" * 90) / "home"))
     monkeypatch.setenv("DBT_TARGET", "local")
     try:
@@ -237,7 +237,7 @@ def test_long_and_strange_home(private: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_half_made_data_directory(home: Path) -> None:
-    """A start that is killed in the middle must not be what the next one builds on."""
+    """A start must not use the incomplete data directory that a killed start left behind."""
     half = home / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -246,7 +246,7 @@ def test_half_made_data_directory(home: Path) -> None:
 
 
 def test_full_disk_while_making_the_data_directory(home: Path) -> None:
-    """The user has to learn where space is missing, and the next start must not trip over the rest."""
+    """The user must learn which disk is full, and leftovers must not break the next start."""
     process = command("start", limit=files_of_at_most(MB))
     output = process.communicate()[0]
     assert (process.returncode, len(output.splitlines())) == (1, 1), output
@@ -256,7 +256,7 @@ def test_full_disk_while_making_the_data_directory(home: Path) -> None:
 
 
 def test_full_disk_while_starting(spare: Path) -> None:
-    """A disk that fills up later must not cost the data."""
+    """A disk that fills up later must not destroy the data."""
     process = command("start", limit=files_of_at_most(64))
     output = process.communicate()[0]
     assert (process.returncode, len(output.splitlines())) == (1, 1), output
@@ -266,12 +266,12 @@ def test_full_disk_while_starting(spare: Path) -> None:
 
 
 def test_killed_server_comes_back(spare: Path) -> None:
-    """A kill leaves lock files, and sessions that work on: the next start ends them and recovers what was committed."""
+    """A kill leaves lock files and busy sessions; the next start must end them and recover all committed data."""
     embedded.ensure_running()
     with connection.connect(autocommit=True) as session:
         session.execute("set synchronous_commit = on")
         session.execute("create table if not exists kept as select 1 as one")
-    # A query that never looks whether its server is still there.
+    # This query never checks whether its server still runs.
     busy = subprocess.Popen(
         [embedded.binary("psql"), "-Xc", "select count(*) from generate_series(1, 1e10)"],
         env=os.environ | connection.libpq_environment(),
@@ -290,7 +290,7 @@ def test_killed_server_comes_back(spare: Path) -> None:
 
 
 def test_stale_pid_of_another_process(spare: Path) -> None:
-    """Process ids are used again: one in an old lock file may be alive, and not be a server."""
+    """The system reuses process ids, so an id in an old lock file may belong to another live process."""
     identity = embedded._identity(spare)
     other = subprocess.Popen(["sleep", "60"], **identity)
     try:
@@ -307,7 +307,7 @@ def test_stale_pid_of_another_process(spare: Path) -> None:
 
 
 def test_data_of_another_version(spare: Path) -> None:
-    """After an upgrade of the package, the server itself would only say it in its log."""
+    """After a package upgrade, the server itself would report the other version only in its log."""
     version = spare / "data" / "PG_VERSION"
     ours = version.read_text()
     version.write_text("12\n")
@@ -318,7 +318,7 @@ def test_data_of_another_version(spare: Path) -> None:
 
 
 def test_foreign_data_directory(home: Path) -> None:
-    """Files that are not ours must never be overwritten by a server."""
+    """A server must never overwrite files that belong to the user."""
     (home / "data").mkdir(parents=True)
     (home / "data" / "thesis.txt").write_text("years of work")
     assert_refused(run("start"), str(home / "data"), "is no PostgreSQL data directory")
@@ -326,7 +326,7 @@ def test_foreign_data_directory(home: Path) -> None:
 
 
 def test_own_settings_win(spare: Path) -> None:
-    """`override.conf` is the promised way to change any setting."""
+    """The documentation promises that `override.conf` changes any setting."""
     (spare / "override.conf").write_text("work_mem = '33MB'\n")
     embedded.ensure_running()
     with connection.connect() as session:
@@ -334,13 +334,13 @@ def test_own_settings_win(spare: Path) -> None:
 
 
 def test_corrupt_settings_are_named(spare: Path) -> None:
-    """A slip in `override.conf` has to be found by its file and line."""
+    """The user finds a mistake in `override.conf` only by its file and line."""
     (spare / "override.conf").write_text("work_mem = '33MB'\nwork mem: 4\n")
     assert_refused(run("start"), "override.conf", "line 2")
 
 
 def test_home_is_a_file(home: Path) -> None:
-    """A wrong WAREHOUSE_HOME is told as such."""
+    """The message must name a wrong WAREHOUSE_HOME as the cause."""
     home.write_text("")
     for subcommand in ("start", "stop", "status"):
         result = run(subcommand)
@@ -350,13 +350,13 @@ def test_home_is_a_file(home: Path) -> None:
 
 
 def test_home_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong WAREHOUSE_HOME is told as such, by root's errors too."""
+    """The message must name a wrong WAREHOUSE_HOME as the cause, also for the errors that root gets."""
     monkeypatch.setenv("WAREHOUSE_HOME", "/proc/warehouse")
     assert_refused(run("start"), "/proc/warehouse", "WAREHOUSE_HOME")
 
 
 def test_socket_folder_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody may write to /tmp; who puts a folder in our place must not come between us and the server."""
+    """Every user can write to /tmp, and a folder planted there must not come between client and server."""
     monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path / ("x" * 100)))
     socket_dir().symlink_to(tmp_path)
     try:
@@ -365,12 +365,12 @@ def test_socket_folder_of_somebody_else(tmp_path: Path, monkeypatch: pytest.Monk
         socket_dir().unlink()
 
 
-# Whose server it is
+# User of the server
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as another user")
 def test_root_opens_no_folder_to_everybody(spare: Path) -> None:
-    """The server's user must pass through the folders above; that is no reason to let all others in."""
+    """The server's user must pass through the folders above, but all other users must stay out."""
     spare.chmod(0o700)
     spare.parent.chmod(0o700)
     embedded.ensure_running()
@@ -380,7 +380,7 @@ def test_root_opens_no_folder_to_everybody(spare: Path) -> None:
 
 @pytest.mark.skipif(not AS_ROOT, reason="every other test shows it")
 def test_ordinary_user(home: Path) -> None:
-    """Most people are not root: the server then runs as themselves, with no other user involved."""
+    """Most users are not root, and their server must run as themselves, without a second user."""
     embedded._identity(home.parent)
     user = pwd.getpwnam(embedded.SYSTEM_USER)
     home.mkdir()
@@ -404,13 +404,13 @@ def test_ordinary_user(home: Path) -> None:
 
 
 def test_destroy_asks_first(spare: Path) -> None:
-    """A script that forgets --yes must not be what deletes a warehouse."""
+    """A script that forgets --yes must not delete a warehouse."""
     assert_refused(run("destroy"), "--yes")
     assert (spare / "data" / "PG_VERSION").exists()
 
 
 def test_destroy_deletes_what_is_ours_only(home: Path) -> None:
-    """WAREHOUSE_HOME may be a folder with other things in it, one's own settings among them."""
+    """WAREHOUSE_HOME may contain other files, such as the user's own settings."""
     home.mkdir()
     for name in ("override.conf", "notes.txt"):
         (home / name).touch()
@@ -420,7 +420,7 @@ def test_destroy_deletes_what_is_ours_only(home: Path) -> None:
     assert sorted(path.name for path in home.iterdir()) == ["notes.txt", "override.conf"]
 
 
-# The two places that know the socket's folder
+# Socket folder in Python and in profiles.yml
 
 
 @pytest.mark.parametrize(
@@ -439,7 +439,7 @@ def test_destroy_deletes_what_is_ours_only(home: Path) -> None:
     ],
 )
 def test_python_and_profile_agree(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts and dbt find the server each by itself; apart, one of them would miss it."""
+    """The scripts and dbt compute the socket folder separately; if they disagree, one misses the server."""
     if home is None:
         monkeypatch.delenv("WAREHOUSE_HOME", raising=False)
     else:
@@ -458,7 +458,7 @@ def test_python_and_profile_agree(home: str | None, monkeypatch: pytest.MonkeyPa
 
 
 def test_container_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server sized for the host is killed in a container; the tightest group above us is the limit."""
+    """A server sized for the host is killed in a container; the tightest parent cgroup is the limit."""
     groups = tmp_path / "cgroup"
     (groups / "pod" / "job").mkdir(parents=True)
     (groups / "pod" / "memory.max").write_text(f"{GB}\n")
@@ -472,7 +472,7 @@ def test_container_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_old_container_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hosts with version 1 of control groups are still about, and give the host's path inside the container."""
+    """Some hosts still use cgroup version 1, which shows the host's path inside the container."""
     groups = tmp_path / "cgroup"
     for controller, name, value in [
         ("memory", "memory.limit_in_bytes", GB),
@@ -489,7 +489,7 @@ def test_old_container_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("memory", [GB, 4 * GB, 64 * GB, 1024 * GB])
 def test_settings_fit_the_memory(memory: int) -> None:
-    """Four sessions that sort at once, beside the shared buffers, must not bring the machine down."""
+    """Four sessions that sort at once, plus the shared buffers, must not exhaust the machine's memory."""
     chosen = machine.settings(memory, 4)
     shared, sort = (int(chosen[name].removesuffix("MB")) * MB for name in ("shared_buffers", "work_mem"))
     assert shared + 4 * 4 * sort <= memory * 3 // 4
