@@ -1,15 +1,20 @@
+{#- Each layer of this project is a schema, and each dbt package has a schema of its own, unless `dbt_project.yml` gives it another one. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- set relations = ["model", "seed", "snapshot", "function"] -%}
-    {%- if custom_schema_name is none and node.resource_type in relations -%}
+    {%- set schema = custom_schema_name -%}
+    {%- if schema is none and node.resource_type in relations and node.package_name != project_name -%}
+        {%- set schema = node.package_name -%}
+    {%- elif schema is none and node.resource_type in relations -%}
         {{ exceptions.raise_compiler_error(
             node.resource_type ~ " '" ~ node.name ~ "' (" ~ node.original_file_path ~ ") has no layer: put it into a"
             ~ " folder to which dbt_project.yml gives a +schema (silver, history, gold or audit)."
         ) }}
-    {%- elif custom_schema_name is none -%}
+    {%- endif -%}
+    {%- if schema is none -%}
         {{ target.schema }}
-    {%- elif target.name in ["local", "prod"] -%}
-        {{ custom_schema_name | trim }}
+    {%- elif target.name in var("pg_wap_protected_targets") -%}
+        {{ schema | trim }}
     {%- else -%}
-        {{ target.schema }}_{{ custom_schema_name | trim }}
+        {{ target.schema }}_{{ schema | trim }}
     {%- endif -%}
 {%- endmacro %}

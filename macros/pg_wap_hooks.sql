@@ -8,6 +8,26 @@
     {{ return(pg_wap.load_seed()) }}
 {% endmaterialization %}
 
+{% materialization table, adapter="postgres" %}
+    {{ return(pg_wap.materialize_table()) }}
+{% endmaterialization %}
+
+{% materialization view, adapter="postgres" %}
+    {{ return(pg_wap.materialize_view()) }}
+{% endmaterialization %}
+
+{% materialization materialized_view, adapter="postgres" %}
+    {{ return(pg_wap.materialize_materialized_view()) }}
+{% endmaterialization %}
+
+{% materialization incremental, adapter="postgres" %}
+    {{ return(pg_wap.materialize_incremental()) }}
+{% endmaterialization %}
+
+{% macro is_incremental() -%}
+    {{ return(pg_wap.is_incremental_model()) }}
+{%- endmacro %}
+
 {#- A release records the files behind it: those that staging has read. -#}
 {% macro postgres__release_inputs() -%}
     {%- set ledger = graph.nodes["model." ~ project_name ~ ".stg_retail__landed_files"] -%}

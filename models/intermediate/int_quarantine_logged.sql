@@ -7,7 +7,14 @@ with
 
 states as (
 
-    select * from {{ ref('snp_quarantine_versions') }}
+    {#- Before the first snapshot, no line has been released. #}
+    select *
+    from
+        {{ pg_wap.snapshot_or_source(
+            ref('snp_quarantine_versions'),
+            ref('int_lines_quarantined'),
+            {'release_kind': 'text', 'released_by_file_id': 'integer', 'released_by_file_name': 'text'},
+        ) }}
 
 ),
 

@@ -15,7 +15,7 @@ with
 known_versions as (
 
     {{ known_versions(
-        ref('snp_customer_versions'),
+        pg_wap.snapshot_or_source(ref('snp_customer_versions'), ref('int_customer_versions')),
         'customer_id',
         ['country_name', 'segment'],
         where=pg_wap.only_touched('customer_id'),

@@ -13,7 +13,7 @@ with
 known_versions as (
 
     {{ known_versions(
-        ref('snp_product_versions'),
+        pg_wap.snapshot_or_source(ref('snp_product_versions'), ref('int_product_versions')),
         'stock_code',
         ['description', 'product_class', 'categories', 'price_band'],
         where=pg_wap.only_touched('stock_code'),

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
@@ -185,8 +186,12 @@ class Project:
             nodes = outcome.result.nodes.values()
             if any(type(node).__name__ == "SingularTestNode" and not node.patch_path for node in nodes):
                 outcome = self._invoke(("parse", "--no-partial-parse"), None)
-            self._manifests[key] = pickle.dumps(outcome.result)
-        manifest = pickle.loads(self._manifests[key])
+            # The manifest itself cannot be pickled: it leaves fields out, and the lookups land in the wrong places.
+            names = [field.name for field in fields(outcome.result) if not field.name.startswith("_")]
+            self._manifests[key] = pickle.dumps({name: getattr(outcome.result, name) for name in names})
+        from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415  # takes seconds
+
+        manifest = Manifest(**pickle.loads(self._manifests[key]))
         manifest.build_flat_graph()
         return manifest
 

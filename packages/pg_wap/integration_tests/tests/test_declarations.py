@@ -50,7 +50,7 @@ DECLARED: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def declarations(databases: Databases) -> Iterator[Project]:
     """Make a project of which a test changes what its checks declare."""
-    settings = {"vars": {"pg_wap_strict_checks": True, "most_numbers": 3}}
+    settings = {"vars": {"most_numbers": 3}}
     models = {"pg_wap": {"+enabled": False}, "store": {"+schema": "published", "+materialized": "incremental_by_key"}}
     project = Project(("macros",), settings | {"models": models, "on-run-start": ["{{ pg_wap.on_run_start() }}"]})
     project.model("numbers", "{{ config(unique_key='number') }} select 1 as number")
@@ -59,13 +59,25 @@ def declarations(databases: Databases) -> Iterator[Project]:
     project.destroy()
 
 
-def record(project: Project, declared: dict[str, Any], singular: str = SINGULAR) -> list[str]:
-    """Record what the checks declare; return what is wrong with it."""
+def write(project: Project, declared: dict[str, Any], singular: str = SINGULAR) -> None:
+    """Write the declarations."""
     models = {name: declared[name] for name in ("groups", "models")}
     project.write("models/models.yml", yaml.safe_dump({"version": 2, **models}))
     project.write("checks/checks.yml", yaml.safe_dump({"version": 2, "data_tests": declared["data_tests"]}))
     project.write("checks/not_too_many.sql", singular)
+
+
+def record(project: Project, declared: dict[str, Any], singular: str = SINGULAR) -> list[str]:
+    """Record what the checks declare; return what failed."""
+    write(project, declared, singular)
     project.dbt("run-operation", "pg_wap.record_checks")
+    return project.errors
+
+
+def complete(project: Project, declared: dict[str, Any], singular: str = SINGULAR) -> list[str]:
+    """Return what a linter finds."""
+    write(project, declared, singular)
+    project.dbt("run-operation", "pg_wap.assert_checks_are_declared")
     return project.errors
 
 
@@ -168,37 +180,48 @@ NEGLECTS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
 
 
 @pytest.mark.parametrize("neglect", NEGLECTS)
-def test_a_check_that_does_not_declare_everything_is_refused(neglect: str, declarations: Project) -> None:
-    """What is left out or misspelt is missed by nobody until the check fails, and then there is nobody to ask."""
+def test_a_linter_finds_each_declaration_that_is_missing_or_wrong(neglect: str, declarations: Project) -> None:
+    """Nobody misses a declaration until the check fails at night, and then it is too late to ask for the owner."""
     message, change = NEGLECTS[neglect]
     declared = deepcopy(DECLARED)
     change(declared)
-    errors = record(declarations, declared)
+    errors = complete(declarations, declared)
     assert len(errors) == 1
     assert message in errors[0]
 
 
-def test_a_project_that_is_not_strict_need_not_declare(declarations: Project) -> None:
-    """Declarations are optional, so an ordinary project can install the package as it is."""
+def test_a_linter_finds_nothing_in_declarations_that_are_complete(declarations: Project) -> None:
+    """A linter that always complains is switched off."""
+    assert complete(declarations, DECLARED) == []
+
+
+def test_a_linter_lists_all_that_is_missing_at_once(declarations: Project) -> None:
+    """One finding after another takes one run of the linter for each."""
     declared = deepcopy(DECLARED)
     _singular(declared).clear()
     _generic(declared).pop("description")
-    kept = declarations.read("dbt_project.yml")
-    declarations.write("dbt_project.yml", kept.replace("pg_wap_strict_checks: true", "pg_wap_strict_checks: false"))
-    try:
-        assert record(declarations, declared, SINGULAR.partition("\n")[2]) == []
-        assert declarations.ask(f"select owner, severity from {AUDIT}.checks where name = 'not_too_many'") == [
-            ("", "hard")
-        ]
-    finally:
-        declarations.write("dbt_project.yml", kept)
-
-
-def test_a_singular_check_says_first_why_it_matters(declarations: Project) -> None:
-    """The comment is the one place for it, and a reader of the query reads it first."""
-    errors = record(declarations, DECLARED, SINGULAR.partition("\n")[2])
+    errors = complete(declarations, declared, SINGULAR.partition("\n")[2])
     assert len(errors) == 1
-    assert "check 'not_too_many' does not say why it matters" in errors[0]
+    assert "5 declarations to complete" in errors[0]
+    for message in (
+        "check 'not_too_many' reads the vars [most_numbers]",
+        "check 'not_too_many' declares no severity",
+        "check 'not_too_many' does not say why it matters",
+        "check 'not_too_many' has no owner",
+        "check 'numbers_obey' does not say why it matters",
+    ):
+        assert message in errors[0]
+
+
+def test_an_ordinary_check_is_a_hard_check_of_the_owner_of_its_model(declarations: Project) -> None:
+    """A plain `not_null` needs no declarations, and stops no command."""
+    declared = deepcopy(DECLARED)
+    declared["models"][0]["columns"][0]["data_tests"] = ["not_null"]
+    assert record(declarations, declared) == []
+    found = declarations.ask(
+        f"select owner, severity, reason from {AUDIT}.checks where name = 'not_null_numbers_number'"
+    )
+    assert found == [("arithmetic", "hard", "(none given)")]
 
 
 def test_a_check_that_dbt_has_forgotten_is_reported(declarations: Project) -> None:
@@ -206,7 +229,7 @@ def test_a_check_that_dbt_has_forgotten_is_reported(declarations: Project) -> No
     record(declarations, DECLARED)
     declarations.dbt_with_files_as_they_are("parse", "--no-partial-parse")
     declarations.write("checks/not_too_many.sql", SINGULAR.replace("too long", "very long"))
-    declarations.dbt_with_files_as_they_are("run-operation", "pg_wap.record_checks")
+    declarations.dbt_with_files_as_they_are("run-operation", "pg_wap.assert_checks_are_declared")
     assert len(declarations.errors) == 1
     assert "check 'not_too_many' is declared in no YAML, or dbt has forgotten it" in declarations.errors[0]
-    assert record(declarations, DECLARED) == []
+    assert complete(declarations, DECLARED) == []

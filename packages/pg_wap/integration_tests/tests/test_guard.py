@@ -11,17 +11,15 @@ from .versions import CHECK_PATH, Versions
 NUMBERS = "select n as id from raw.numbers"
 CHECKED = [{"name": "id", "data_tests": ["not_null", "unique"]}]
 
-# What stands in the published schema, and what the message says of it.
-ORDINARY: dict[str, tuple[str, str]] = {
-    "a_view": ("materialized='view'", "as it is materialized as view: use materialized: published_view"),
-    "a_stable_view": ("materialized='stable_view'", "materialized as stable_view: use materialized: published_view"),
-    "a_table": ("materialized='table'", "as table: use materialized: incremental_by_key with a unique_key"),
-    "an_incremental": (
-        "materialized='incremental', unique_key='id', incremental_strategy='merge'",
-        "as incremental: use materialized: incremental_by_key with its unique_key, or incremental_by_partition",
-    ),
-    "a_materialized_view": ("materialized='materialized_view'", "as materialized_view: use materialized: incremental"),
+# dbt's own kinds of model.
+ORDINARY = {
+    "a_view": "materialized='view'",
+    "a_stable_view": "materialized='stable_view'",
+    "a_table": "materialized='table'",
+    "an_incremental": "materialized='incremental', unique_key='id', incremental_strategy='merge'",
+    "a_materialized_view": "materialized='materialized_view'",
 }
+# What cannot be part of a release, and what the message says of it.
 OTHERS = {
     "seed 'a_seed'": "materialized as seed: use another +schema for the seed, and a model that selects from it",
     "snapshot 'a_snapshot'": "as snapshot: use another schema for the snapshot, and a model that selects from it",
@@ -39,7 +37,7 @@ RELATIONS = """
 def write_ordinary(project: Project) -> None:
     """Write a relation of each of dbt's own kinds into the published schema, with ordinary checks."""
     project.ask("create schema raw; create table raw.numbers (n integer); insert into raw.numbers values (null)")
-    for name, (config, _) in ORDINARY.items():
+    for name, config in ORDINARY.items():
         sql = f"{{{{ config({config}, schema='published') }}}} {NUMBERS}"
         project.model(name, sql, columns=CHECKED)
     project.write("seeds/a_seed.csv", "id\n1\n1\n")
@@ -53,25 +51,33 @@ def write_ordinary(project: Project) -> None:
     project.write("functions/functions.yml", yaml.safe_dump({"functions": [function]}))
 
 
-def test_ordinary_relations_in_the_published_schema_are_refused(bare: Project) -> None:
+def test_relations_that_no_release_can_hold_back_are_refused(bare: Project) -> None:
     """Each would be written before its checks have passed. One line names all of them, and nothing is written."""
     write_ordinary(bare)
     for command in ("build", "run", "seed", "snapshot"):
         assert not bare.dbt(command)
         assert len(bare.errors) == 1
-        for name, (_, mend) in ORDINARY.items():
-            assert (
-                f"model '{name}' would be written into the schema {PUBLISHED} before its checks have passed"
-                in (bare.errors[0])
-            )
-            assert mend in bare.errors[0]
         for name, mend in OTHERS.items():
             assert (
                 f"{name} would be written into the schema {PUBLISHED} before its checks have passed" in bare.errors[0]
             )
             assert mend in bare.errors[0]
+        assert "model '" not in bare.errors[0]
         assert ". Nothing was built." in bare.errors[0]
         assert bare.ask(RELATIONS) == []
+
+
+@pytest.mark.parametrize("kind", ["table", "view", "materialized_view", "incremental"])
+def test_an_ordinary_model_needs_its_wrapper_in_the_root(kind: str, bare: Project) -> None:
+    """Without the wrapper, dbt's own materialization would write into the published schema at once."""
+    bare.model("numbers", f"{{{{ config(materialized='{kind}', schema='published') }}}} select 1 as id")
+    hooks = bare.read(HOOKS)
+    bare.write(HOOKS, hooks.replace(f"materialization {kind}, adapter", f"materialization other_{kind}, adapter"))
+    assert not bare.dbt("build")
+    assert len(bare.errors) == 1
+    message = f"copy the wrapper of the materialization {kind} from the README of pg_wap to {HOOKS}. Nothing was built."
+    assert message in bare.errors[0]
+    assert bare.ask(RELATIONS) == []
 
 
 def test_the_same_relations_are_allowed_elsewhere(bare: Project) -> None:
@@ -92,6 +98,12 @@ RELEASED = {
     " partition_by={'field': 'day', 'granularity': 'month'}) }}"
     "select n as id, '2024-01-01'::date as day from raw.numbers",
     "a_published_view": "{{ config(materialized='published_view') }} select id from {{ ref('by_key') }}",
+    "a_view": "{{ config(materialized='view') }} select id from {{ ref('by_key') }}",
+    "a_table": "{{ config(materialized='table') }} select id from {{ ref('a_view') }}",
+    "a_materialized_view": "{{ config(materialized='materialized_view') }} select id from {{ ref('a_table') }}",
+    # adds what is new, and never removes a row
+    "an_incremental": "{{ config(materialized='incremental', unique_key='id') }} select id from {{ ref('a_table') }}"
+    " {% if is_incremental() %}where id > (select max(id) from {{ this }}){% endif %}",
 }
 FUNCTION = {
     "name": "a_function",
@@ -124,7 +136,7 @@ def test_nothing_is_visible_before_its_checks_have_passed(bare: Project) -> None
     assert visible(bare) == {}
     bare.ask("delete from raw.numbers where n = 2; insert into raw.numbers values (2)")
     bare.build()
-    names = ["a_function(0)", "a_published_view", "by_key", "by_partition"]
+    names = ["a_function(0)", *RELEASED]
     first = {name: [(1,), (2,)] for name in names}
     assert visible(bare) == first
     bare.ask("insert into raw.numbers values (2)")
@@ -132,7 +144,7 @@ def test_nothing_is_visible_before_its_checks_have_passed(bare: Project) -> None
     assert visible(bare) == first
     bare.ask("delete from raw.numbers where n = 2")
     bare.build()
-    assert visible(bare) == {name: [(1,)] for name in names}
+    assert visible(bare) == {name: [(1,)] for name in names} | {"an_incremental": [(1,), (2,)]}
     assert bare.dbt("run-operation", "pg_wap.rollback"), bare.errors
     assert visible(bare) == first
 

@@ -70,8 +70,21 @@
     select * from final;
 {%- endmacro %}
 
-{#- Every check as its YAML declares it, with its rules and references. A project may be strict (`pg_wap_strict_checks`): then a check that
-    lacks an owner, a severity or a reason is a compile error. -#}
+{#- A run-operation for linters: an error that lists all checks of the project that do not declare an owner, a severity and a reason, or
+    declare what does not exist. A build takes such a check as it is, as a hard check of the owner of its model. -#}
+{% macro assert_checks_are_declared() -%}
+    {%- set problems = [] -%}
+    {%- for check in pg_wap.declared_checks() if check.package_name == project_name -%}
+        {%- for problem in check.problems -%}
+            {%- do problems.append("check '" ~ check.name ~ "' " ~ problem) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if problems -%}
+        {{ exceptions.raise_compiler_error(problems | length ~ " declarations to complete:\n  " ~ problems | join("\n  ")) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Every check as its YAML declares it, with its rules and references. -#}
 {% macro declared_checks() -%}
     {%- set checks = [] -%}
     {%- for node in graph.nodes.values() | sort(attribute="name")
@@ -89,26 +102,24 @@
     name of a generic test says what holds, so its description says why. -#}
 {% macro check_of(node) -%}
     {%- set test = node.get("test_metadata") or {} -%}
-    {%- set is_strict = pg_wap.setting("strict_checks") -%}
-    {%- if is_strict and not test and not node.patch_path -%}
-        {{ exceptions.raise_compiler_error(
-            "check '" ~ node.name ~ "' is declared in no YAML, or dbt has forgotten it after an edit: declare the check, or run"
-            ~ " `dbt parse --no-partial-parse`."
-        ) }}
+    {%- set problems = [] -%}
+    {%- if not test and not node.patch_path -%}
+        {%- do problems.append(
+            "is declared in no YAML, or dbt has forgotten it after an edit: declare the check, or run `dbt parse --no-partial-parse`"
+        ) -%}
     {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}
-    {%- if is_strict and keys -%}
-        {{ exceptions.raise_compiler_error(
-            "check '" ~ node.name ~ "' has '" ~ keys | join("', '") ~ "' in its meta, where only threshold is known: correct the name."
-        ) }}
+    {%- if keys -%}
+        {%- do problems.append("has '" ~ keys | join("', '") ~ "' in its meta, where only threshold is known: correct the name") -%}
     {%- endif -%}
     {%- set threshold = node.config.meta.get("threshold") or [] -%}
     {%- set threshold = [threshold] if threshold is string else threshold -%}
     {%- set used = modules.re.findall("\\bvar\\(\\s*[\"'](\\w+)", node.raw_code ~ test) | unique | sort -%}
-    {%- if is_strict and used != threshold | sort -%}
-        {{ exceptions.raise_compiler_error(
-            "check '" ~ node.name ~ "' reads the vars [" ~ used | join(", ") ~ "]: name them as its threshold, and no others."
-        ) }}
+    {%- if used != threshold | sort -%}
+        {%- do problems.append("reads the vars [" ~ used | join(", ") ~ "]: name them as its threshold, and no others") -%}
+    {%- endif -%}
+    {%- if "severity" not in node.unrendered_config -%}
+        {%- do problems.append("declares no severity: write error or warn") -%}
     {%- endif -%}
     {%- set protects = [] -%}
     {%- set attached = graph.nodes[node.attached_node] if node.get("attached_node") in graph.nodes else {"columns": {}} -%}
@@ -131,10 +142,12 @@
         "kind": "check",
         "states": test.name ~ " (" ~ arguments | join(", ") ~ ")" if arguments else test.name or node.description,
         "reason": node.description if test else comment | replace("--", ""),
-        "owner": node.config.group or node.group,
-        "severity": node.config.severity | lower if not is_strict or "severity" in node.unrendered_config else none,
+        "owner": node.config.group or node.group or attached.get("group"),
+        "severity": node.config.severity | lower,
         "threshold": threshold,
         "protects": protects,
+        "package_name": node.package_name,
+        "problems": problems,
     })) }}
 {%- endmacro %}
 
@@ -155,6 +168,7 @@
             "states": rule.expression,
             "reason": rule.why,
             "owner": rule.owner or check.owner,
+            "package_name": check.package_name,
             "severity": rule.severity or severity,
             "threshold": rule.threshold,
             "protects": protects,
@@ -169,6 +183,7 @@
             "states": reference.column ~ " is in " ~ reference.to.identifier ~ "." ~ reference.to_column,
             "reason": "A row that refers to a missing row is lost in joins.",
             "owner": check.owner,
+            "package_name": check.package_name,
             "severity": severity,
             "protects": [place ~ reference.column],
         })) -%}
@@ -176,9 +191,9 @@
     {{ return(declared) }}
 {%- endmacro %}
 
-{#- In a strict project a misspelt or missing entry is a compile error: otherwise it is missed only when the check fails at night. -#}
+{#- The entry of the catalogue, and what its declaration lacks: otherwise it is missed only when the check fails at night. -#}
 {% macro declared_check(check) -%}
-    {%- set problems = [] -%}
+    {%- set problems = check.problems or [] -%}
     {%- if not (check.reason or "") | trim -%}
         {%- do problems.append("does not say why it matters: give a generic test a description, a rule a why, a singular test a first comment") -%}
     {%- endif -%}
@@ -187,9 +202,6 @@
     {%- elif not graph.groups.values() | selectattr("name", "equalto", check.owner) | list -%}
         {%- do problems.append("belongs to the group '" ~ check.owner ~ "', which the project does not declare: add the group, or correct its name") -%}
     {%- endif -%}
-    {%- if check.severity not in ["error", "warn"] -%}
-        {%- do problems.append("declares no severity: write error or warn") -%}
-    {%- endif -%}
     {%- set values = [] -%}
     {%- for name in ([check.threshold] if check.threshold is string else check.threshold or []) -%}
         {%- if var(name, none) is none -%}
@@ -197,14 +209,12 @@
         {%- endif -%}
         {%- do values.append(name ~ " = " ~ var(name, none)) -%}
     {%- endfor -%}
-    {%- if problems and pg_wap.setting("strict_checks") -%}
-        {{ exceptions.raise_compiler_error("check '" ~ check.name ~ "' " ~ problems | join(", and ") ~ ".") }}
-    {%- endif -%}
     {{ return(dict(
         check,
+        problems=problems,
         owner=check.owner or "",
         states=modules.re.sub("\\s+", " ", (check.states or check.name) | trim),
-        reason=modules.re.sub("\\s+", " ", (check.reason or "") | trim),
+        reason=modules.re.sub("\\s+", " ", (check.reason or "") | trim) or "(none given)",
         severity={"error": "hard", "warn": "soft"}[check.severity],
         threshold=values,
         protects=check.protects | unique | list,

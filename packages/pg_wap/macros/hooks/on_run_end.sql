@@ -1,6 +1,6 @@
-{#- The `on-run-end` hook of a project. -#}
+{#- The `on-run-end` hook. A run that another hook stopped before `on_run_start` has no record to complete. -#}
 {% macro on_run_end(results) -%}
-    {%- if pg_wap.is_recorded() -%}
+    {%- if pg_wap.is_recorded() and pg_wap.run_cache().get("invocation_id") == invocation_id -%}
         {%- do run_query(pg_wap.record_run(results)) -%}
         {{ pg_wap.store_failing_rows(results) }}
         {{ pg_wap.end_build(results) if flags.WHICH in ["build", "run", "test"] }}

@@ -1,26 +1,31 @@
-{#- The `on-run-start` hook of a project. Order matters: the project is validated before anything is written, and the run is on record
-    before anything can fail. -#}
+{#- The `on-run-start` hook. Order matters: the project is validated before anything is written, and the run is on record before anything
+    can fail. `dbt test` writes no model, so it starts faster: it does not look at the whole project. -#}
 {% macro on_run_start() -%}
     {%- if execute -%}
-        {%- do graph.update(pg_wap={}) -%}
+        {%- do graph.update(pg_wap={"invocation_id": invocation_id}) -%}
+        {%- set writes = flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
         {%- if pg_wap.is_recorded() -%}
-            {{ pg_wap.validate_project() }}
+            {{ pg_wap.validate_project(graph.nodes.values() if writes else []) }}
+            {%- set is_old = pg_wap.tables_are_old() -%}
+            {{ pg_wap.wait_for_writer() if writes and not is_old }}
             {%- call statement("begin_run", auto_begin=false) -%}
                 begin;
                 select pg_advisory_xact_lock(hashtext('runs of {{ pg_wap.audit_table("runs").schema }}'));
-                {{ pg_wap.create_tables() }}
+                {{ pg_wap.create_tables() if is_old }}
                 {{ pg_wap.begin_run() }}
                 commit
             {%- endcall -%}
         {%- endif -%}
-        {{ pg_wap.record_checks() if flags.WHICH in ["build", "test"] }}
-        {%- if flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
+        {{ pg_wap.record_checks() if flags.WHICH == "build" }}
+        {%- if writes -%}
             {%- call statement("begin_build", auto_begin=false) -%}
                 begin;
+                {{ pg_wap.become_writer() }}
                 {{ pg_wap.begin_build() }}
                 {{ pg_wap.begin_candidate() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
                 commit
             {%- endcall -%}
+            {{ pg_wap.stage_retired() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
             {{ pg_wap.warn_of_lost_snapshots() }}
         {%- endif -%}
     {%- endif -%}

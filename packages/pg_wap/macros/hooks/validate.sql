@@ -1,8 +1,12 @@
-{#- Refuses a project that cannot work, before anything is written. Every problem is one line that names the node and the mend. -#}
-{% macro validate_project() -%}
+{#- Refuses a project that cannot work, before anything is written. Every problem is one line that names the node and the mend.
+
+    Arguments:
+        nodes: the nodes to look at; `dbt test` looks at none, because it builds none. -#}
+{% macro validate_project(nodes) -%}
+    {{ pg_wap.assert_target_may_be_limited() }}
     {%- set problems = [] -%}
     {%- do problems.extend(pg_wap.problems_of_the_root()) -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ["model", "seed", "snapshot"] -%}
+    {%- for node in nodes if node.resource_type in ["model", "seed", "snapshot"] -%}
         {%- do problems.extend(pg_wap.problems_of_the_release(node)) -%}
         {%- if node.config.materialized == "incremental_by_key" -%}
             {%- do problems.extend(pg_wap.problems_of_keys(node)) -%}
@@ -11,20 +15,30 @@
             {%- do problems.extend(pg_wap.problems_of_touched_by(node)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for node in graph.get("functions", {}).values() -%}
+    {%- for node in (graph.get("functions", {}).values() if nodes else []) -%}
         {%- do problems.extend(pg_wap.problems_of_functions(node)) -%}
     {%- endfor -%}
-    {%- for node in graph.nodes.values() if node.resource_type == "test" and node.alias in pg_wap.table_names() -%}
+    {%- for node in nodes if node.resource_type == "test" and node.alias in pg_wap.table_names() -%}
         {%- do problems.append(
             "check '" ~ node.name ~ "' has the name of a table that pg_wap keeps in the schema " ~ pg_wap.audit_table("runs").schema
             ~ ", where its failing rows go: rename it"
         ) -%}
     {%- endfor -%}
-    {%- for node in graph.nodes.values() if (node.get("test_metadata") or {}).name == "row_rules" and node.attached_node in graph.nodes -%}
+    {%- for node in nodes if (node.get("test_metadata") or {}).name == "row_rules" and node.attached_node in graph.nodes -%}
         {%- do problems.extend(pg_wap.problems_of_rules(graph.nodes[node.attached_node])) -%}
     {%- endfor -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(problems | join("; ") ~ ". Nothing was built.") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- `--empty` and `--sample` leave little or nothing in every model that they build, and then in the release. -#}
+{% macro assert_target_may_be_limited() -%}
+    {%- if pg_wap.limited_by() and target.name in pg_wap.setting("protected_targets") -%}
+        {{ exceptions.raise_compiler_error(
+            pg_wap.limited_by() ~ " would build the release of target '" ~ target.name ~ "' from a part of the data: use a target whose"
+            ~ " schemas are your own, such as --target dev. Nothing was built."
+        ) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -44,6 +58,7 @@
         ("get_where_subquery", adapter.dispatch("get_where_subquery", "dbt")),
         ("get_columns_in_relation", adapter.dispatch("get_columns_in_relation", "dbt")),
         ("snapshot_staging_table", adapter.dispatch("snapshot_staging_table", "dbt")),
+        ("snapshot_merge_sql", adapter.dispatch("snapshot_merge_sql", "dbt")),
     ] if macro.macro.package_name != "pg_wap" -%}
         {%- do problems.append(
             "the macro " ~ name ~ " comes from package " ~ macro.macro.package_name ~ ": put pg_wap before it in dispatch: of"
@@ -63,19 +78,21 @@
                 "model '" ~ node.name ~ "' is a published_view outside of the schema " ~ pg_wap.published_schema() ~ ": use view there"
             ) -%}
         {%- endif -%}
-    {%- elif kind not in ["incremental_by_key", "incremental_by_partition", "published_view", "ephemeral"] -%}
+    {%- elif kind in ["table", "view", "incremental", "materialized_view"] -%}
+        {%- if "materialization_" ~ kind ~ "_postgres" not in context or (kind == "incremental" and is_incremental.macro.package_name == "dbt") -%}
+            {%- do problems.append(
+                "model '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have passed: copy the"
+                ~ " wrapper of the materialization " ~ kind ~ " from the README of pg_wap to macros/pg_wap_hooks.sql"
+            ) -%}
+        {%- endif -%}
+    {%- elif kind not in ["incremental_by_key", "incremental_by_partition", "published_view", "stable_view", "ephemeral"] -%}
         {%- set mend = {
-            "view": "materialized: published_view",
-            "stable_view": "materialized: published_view",
-            "table": "materialized: incremental_by_key with a unique_key (without touched_by, every row is computed and compared)",
-            "incremental": "materialized: incremental_by_key with its unique_key, or incremental_by_partition",
-            "materialized_view": "materialized: incremental_by_key with a unique_key",
             "seed": "another +schema for the seed, and a model that selects from it",
             "snapshot": "another schema for the snapshot, and a model that selects from it",
         } -%}
         {%- do problems.append(
             node.resource_type ~ " '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have"
-            ~ " passed, as it is materialized as " ~ kind ~ ": use " ~ mend.get(kind, "a materialization of pg_wap")
+            ~ " passed, as it is materialized as " ~ kind ~ ": use " ~ mend.get(kind, "a materialization of pg_wap or of dbt")
         ) -%}
     {%- endif -%}
     {{ return(problems) }}

@@ -58,7 +58,7 @@ where state.unique_id = steps.unique_id and steps.is_full;
 {%- endif %}
     {%- endset -%}
     {%- set after %}
-for step in select * from {{ steps }} where stored <> '' loop
+for step in select * from {{ steps }} where to_regclass(nullif(stored, '')) is not null loop
     execute format('create view %s as select * from %s', step.candidate, step.stored);
 end loop;
 {{ pg_wap.create_view_candidates() }}

@@ -13,6 +13,7 @@
         locks: the relations to lock for the swap where readers hold them for long; without it the swap just waits.
         rollback: prepare_sql, published_by and swap_sql of the way back. -#}
 {% macro write_change(change) -%}
+    {{ pg_wap.assert_is_writer() }};
     {{ change.get("compute", "") }}
     {% if pg_wap.is_in_published_schema(model) -%}
     {{ pg_wap.stage(change) }}

@@ -13,7 +13,11 @@
     {{ return([given] if given is string else given | list) }}
 {%- endmacro %}
 
+{#- Only a model that is `incremental_by_key` has a change log. -#}
 {% macro logged_columns(node) -%}
+    {%- if node.config.materialized != "incremental_by_key" -%}
+        {{ return([]) }}
+    {%- endif -%}
     {%- set given = node.config.get("logged_columns") -%}
     {{ return(pg_wap.key_columns(node) if given is none else ([given] if given is string else given | list)) }}
 {%- endmacro %}

@@ -3,7 +3,8 @@
 {% macro fingerprint(unique_id, known) -%}
     {%- if unique_id not in known -%}
         {%- set node = graph.nodes[unique_id] -%}
-        {%- set code = [pg_wap.version(), node.raw_code, node.checksum.checksum] -%}
+        {#- A command that reads a part of the data counts as other code, so the next build is a full one. -#}
+        {%- set code = [pg_wap.version(), pg_wap.limited_by(), node.raw_code, node.checksum.checksum] -%}
         {%- for name, value in node.config | dictsort if name not in ["meta", "docs", "tags", "persist_docs", "access", "group"] -%}
             {%- do code.append(name ~ "=" ~ value) -%}
         {%- endfor -%}

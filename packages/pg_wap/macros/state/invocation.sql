@@ -2,6 +2,11 @@
     {{ return("'" ~ escape_single_quotes(env_var("DBT_GIT_COMMIT", "")) ~ "'" if env_var("DBT_GIT_COMMIT", "") else "null") }}
 {%- endmacro %}
 
+{#- The flag by which a command reads only a part of the data, `--empty` or `--sample`; else an empty text. -#}
+{% macro limited_by() -%}
+    {{ return("--empty" if invocation_args_dict.get("empty") else "--sample" if invocation_args_dict.get("sample") else "") }}
+{%- endmacro %}
+
 {#- The command as dbt understood it: inside another program there is no command line. -#}
 {% macro run_command() -%}
     {%- set words = ["dbt", flags.WHICH] -%}
@@ -14,6 +19,9 @@
     {%- endfor -%}
     {%- if flags.FULL_REFRESH -%}
         {%- do words.append("--full-refresh") -%}
+    {%- endif -%}
+    {%- if pg_wap.limited_by() -%}
+        {%- do words.append(pg_wap.limited_by()) -%}
     {%- endif -%}
     {%- if invocation_args_dict.vars -%}
         {%- do words.extend(["--vars", "'" ~ tojson(invocation_args_dict.vars) ~ "'"]) -%}

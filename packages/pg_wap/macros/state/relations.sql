@@ -51,6 +51,11 @@
     )) }}
 {%- endmacro %}
 
+{% macro tables_schema() -%}
+    {%- set release = pg_wap.relation_of(pg_wap.published_models() | first) -%}
+    {{ return(pg_wap.stored_table(release).without_identifier().include(database=false)) }}
+{%- endmacro %}
+
 {#- PostgreSQL would cut off the end of a long name, which tells partitions apart; 44 bytes leave room for `_20111231__detached`. -#}
 {% macro partitions_of(relation) -%}
     {%- set schema = relation.schema ~ "_partitions" -%}
@@ -66,6 +71,10 @@
 
 {#- Readers see the release; a build and its checks read the candidate. The published text of a view or function names the release. -#}
 {% macro candidate_or_published(relation) -%}
+    {%- if pg_wap.limited_by() -%}
+        {#- dbt gives the limited relation an alias, so `from {{ ref('x') }} as y` would be an error; PostgreSQL 16 needs none. -#}
+        {%- set relation = relation.incorporate(require_alias=false) -%}
+    {%- endif -%}
     {%- if execute
         and flags.WHICH in ["build", "run", "test"]
         and not relation.is_cte
@@ -73,7 +82,8 @@
         and pg_wap.published_models()
         and relation.identifier in pg_wap.run_cache()["published_names"]
         and (model is not defined or model.unique_id not in pg_wap.run_cache().get("reads_published", [])) -%}
-        {{ return(pg_wap.candidate_of(relation)) }}
+        {#- `incorporate` keeps the limits that `--empty` and `--sample` put on a relation. -#}
+        {{ return(relation.incorporate(path={"schema": pg_wap.candidate_of(relation).schema})) }}
     {%- endif -%}
     {{ return(relation) }}
 {%- endmacro %}

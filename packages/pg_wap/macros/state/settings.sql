@@ -7,7 +7,9 @@
         "run_history_days": 400,
         "flapping_changes": 2,
         "flapping_runs": 20,
-        "strict_checks": false,
+        "protected_targets": ["prod"],
+        "max_closed_share": 0.05,
+        "min_closed_rows": 20,
     } -%}
     {{ return(var("pg_wap_" ~ name, defaults[name])) }}
 {%- endmacro %}
@@ -22,5 +24,5 @@
 {%- endmacro %}
 
 {% macro version() -%}
-    {{ return("1.0.0") }}
+    {{ return("1.1.0") }}
 {%- endmacro %}

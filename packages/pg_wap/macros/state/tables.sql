@@ -2,8 +2,20 @@
 {% macro table_names() -%}
     {{ return([
         "runs", "node_results", "broken_rules", "published_rows", "model_states", "touched_partitions", "releases", "candidate",
-        "candidate_steps", "rollback_steps", "checks", "check_catalogue",
+        "candidate_steps", "rollback_steps", "checks", "check_catalogue", "writer",
     ]) }}
+{%- endmacro %}
+
+{#- Whether the tables are missing, or were made by another version of the package. Their schema of today is named in a comment, so that a
+    run asks one question instead of sending all of `create_tables`. -#}
+{% macro tables_are_old() -%}
+    {%- set runs = pg_wap.audit_table("runs").include(database=false) -%}
+    {%- set found = run_query("select obj_description(to_regclass('" ~ runs ~ "'), 'pg_class')").columns[0].values() | first -%}
+    {{ return(found != pg_wap.tables_fingerprint()) }}
+{%- endmacro %}
+
+{% macro tables_fingerprint() -%}
+    {{ return("One row per run of dbt. Tables of state " ~ local_md5(pg_wap.create_tables.macro.macro_sql)[:8] ~ ".") }}
 {%- endmacro %}
 
 {#- Every table that the package keeps, in the audit schema. One statement list, safe to run in every build. -#}
@@ -98,6 +110,9 @@
         locked_ms numeric not null
     );
 
+    -- the run that may write
+    create table if not exists {{ pg_wap.audit_table("writer") }} (invocation_id text primary key);
+
     -- at most one candidate, until it is published
     create table if not exists {{ pg_wap.audit_table("candidate") }} (
         invocation_id text primary key,
@@ -153,6 +168,8 @@
         fingerprint text not null,
         primary key (check_name, name)
     );
+
+    comment on table {{ pg_wap.audit_table("runs") }} is '{{ pg_wap.tables_fingerprint() }}';
 {%- endmacro %}
 
 {#- Tables of before version 1.0 keep their rows under today's names. What can be built again is dropped: states, the candidate, the

@@ -1,5 +1,9 @@
 {#- A view of the published schema: cheaper to compute for each reader than to keep. -#}
 {% materialization published_view, adapter="postgres" %}
+    {{ return(pg_wap.build_published_view()) }}
+{% endmaterialization %}
+
+{% macro build_published_view() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
@@ -20,7 +24,7 @@
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({"relations": [this.incorporate(type="view")]}) }}
-{% endmaterialization %}
+{%- endmacro %}
 
 {#- The candidate's view reads the candidate, and the published view reads what readers see. The rollback needs the definition that the
     release replaces. A table that had the view's name is kept for a rollback. -#}

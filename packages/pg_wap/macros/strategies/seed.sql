@@ -23,6 +23,9 @@
 
 {#- For the `post-hook` of seeds: it runs in the transaction that loads the seed, so a file that breaks a constraint leaves the old rows. -#}
 {% macro constrain_seed() -%}
+    {%- if flags.WHICH == "clone" -%}
+        {{ return("") }}
+    {%- endif -%}
     {%- set clauses = pg_wap.constraint_clauses(model) -%}
     {%- if clauses %}
     alter table {{ this }}

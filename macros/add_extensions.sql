@@ -1,3 +1,0 @@
-{% macro add_extensions() -%}
-    create extension if not exists btree_gist
-{%- endmacro %}

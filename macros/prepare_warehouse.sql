@@ -1,0 +1,7 @@
+{#- The `on-run-start` hook of this project. -#}
+{% macro prepare_warehouse() -%}
+    {%- if execute and flags.WHICH in ["build", "run", "test", "snapshot"] -%}
+        {{ assert_files_have_landed() }}
+        create extension if not exists btree_gist
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,261 @@
+"""Every command of dbt, with its options: what it does to the models, to history and to the release."""
+
+import shutil
+from typing import Any
+
+import pytest
+import yaml
+
+from .project import AUDIT, Project
+
+STATE = {
+    "lines": "select count(*) from store_staging.order_lines",
+    "history": "select count(*) filter (where dbt_valid_to is null), count(*) from store_history.customer_countries",
+    "release": """
+        select sum(amount), (select count(*) from store_published.month_totals) from store_published.orders
+    """,
+    "releases": f"select count(*) from {AUDIT}.releases",
+}
+BUILT = {"lines": [(5,)], "history": [(5, 5)], "release": [(43.5, 3)], "releases": [(1,)]}
+# A sixth line, of another customer in another month.
+ANOTHER_LINE = "insert into raw.order_lines values (6, 9, 'ES', '2024-04-02', 100, 3)"
+AFTER_BUILD = {"lines": [(6,)], "history": [(6, 6)], "release": [(143.5, 4)], "releases": [(2,)]}
+ONLY_MODELS = BUILT | {"lines": [(6,)]}
+ONLY_HISTORY = BUILT
+NOTHING = BUILT
+
+# Each command after another line has come, and what differs afterwards.
+COMMANDS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "build": (["build"], AFTER_BUILD),
+    "build --full-refresh": (["build", "--full-refresh"], AFTER_BUILD),
+    "build --fail-fast": (["build", "--fail-fast"], AFTER_BUILD),
+    "build --threads 1": (["build", "--threads", "1"], AFTER_BUILD),
+    "build --exclude": (["build", "--exclude", "month_totals"], ONLY_MODELS | {"history": [(6, 6)]}),
+    "build --select": (["build", "--select", "+customer_totals"], ONLY_MODELS | {"releases": [(2,)]}),
+    "run": (["run"], ONLY_MODELS),
+    "test": (["test"], NOTHING),
+    "seed": (["seed"], NOTHING),
+    "seed --full-refresh": (["seed", "--full-refresh"], NOTHING),
+    "snapshot": (["snapshot"], ONLY_HISTORY),
+    "compile": (["compile"], NOTHING),
+    "show": (["show", "--select", "month_totals"], NOTHING),
+    "ls": (["ls"], NOTHING),
+    "docs generate": (["docs", "generate"], NOTHING),
+    "source freshness": (["source", "freshness"], NOTHING),
+}
+
+
+def state_of(project: Project) -> dict[str, Any]:
+    """Return what is in the models, in history and in the release."""
+    return {name: project.ask(query) for name, query in STATE.items()}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_does_what_dbt_says_and_leaves_the_rest(command: str, store: Project) -> None:
+    """Only a build publishes; only what may write writes."""
+    arguments, expected = COMMANDS[command]
+    assert state_of(store) == BUILT
+    store.ask(ANOTHER_LINE)
+    assert store.dbt(*arguments), store.errors
+    assert state_of(store) == expected
+
+
+def test_the_steps_of_a_build_one_by_one_publish_with_the_last(store: Project) -> None:
+    """Schedulers run seed, run, snapshot and test, and then publish."""
+    store.ask(ANOTHER_LINE)
+    for step in ("seed", "run", "snapshot", "test"):
+        assert store.dbt(step), store.errors
+        assert store.ask(STATE["release"]) == BUILT["release"]
+    assert store.dbt("run-operation", "pg_wap.publish"), store.errors
+    assert store.ask(STATE["release"]) == AFTER_BUILD["release"]
+
+
+READS_HISTORY = """
+{{ config(materialized='incremental_by_key', unique_key='line_id', schema='published') }}
+select line_id, country, dbt_valid_from is not null as is_known
+from {{ pg_wap.snapshot_or_source(ref('customer_countries'), ref('order_lines')) }}
+where dbt_valid_to is null
+"""
+
+
+def test_the_steps_of_a_first_build_need_no_second_run(store_project: Project, empty: str) -> None:
+    """A model that reads a snapshot runs before the snapshot is there: its source stands in for it."""
+    store_project.reset()
+    store_project.url = empty
+    store_project.model("countries_known", READS_HISTORY)
+    for step in ("seed", "run", "snapshot", "test"):
+        assert store_project.dbt(step), store_project.errors
+    assert store_project.dbt("run-operation", "pg_wap.publish"), store_project.errors
+    known = "select line_id, country, is_known from store_published.countries_known order by line_id"
+    assert len(store_project.ask(known)) == len(BUILT["lines"]) * 5
+    # from now on it reads the snapshot
+    store_project.ask("update raw.order_lines set country = 'ES' where line_id = 1")
+    store_project.ask("update store_history.customer_countries set country = 'XX' where line_id = 2")
+    store_project.ask("update raw.order_lines set country = 'XX' where line_id = 2")
+    store_project.build()
+    assert store_project.ask(known)[:2] == [(1, "ES", True), (2, "XX", True)]
+
+
+def test_a_retry_builds_and_publishes_what_failed(store: Project) -> None:
+    """The cause is mended, and only what failed or was skipped runs again."""
+    store.ask(ANOTHER_LINE)
+    store.ask("alter table raw.order_lines rename column amount to total")
+    assert not store.dbt("build", "--write-json")
+    assert state_of(store) == BUILT
+    store.ask("alter table raw.order_lines rename column total to amount")
+    assert store.dbt("retry"), store.errors
+    assert state_of(store) == AFTER_BUILD
+
+
+ANOTHER_TARGET = """
+    another:
+      type: postgres
+      host: "{{ env_var('PGHOST', 'localhost') }}"
+      port: "{{ env_var('PGPORT', '5432') | as_number }}"
+      user: "{{ env_var('PGUSER', 'postgres') }}"
+      password: "{{ env_var('PGPASSWORD', '') }}"
+      dbname: "{{ env_var('PGDATABASE', 'pg_wap_test') }}"
+      schema: another
+      threads: 4
+"""
+
+
+@pytest.mark.parametrize("option", [[], ["--favor-state"]], ids=["defer", "favor_state"])
+def test_a_branch_builds_what_it_changes_and_reads_the_rest(option: list[str], store: Project) -> None:
+    """With `--defer`, a developer builds one model from relations of another target, in schemas apart."""
+    store.write("profiles.yml", store.read("profiles.yml") + ANOTHER_TARGET)
+    assert store.dbt_with_files_as_they_are("compile", "--write-json"), store.errors
+    state = store.folder / "state"
+    shutil.copytree(store.folder / "target", state, dirs_exist_ok=True)
+    try:
+        selected = ["--select", "customer_totals", "--defer", f"--state={state}", *option, "--target", "another"]
+        assert store.dbt_with_files_as_they_are("build", *selected), store.errors
+        assert store.ask("select sum(amount) from another_published.customer_totals") == [(36,)]
+        assert store.ask("select to_regclass('another_staging.order_lines')") == [(None,)]
+        assert store.ask(STATE["releases"]) == BUILT["releases"]
+        clone = ["clone", f"--state={state}", "--target", "another"]
+        assert store.dbt_with_files_as_they_are(*clone), store.errors
+        assert store.ask("select count(*) from another_staging.order_lines") == [(5,)]
+        assert state_of(store) == BUILT
+    finally:
+        shutil.rmtree(state)
+
+
+# Commands that read a part of the data
+
+
+@pytest.mark.parametrize("option", [["--empty"], ["--sample", "3 days"]], ids=["empty", "sample"])
+@pytest.mark.parametrize("command", ["build", "run", "snapshot"])
+def test_a_part_of_the_data_is_refused_where_everyone_reads(command: str, option: list[str], store: Project) -> None:
+    """A model built from nothing is empty, and so would be the release."""
+    if command == "snapshot" and option[0] == "--sample":
+        pytest.skip("dbt snapshot has no --sample")
+    store.ask(ANOTHER_LINE)
+    assert not store.dbt(command, *option, "--vars", "pg_wap_protected_targets: [test]")
+    assert len(store.errors) == 1
+    assert f"{option[0]} would build the release of target 'test' from a part of the data" in store.errors[0]
+    assert "Nothing was built." in store.errors[0]
+    assert state_of(store) == BUILT
+
+
+def test_an_empty_build_leaves_history_and_the_next_build_is_whole(store: Project) -> None:
+    """`--empty` checks the SQL of a branch in seconds: it may empty the branch's own models, but never its history."""
+    store.write("models/staging/order_lines.sql", READS_A_SOURCE)
+    store.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
+    store.build()
+    assert store.dbt("build", "--empty"), store.errors
+    assert store.ask(STATE["lines"]) == [(0,)]
+    assert store.ask(STATE["release"]) == [(None, 0)]
+    assert store.ask(STATE["history"]) == BUILT["history"]
+    store.build()
+    assert {name: rows for name, rows in state_of(store).items() if name != "releases"} == {
+        name: rows for name, rows in BUILT.items() if name != "releases"
+    }
+
+
+READS_A_SOURCE = """
+{{ config(unique_key='line_id', logged_columns=['line_id', 'customer_id', 'ordered_on'], event_time='ordered_on') }}
+select line_id, customer_id, country, ordered_on, amount from {{ source('raw', 'order_lines') }}
+"""
+SOURCE = {
+    "sources": [
+        {"name": "raw", "tables": [{"name": "order_lines", "config": {"event_time": "ordered_on"}}]},
+    ]
+}
+
+
+def test_a_sample_builds_from_the_days_of_the_sample(store: Project) -> None:
+    """`--sample` is a filter on the event time, also on the candidate of a published model."""
+    store.write("models/staging/order_lines.sql", READS_A_SOURCE)
+    store.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
+    sample = "{'start': '2024-02-01', 'end': '2024-03-01'}"
+    assert store.dbt("build", "--sample", sample), store.errors
+    assert store.ask(STATE["lines"]) == [(2,)]
+    assert store.ask("select sum(amount) from store_published.orders") == [(25,)]
+    assert store.ask(STATE["history"]) == BUILT["history"]
+
+
+# History that nothing upstream explains
+
+
+MANY_LINES = """
+    insert into raw.order_lines
+    select 100 + n, n, 'FR', '2024-01-05', 1, 3 from generate_series(1, 200) as numbers (n)
+"""
+
+
+def many_lines(project: Project) -> None:
+    """Build two hundred lines more."""
+    project.ask(MANY_LINES)
+    project.build()
+    assert project.ask(STATE["history"]) == [(205, 205)]
+
+
+def empty_the_source(project: Project) -> None:
+    """Delete what the models are built from, such as a ledger."""
+    project.ask("delete from raw.order_lines where line_id > 100")
+
+
+def truncate_the_model(project: Project) -> None:
+    """Truncate a model by hand."""
+    project.ask("truncate store_staging.order_lines")
+    project.ask(f"update {AUDIT}.model_states set built_fingerprint = null")
+
+
+def empty_the_model(project: Project) -> None:
+    """Build the model from an empty source."""
+    empty_the_source(project)
+    assert project.dbt("run"), project.errors
+
+
+ACCIDENTS = {
+    "an empty source": (empty_the_source, "build"),
+    "an empty model": (empty_the_model, "snapshot"),
+    "a truncated model": (truncate_the_model, "snapshot"),
+}
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS)
+def test_a_snapshot_closes_no_great_part_of_history(accident: str, store: Project) -> None:
+    """History cannot be built again: what is missing upstream is an accident until a person confirms it."""
+    store.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
+    many_lines(store)
+    change, command = ACCIDENTS[accident]
+    change(store)
+    assert not store.dbt(command)
+    message = " ".join(store.errors)
+    missing = "rows that customer_countries knows are missing in order_lines"
+    assert f"{missing}, and pg_wap_max_closed_share is 0.05: nothing was closed" in message
+    assert """run again with --vars "pg_wap_max_closed_share: 1\"""" in message
+    assert store.ask(STATE["history"]) == [(205, 205)]
+    assert store.dbt(command, "--vars", "pg_wap_max_closed_share: 1"), store.errors
+    assert store.ask(STATE["history"])[0][0] < 10
+
+
+def test_a_few_closed_rows_are_ordinary(store: Project) -> None:
+    """Rows that are corrected away close their history, as dbt does."""
+    store.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
+    many_lines(store)
+    store.ask("delete from raw.order_lines where line_id > 291")
+    store.build()
+    assert store.ask(STATE["history"]) == [(196, 205)]
