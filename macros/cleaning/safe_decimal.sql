@@ -3,7 +3,7 @@
 {% macro safe_decimal(expression, precision, scale) -%}
     {%- set type = "numeric(" ~ precision ~ ", " ~ scale ~ ")" -%}
     case
-        {%- for text in [expression, clean_text(expression)] %}
+        {%- for text in [bracketed(expression), clean_text(expression)] %}
         when
             ltrim({{ text }}, '-.0123456789') = ''
             and pg_input_is_valid({{ text }}, '{{ type }}')

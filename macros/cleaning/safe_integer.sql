@@ -3,7 +3,7 @@
     because cleaning takes as long as all the rest. -#}
 {% macro safe_integer(expression) -%}
     coalesce(
-        {%- for text in [expression, clean_text(expression)] %}
+        {%- for text in [bracketed(expression), clean_text(expression)] %}
         case ltrim({{ text }}, '-0123456789')
             when ''
                 then case when pg_input_is_valid({{ text }}, 'integer') then {{ text }}::integer end

@@ -1,7 +1,7 @@
 {#- The shapes are tested first, because PostgreSQL also accepts 'now', 'today' and 'epoch', and silently drops a time zone. -#}
 {% macro safe_timestamp(expression) -%}
     case
-        {%- for text in [expression, clean_text(expression)] %}
+        {%- for text in [bracketed(expression), clean_text(expression)] %}
         when
             (
                 {{ text }} like '____-__-_____:__:__'

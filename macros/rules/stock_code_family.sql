@@ -1,3 +1,3 @@
 {% macro stock_code_family(stock_code) -%}
-    case when {{ stock_code }} like 'GIFT\_0001\_%' then 'GIFT' else {{ stock_code }} end
+    case when {{ bracketed(stock_code) }} like 'GIFT\_0001\_%' then 'GIFT' else {{ stock_code }} end
 {%- endmacro %}

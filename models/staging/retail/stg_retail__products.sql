@@ -26,7 +26,7 @@ typed as (
         *,
         {{ safe_decimal('cost_text', 12, 4) }} as unit_cost,
         {{ safe_decimal('list_price_text', 12, 4) }} as list_price,
-        ({{ safe_timestamp('effective_date_text') }})::date as effective_on
+        {{ safe_date('effective_date_text') }} as effective_on
     from cleaned
 
 ),
