@@ -24,6 +24,12 @@ LINEAGE = {FILE_ID: "integer", LINE: "integer"}
 # The columns of a file that are not in the contract.
 EXTRA = "_extra"
 ADDED = LINEAGE | {EXTRA: "jsonb"}
+# Their comments in the database. A contract may describe them as well, for the documentation of dbt.
+DESCRIPTIONS = {
+    FILE_ID: "Landed file that delivered this row (`landed_files.file_id`). A later file has a greater number.",
+    LINE: "Record number of the row in the file: the header is 1, the first data row 2.",
+    EXTRA: "Other columns of the file, as an object of text by column name; null if the file has no other columns.",
+}
 LEDGER_TABLES = ("landed_files", "rejected_rows")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
@@ -139,15 +145,15 @@ def read_contract(path: Path = CONTRACT) -> Contract:
         path: a sources file of dbt.
 
     Raises:
-        Refusal: the file cannot be read or breaks a rule. The message names the line and the key.
+        Refusal: the file cannot be read or breaks rules. The message has a line for each fault, which names the line of
+            the file and the key.
     """
     try:
         file = _File.model_validate(_parse(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _problem(path, tuple(first["loc"]), _wording(first), more=error.error_count() - 1) from None
-    for location, complaint in _complaints(file):
-        raise _problem(path, location, complaint)
+        raise _refusal(path, [(tuple(each["loc"]), _wording(each)) for each in error.errors()]) from None
+    if complaints := _complaints(file):
+        raise _refusal(path, complaints)
     tables = [table for source in file.sources for table in source.tables]
     return Contract(
         schema=file.sources[0].schema_,
@@ -202,6 +208,8 @@ def _descriptions(tables: Sequence[_Table]) -> dict[tuple[str, str | None], str]
     found: dict[tuple[str, str | None], str] = {}
     for table in tables:
         found[table.name, None] = table.description
+        if table.config.meta.landing:
+            found |= {(table.name, column): description for column, description in DESCRIPTIONS.items()}
         for column in table.columns:
             found[table.name, column.name] = column.description
     return found
@@ -238,8 +246,6 @@ def _landing_complaints(table: _Table, here: Location) -> list[tuple[Location, s
             other = owner.setdefault(plain(spelling), column.name)
             if other != column.name:
                 found.append((place, f"the spelling {spelling!r} already means {other!r}"))
-    names = {column.name for column in table.columns}
-    found += [((*here, "columns"), f"lacks the column {name!r}") for name in ADDED if name not in names]
     if not any(column.config.meta.required for column in table.columns):
         found.append(((*here, "columns"), "requires no column, so any file would fit"))
     return found
@@ -255,9 +261,16 @@ def _wording(error: Mapping[str, Any]) -> str:
             return f"{error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
 
 
-def _problem(path: Path, location: Location, complaint: str, more: int = 0) -> Refusal:
-    """Return a refusal that names the line of the file, and names instead of list positions."""
-    node, line, words = _parse_with_lines(path), 1, []
+def _refusal(path: Path, complaints: Sequence[tuple[Location, str]]) -> Refusal:
+    """Return a refusal with a line for each complaint, in the order of the file."""
+    document = _parse_with_lines(path)
+    placed = sorted((*_place(document, location), complaint) for location, complaint in complaints)
+    return Refusal("\n".join(f"{_shown(path)}:{line}: {words}: {complaint}." for line, words, complaint in placed))
+
+
+def _place(node: Any, location: Location) -> tuple[int, str]:  # noqa: ANN401 - YAML is anything until it is validated
+    """Return the line of a key, and its path with names instead of list positions."""
+    line, words = 1, []
     for key in location:
         try:
             # CommentedMap and CommentedSeq both record where each entry begins.
@@ -267,8 +280,7 @@ def _problem(path: Path, location: Location, complaint: str, more: int = 0) -> R
             node = None
         named = node.get("name") if isinstance(key, int) and isinstance(node, Mapping) else None
         words.append(str(named or key))
-    others = f" (and {more} more)" if more else ""
-    return Refusal(f"{_shown(path)}:{line}: {'.'.join(words)}: {complaint}{others}.")
+    return line, ".".join(words)
 
 
 def _shown(path: Path) -> str:

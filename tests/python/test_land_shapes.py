@@ -193,9 +193,6 @@ def test_a_second_source_needs_only_the_contract(database, tmp_path):
           - {name: stock_code, description: Code., data_type: text, config: {meta: {required: true}}}
           - {name: colour, description: Colour., data_type: text, config: {meta: {spellings: [Color]}}}
           - {name: size, description: Size., data_type: text}
-          - {name: _file_id, description: File., data_type: integer}
-          - {name: _line, description: Line., data_type: integer}
-          - {name: _extra, description: Rest., data_type: jsonb}
 """
     )
     (tmp_path / "a.csv").write_text(HEADER + CAFE)
