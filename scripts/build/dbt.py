@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
 from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.nodes import SingularTestNode
+from dbt.contracts.graph.nodes import GenericTestNode, SingularTestNode
 from dbt_common.invocation import get_invocation_id
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from scripts.build.promises import broken_promise
 from scripts.build.report import Outcome, Step, reports_of
 from scripts.dbt_tuning.events import tell_only
 from scripts.dbt_tuning.interpreter import tune_interpreter
@@ -56,7 +57,7 @@ class Project:
         options: the folders of the project and other options of dbt's command line.
 
     Raises:
-        Refusal: a model declares a report that is not valid.
+        Refusal: a model declares a report that is not valid, or a source lacks a check or its freshness.
     """
 
     def __init__(self, variables: str | None = None, options: Sequence[str] = OPTIONS) -> None:
@@ -65,6 +66,8 @@ class Project:
         self._manifest = parse(self._options)
         for node in self._manifest.nodes.values() if self._manifest else ():
             reports_of(node.name, node.config.meta)
+        if self._manifest:
+            _refuse_broken_promises(self._manifest)
 
     def build(self, *, full_refresh: bool) -> Outcome:
         """Run `dbt build`.
@@ -102,6 +105,13 @@ def parse(options: list[str]) -> "Manifest | None":
     if manifest and _has_forgotten_checks(manifest):
         manifest = cast("Manifest | None", dbtRunner().invoke([*arguments, "--no-partial-parse"]).result)
     return manifest
+
+
+def _refuse_broken_promises(manifest: "Manifest") -> None:
+    tests = [node for node in manifest.nodes.values() if isinstance(node, GenericTestNode)]
+    promises = (broken_promise(source, tests) for source in manifest.sources.values())
+    if broken := [promise for promise in promises if promise]:
+        raise Refusal("\n".join(broken))
 
 
 def _has_forgotten_checks(manifest: "Manifest") -> bool:

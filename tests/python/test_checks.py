@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import yaml
 from dbt_project import WORKING_DATABASE, Dbt, Outcome, copy_of_project
 
 from scripts.land import land
+from scripts.land.contract import read_contract
 from scripts.paths import PROJECT_ROOT
 
 PROJECT = "retail_warehouse"
@@ -125,6 +127,35 @@ FAULTS = [
         again("bronze.transactions", _file_id="1000000"),
     ),
     Fault("products_hold_what_the_ledger_says", "row lost", without("bronze.products")),
+    Fault(
+        "transactions_are_typed_or_quarantined",
+        "value lost",
+        one("silver.stg_retail__transactions", "quantity = null", "is_usable"),
+    ),
+    Fault("transactions_are_typed_or_quarantined", "row lost", without("silver.stg_retail__transactions")),
+    Fault("transactions_are_typed_or_quarantined", "row doubled", again("silver.stg_retail__transactions")),
+    Fault(
+        "transactions_are_typed_or_quarantined",
+        "row made up",
+        again("silver.stg_retail__transactions", file_line="-1"),
+    ),
+    Fault(
+        "transactions_are_typed_or_quarantined",
+        "unusable row counts as usable",
+        one("silver.stg_retail__transactions", "is_usable = true", "not is_usable"),
+    ),
+    Fault("products_are_typed_or_quarantined", "bad row lost", without("silver.quarantined_products")),
+    Fault(
+        "products_are_typed_or_quarantined",
+        "good row in quarantine",
+        "insert into silver.quarantined_products (file_id, file_line)"
+        " select file_id, file_line from silver.stg_retail__products where is_usable limit 1",
+    ),
+    Fault(
+        "products_are_typed_or_quarantined",
+        "row in quarantine made up",
+        again("silver.quarantined_products", file_line="-1"),
+    ),
     Fault(
         "assert_every_price_is_somewhere",
         "entries lost",
@@ -484,6 +515,16 @@ FAULTS = [
         for what, change in (("overlap", "upper_price = 3"), ("gap", "upper_price = 1.5"))
     ),
     Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
+]
+# A source that is added gets the same checks; the sample has no rows of it.
+FAULTS += [
+    Fault(
+        f"{table}_{promise}",
+        "row of no file",
+        f"insert into bronze.{table} (_file_id, _line) values (1000000, {line})",
+    )
+    for table in sorted({landing.table for landing in read_contract().landings} - {"transactions", "products"})
+    for line, promise in enumerate(("hold_what_the_ledger_says", "are_typed_or_quarantined"), 2)
 ]
 
 # For each rule and each reference of each `row_rules` check: changes to one row that break no other rule.
@@ -1169,18 +1210,42 @@ def test_table_stays_when_the_contract_is_broken(model: str, broken_contracts: d
 
 
 @pytest.fixture(scope="module")
-def freshness(built, work_on, dbt: Dbt) -> dict[int, str]:
-    """Run `dbt source freshness` on deliveries of several ages in days; return the status for each age."""
-    answers = {}
-    with work_on(built) as copy:
-        for days in (0, 8, 31):
+def freshness(built, work_on, dbt: Dbt) -> Callable[[str, int], dict[str, str]]:
+    """Offer to make the deliveries of one source as old as some days, and return the status of each source table."""
+
+    @cache
+    def statuses(source: str, days: int) -> dict[str, str]:
+        with work_on(built) as copy:
             with psycopg.connect(copy.url) as session:
-                session.execute("update bronze.landed_files set landed_at = now() - make_interval(days => %s)", [days])
-            answers[days] = dbt("source", "freshness")["landed_files"].status
-    return answers
+                session.execute(
+                    "update bronze.landed_files"
+                    " set landed_at = now() - make_interval(days => case when source = %s then %s else 0 end)",
+                    [source, days],
+                )
+            return {name: outcome.status for name, outcome in dbt("source", "freshness").items()}
+
+    return statuses
 
 
-@pytest.mark.parametrize(("days", "status"), [(0, "pass"), (8, "warn"), (31, "error")])
-def test_old_deliveries_are_told(days: int, status: str, freshness: dict[int, str]) -> None:
-    """Only the age of the data shows that deliveries stopped."""
-    assert freshness[days] == status
+def test_each_delivered_table_has_an_age(freshness: Callable[[str, int], dict[str, str]]) -> None:
+    """A table without thresholds may lack deliveries for months before a reader sees it."""
+    landings = {landing.table for landing in read_contract().landings}
+    assert freshness("transactions", 8).keys() == landings | {"landed_files"}
+
+
+@pytest.mark.parametrize(
+    ("source", "days", "status"),
+    [
+        ("transactions", 8, "warn"),
+        ("transactions", 31, "error"),
+        ("products", 8, "pass"),
+        ("products", 101, "warn"),
+        ("products", 201, "error"),
+    ],
+)
+def test_old_deliveries_are_told(
+    source: str, days: int, status: str, freshness: Callable[[str, int], dict[str, str]]
+) -> None:
+    """A price list that arrives daily must not hide that the tills have been silent for a month."""
+    expected = dict.fromkeys(("transactions", "products", "landed_files"), "pass") | {source: status}
+    assert freshness(source, days).items() >= expected.items()

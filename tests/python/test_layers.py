@@ -20,7 +20,7 @@ LAYERS = {
         {"bench", "pictures"},
     ],
     "scripts.build": [
-        {"__init__", "clock"},
+        {"__init__", "clock", "promises"},
         {"report"},
         {"dbt"},
         {"run"},

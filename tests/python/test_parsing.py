@@ -84,3 +84,47 @@ def test_a_report_with_an_unknown_key_is_refused_before_the_build(options: list[
     replace(tmp_path / "models/invoices.yml", ("label: Invoices", "label: Invoices\n          lable: Invoices"))
     with pytest.raises(Refusal, match=r"^model invoices: config\.meta\.report\.lable: unknown key\."):
         Project(options=options)
+
+
+SOURCE = """
+    sources:
+      - name: raw
+        schema: bronze
+        tables:
+          - name: budgets
+            config:
+              freshness: {warn_after: {count: 7, period: day}}
+              meta: {landing: {formats: [csv]}}
+            data_tests:
+              - holds_what_the_ledger_says: {name: budgets_hold_what_the_ledger_says}
+              - every_row_is_typed_or_quarantined: {name: budgets_are_typed_or_quarantined}
+          - name: ledger
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        (("every_row_is_typed_or_quarantined", "not_empty"), "the check every_row_is_typed_or_quarantined"),
+        (("freshness: {warn_after: {count: 7, period: day}}", "freshness: null"), "freshness"),
+        (("landing: {formats: [csv]}", "colour: red"), None),
+        (("count: 7", "count: 8"), None),
+    ],
+    ids=["no check", "no freshness", "takes no files", "lacks nothing"],
+)
+def test_a_source_that_may_lose_rows_is_refused_before_the_build(
+    change: tuple[str, str], lacking: str | None, options: list[str], tmp_path: Path
+) -> None:
+    """A row that is neither typed nor in quarantine would be missing, and the build would pass."""
+    (tmp_path / "models/_raw__sources.yml").write_text(dedent(SOURCE))
+    checks = ("holds_what_the_ledger_says", "every_row_is_typed_or_quarantined", "not_empty")
+    tests = "\n".join(f"{{% test {name}(model) %}}select 1 as row where false{{% endtest %}}" for name in checks)
+    (tmp_path / "macros").mkdir()
+    (tmp_path / "macros/tests.sql").write_text(tests)
+    replace(tmp_path / "models/_raw__sources.yml", change)
+    if lacking is None:
+        Project(options=options)
+        return
+    told = rf"^models/_raw__sources\.yml: the table budgets receives files, but lacks {lacking}: [^\n]*$"
+    with pytest.raises(Refusal, match=told):
+        Project(options=options)

@@ -31,16 +31,18 @@ typed as (
 
 ),
 
-ruled as (
+judged as (
 
     select
         *,
-        stock_code is null as is_stock_code_missing,
-        unit_cost is null as is_cost_untypable,
-        list_price is null and list_price_text is not null as is_list_price_untypable,
-        effective_on is null as is_effective_date_untypable,
         -- Days before the calendar are in range: such a price is valid from the calendar's first day.
-        coalesce(effective_on > '{{ var("calendar_end") }}'::date, false) as is_effective_date_out_of_range
+        {{ quarantine_reasons({
+            'stock_code_missing': 'stock_code is null',
+            'cost_not_a_number': 'unit_cost is null',
+            'list_price_not_a_number': 'list_price is null and list_price_text is not null',
+            'effective_date_not_a_date': 'effective_on is null',
+            'effective_date_out_of_range': "effective_on > '" ~ var("calendar_end") ~ "'::date",
+        }) }} as quarantine_reasons
     from typed
 
 ),
@@ -58,20 +60,9 @@ final as (
         unit_cost,
         list_price,
 
-        not is_stock_code_missing
-        and not is_cost_untypable
-        and not is_list_price_untypable
-        and not is_effective_date_untypable
-        and not is_effective_date_out_of_range as is_usable,
-        concat_ws(
-            ', ',
-            case when is_stock_code_missing then 'stock_code_missing' end,
-            case when is_cost_untypable then 'cost_not_a_number' end,
-            case when is_list_price_untypable then 'list_price_not_a_number' end,
-            case when is_effective_date_untypable then 'effective_date_not_a_date' end,
-            case when is_effective_date_out_of_range then 'effective_date_out_of_range' end
-        ) as quarantine_reasons
-    from ruled
+        quarantine_reasons = '' as is_usable,
+        quarantine_reasons
+    from judged
 
 )
 

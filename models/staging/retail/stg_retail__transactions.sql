@@ -92,16 +92,15 @@ final as (
         case
             when is_usable then ''
             else
-                concat_ws(
-                    ', ',
-                    case when is_invoice_number_missing then 'invoice_number_missing' end,
-                    case when is_stock_code_missing then 'stock_code_missing' end,
-                    case when is_quantity_untypable then 'quantity_not_an_integer' end,
-                    case when is_invoice_date_untypable then 'invoice_date_not_a_timestamp' end,
-                    case when is_invoice_date_out_of_range then 'invoice_date_out_of_range' end,
-                    case when is_unit_price_untypable then 'unit_price_not_a_number' end,
-                    case when is_customer_id_untypable then 'customer_id_not_an_integer' end
-                )
+                {{ quarantine_reasons({
+                    'invoice_number_missing': 'is_invoice_number_missing',
+                    'stock_code_missing': 'is_stock_code_missing',
+                    'quantity_not_an_integer': 'is_quantity_untypable',
+                    'invoice_date_not_a_timestamp': 'is_invoice_date_untypable',
+                    'invoice_date_out_of_range': 'is_invoice_date_out_of_range',
+                    'unit_price_not_a_number': 'is_unit_price_untypable',
+                    'customer_id_not_an_integer': 'is_customer_id_untypable',
+                }) }}
         end as quarantine_reasons
     from judged
 
