@@ -29,10 +29,10 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build published publish rollback catalogue test check lint docs psql bench plans pictures deps clean
+.PHONY: help build published publish rollback catalogue new-source test check lint docs psql bench plans pictures deps clean
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
@@ -52,6 +52,9 @@ rollback: deps ## go back to the release before
 catalogue: deps ## list every check with its owner, severity and last failure, and write the catalogue of the documentation
 	@$(START) >&2
 	@$(BIN)/python -m scripts.check_catalogue
+
+new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
+	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")
 
 test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder

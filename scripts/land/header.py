@@ -9,6 +9,7 @@ from scripts.land.contract import Column, Contract, Landing, plain
 
 # PostgreSQL allows 1,600 columns in a table.
 MOST_COLUMNS = 1500
+NEW_SOURCE = "a new kind of file begins with `make new-source FILE=...`"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def fit(header: Sequence[str], file_format: str, contract: Contract) -> Fit:
             f"{len(header):,} columns are more than the {MOST_COLUMNS:,} that a table can take; {_found(header)}"
         )
     if not _known(header, closest):
-        raise Refusal(f"the first row is no header of any table of the contract; {_found(header)}")
+        raise Refusal(f"the first row is no header of any table of the contract; {_found(header)}; {NEW_SOURCE}")
     return _match(header, closest)
 
 
@@ -83,9 +84,12 @@ def _match(header: Sequence[str], landing: Landing) -> Fit:
         else:
             taken[column] = name
     absent = [column for column in landing.columns if column.name not in taken]
-    for lacking in absent:
-        if lacking.required:
-            raise Refusal(_missing(lacking, header, list(new.values())))
+    missing = [column for column in absent if column.required]
+    if missing:
+        # A file that lacks most columns is hardly a bad delivery of this table.
+        is_foreign = 2 * len(missing) > sum(column.required for column in landing.columns)
+        complaint = _missing(missing[0], header, list(new.values()))
+        raise Refusal(f"{complaint}; {NEW_SOURCE}" if is_foreign else complaint)
     if new and not landing.takes_new_columns:
         named = next(iter(new))
         raise Refusal(

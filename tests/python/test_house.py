@@ -380,9 +380,9 @@ def test_generated_files_are_not_tracked() -> None:
 def test_every_make_target_has_help() -> None:
     """`make` alone has to tell what one can do here."""
     declared = set(re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split())
-    helped = set(re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE))
+    helped = set(re.findall(r"^([a-z-]+):.*## \S", read("Makefile"), re.MULTILINE))
     assert declared == helped
-    assert declared <= set(re.findall(r"^ +make (\w+)", run("make", "help").stdout, re.MULTILINE))
+    assert declared <= set(re.findall(r"^ +make ([a-z-]+)", run("make", "help").stdout, re.MULTILINE))
 
 
 def test_make_targets_that_are_named_exist() -> None:
@@ -393,7 +393,7 @@ def test_make_targets_that_are_named_exist() -> None:
         for path in tracked("*.md", "*.yml", ".ci/*")
         # the changelog names commands that are gone
         if path != "CHANGELOG.md"
-        for target in re.findall(r"(?:`|^|run: )make ([a-z]+)(?=`| {2}| [A-Z]|$)", read(path), re.MULTILINE)
+        for target in re.findall(r"(?:`|^|run: )make ([a-z-]+)(?=`| {2}| [A-Z]|$)", read(path), re.MULTILINE)
     }
     assert named
     assert not named - declared

@@ -16,7 +16,7 @@ LAYERS = {
         {"connection"},
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
         {"check_catalogue", "land"},
-        {"build"},
+        {"build", "scaffold"},
         {"bench", "pictures"},
     ],
     "scripts.build": [
@@ -25,6 +25,11 @@ LAYERS = {
         {"dbt"},
         {"run"},
         {"__main__"},
+    ],
+    "scripts.scaffold": [
+        {"__init__", "columns"},
+        {"render"},
+        {"source"},
     ],
     "scripts.land": [
         {"contract", "files", "progress", "rows"},
