@@ -1,5 +1,6 @@
 {#- A view has no change log, and its code may have changed: then all rows are compared. A build of the staging model alone may come
-    before the first build of its quarantine. `typed` is read twice: materialized, a full build would copy all rows. -#}
+    before the first build of its quarantine. Materialized, the CTEs that are read twice would copy all rows. Doubles
+    are looked for only if there are more typed than delivered rows: if there are as many, a double leaves another row untyped. -#}
 {% test every_row_is_typed_or_quarantined(model, typed, quarantine=none, columns={}) %}
 {%- set looks_at_changes = pg_wap.looks_at_changes_of(typed.identifier) -%}
 {%- set is_touched = pg_wap.is_touched("stg_retail__landed_files", "file_id") if looks_at_changes else "true" -%}
@@ -7,7 +8,7 @@
 
 with
 
-delivered as (
+delivered as not materialized (
 
     select
         *,
@@ -52,7 +53,7 @@ final as (
         file_id,
         file_line,
         'typed twice' as problem
-    from typed
+    from typed where (select count(*) from typed) > (select count(*) from delivered)
     group by file_id, file_line
     having count(*) > 1
 
