@@ -59,10 +59,10 @@ def new_source(path: Path, name: str | None = None, project: Path = PROJECT_ROOT
         QUARANTINE / f"int_{table}_quarantined.sql": render.quarantine_sql(table, columns),
         QUARANTINE / f"int_{table}_quarantined.yml": render.quarantine_yaml(table, columns),
     }
-    if there := [str(file) for file in files if (project / file).exists()]:
-        raise Refusal(f"{' and '.join(there)} would be overwritten: give another NAME=..., or remove the file.")
     contract = project / CONTRACT
     _refuse_what_lands(path, table, content, contract)
+    if there := [str(file) for file in files if (project / file).exists()]:
+        raise Refusal(f"{' and '.join(there)} would be overwritten: give another NAME=..., or move it away.")
     text = _with_entry(contract.read_text(encoding="utf-8"), table, path, columns)
     _check(text, table, content)
     _write(project, files | {CONTRACT: text})
