@@ -1,5 +1,11 @@
 with
 
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
 beliefs as (
 
     select * from {{ ref('snp_customer_versions') }}
@@ -108,7 +114,7 @@ final as (
 
         states.valid_from,
         states.valid_to,
-        states.country_name,
+        coalesce(countries.standard_name, states.country_name) as country_name,
         states.segment,
 
         states.known_from,
@@ -119,6 +125,7 @@ final as (
         ) = 1 as is_newest_belief
     from states
     inner join corrected_customers on states.customer_id = corrected_customers.customer_id
+    left join countries on states.country_name = countries.country_name
 
 )
 

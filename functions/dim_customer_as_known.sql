@@ -11,18 +11,34 @@ known_versions as (
 
 ),
 
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
+named_versions as (
+
+    select
+        known_versions.*,
+        coalesce(countries.standard_name, known_versions.country_name) as standard_country_name
+    from known_versions
+    left join countries on known_versions.country_name = countries.country_name
+
+),
+
 final as (
 
     select
         customer_id,
 
-        country_name,
+        standard_country_name as country_name,
         segment,
 
         valid_from,
         valid_to,
         valid_to = {{ end_of_time() }} as is_current
-    from known_versions
+    from named_versions
 
 )
 

@@ -17,35 +17,35 @@ weeks as (
 orders as (
 
     select
-        invoiced_on,
+        date_day,
         0 as years_ago,
         sale_amount,
         lines_sold,
         units_sold
     from {{ ref('fct_invoice_lifecycle') }}
     where
-        invoiced_on >= (select weeks.first_day from weeks)
-        and invoiced_on <= (select last_day.date_day from last_day)
+        date_day >= (select weeks.first_day from weeks)
+        and date_day <= (select last_day.date_day from last_day)
 
     union all
 
     select
-        invoiced_on + 364 as invoiced_on,
+        date_day + 364 as date_day,
         1 as years_ago,
         sale_amount,
         lines_sold,
         units_sold
     from {{ ref('fct_invoice_lifecycle') }}
     where
-        invoiced_on >= (select weeks.first_day from weeks) - 364
-        and invoiced_on <= (select last_day.date_day from last_day) - 364
+        date_day >= (select weeks.first_day from weeks) - 364
+        and date_day <= (select last_day.date_day from last_day) - 364
 
 ),
 
 baskets as (
 
     select
-        date_trunc('week', invoiced_on::timestamp)::date as week_start,
+        date_trunc('week', date_day::timestamp)::date as week_start,
         years_ago,
         count(*) as orders,
         avg(sale_amount) as mean_amount,
@@ -53,7 +53,7 @@ baskets as (
         avg(lines_sold) as mean_lines,
         avg(units_sold) as mean_units
     from orders
-    group by date_trunc('week', invoiced_on::timestamp), years_ago
+    group by date_trunc('week', date_day::timestamp), years_ago
 
 ),
 

@@ -54,7 +54,7 @@ final as (
         activity.customers,
         round(100.0 * activity.customers / cohorts.customers, 1) as retention_percent,
         activity.orders,
-        activity.sale_amount
+        round(activity.sale_amount, 2) as sale_amount
     from cohorts
     inner join activity on cohorts.first_month_start = activity.first_month_start
 

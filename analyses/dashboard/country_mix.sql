@@ -31,11 +31,11 @@ totals as (
 final as (
 
     select
-        countries.standard_name as country_name,
+        countries.country_name,
         countries.region,
-        totals.net_amount,
+        round(totals.net_amount, 2) as net_amount,
         round(100 * totals.net_amount / nullif(sum(totals.net_amount) over (), 0), 2) as share_percent,
-        totals.net_amount_before,
+        round(totals.net_amount_before, 2) as net_amount_before,
         round(100 * totals.net_amount_before / nullif(sum(totals.net_amount_before) over (), 0), 2)
             as share_percent_before,
         round(100 * (totals.net_amount / nullif(totals.net_amount_before, 0) - 1), 1) as change_percent

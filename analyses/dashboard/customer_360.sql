@@ -21,7 +21,7 @@ last_order as (
 
     select customer_durable_key from {{ ref('fct_invoice_lifecycle') }}
     where customer_durable_key <> -1
-    order by invoiced_on desc, invoice_number desc
+    order by date_day desc, invoice_number desc
     limit 1
 
 ),
@@ -41,11 +41,11 @@ orders as (
 
     select
         count(*) as orders,
-        min(invoiced_on) as first_ordered_on,
-        max(invoiced_on) as last_ordered_on,
-        count(*) filter (where invoiced_on > (select last_day.date_day from last_day) - 365) as orders_of_a_year,
+        min(date_day) as first_order_date,
+        max(date_day) as last_order_date,
+        count(*) filter (where date_day > (select last_day.date_day from last_day) - 365) as orders_of_a_year,
         coalesce(
-            sum(sale_amount) filter (where invoiced_on > (select last_day.date_day from last_day) - 365), 0
+            sum(sale_amount) filter (where date_day > (select last_day.date_day from last_day) - 365), 0
         ) as sale_amount_of_a_year,
         coalesce(sum(sale_amount), 0) as sale_amount,
         coalesce(sum(cancelled_amount), 0) as cancelled_amount,
@@ -58,12 +58,12 @@ orders as (
 last_month as (
 
     select
-        date_key,
+        date_day,
         rfm_band_key,
         balance_amount
     from {{ ref('fct_customer_month') }}
     where customer_durable_key = (select customer.customer_durable_key from customer)
-    order by date_key desc
+    order by date_day desc
     limit 1
 
 ),
@@ -86,18 +86,18 @@ final as (
         bands.recency_score,
         bands.frequency_score,
         bands.monetary_score,
-        orders.first_ordered_on,
-        orders.last_ordered_on,
-        last_day.date_day - orders.last_ordered_on as days_since_last_order,
+        orders.first_order_date,
+        orders.last_order_date,
+        last_day.date_day - orders.last_order_date as days_since_last_order,
         orders.orders,
         orders.orders_of_a_year,
         orders.orders_with_cancellations,
-        orders.sale_amount,
-        orders.sale_amount_of_a_year,
-        orders.cancelled_amount,
+        round(orders.sale_amount, 2) as sale_amount,
+        round(orders.sale_amount_of_a_year, 2) as sale_amount_of_a_year,
+        round(orders.cancelled_amount, 2) as cancelled_amount,
         round(orders.sale_amount / nullif(orders.orders, 0), 2) as mean_order_amount,
-        last_month.balance_amount,
-        last_month.date_key as balance_date_key
+        round(last_month.balance_amount, 2) as balance_amount,
+        last_month.date_day as balance_date
     from customer
     cross join last_day
     cross join orders

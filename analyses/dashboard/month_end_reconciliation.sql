@@ -47,8 +47,8 @@ invoices as (
         sum(test_amount) as test_amount
     from {{ ref('fct_invoices') }}
     where
-        date_key >= (select to_char(months.first_day, 'YYYYMMDD')::integer from months)
-        and date_key <= (select to_char(months.last_day, 'YYYYMMDD')::integer from months)
+        date_day >= (select months.first_day from months)
+        and date_day <= (select months.last_day from months)
 
 ),
 
@@ -78,8 +78,8 @@ invoice_types as (
 days as (
 
     select
-        sum(gross_amount) as gross_amount,
-        sum(returns_amount) as returns_amount,
+        sum(sale_amount) as sale_amount,
+        sum(return_amount) as return_amount,
         sum(net_amount) as net_amount
     from {{ ref('daily_sales') }}
     where
@@ -96,8 +96,8 @@ day_types as (
     from days
     cross join lateral (
         values
-        ('sale', days.gross_amount),
-        ('return', days.returns_amount),
+        ('sale', days.sale_amount),
+        ('return', days.return_amount),
         ('all', days.net_amount)
     ) as by_type (line_type, net_amount)
 

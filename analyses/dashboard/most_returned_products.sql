@@ -19,8 +19,8 @@ totals as (
 
     select
         product_durable_key,
-        coalesce(sum(quantity) filter (where line_type = 'sale'), 0) as units_sold,
-        -sum(quantity) filter (where line_type = 'return') as units_returned,
+        sum(units_sold) as units_sold,
+        sum(units_returned) as units_returned,
         coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as sale_amount,
         -sum(net_amount) filter (where line_type = 'return') as returned_amount
     from {{ ref('monthly_product_sales') }}
@@ -49,8 +49,8 @@ final as (
         products.current_description,
         most_returned.units_sold,
         most_returned.units_returned,
-        most_returned.sale_amount,
-        most_returned.returned_amount,
+        round(most_returned.sale_amount, 2) as sale_amount,
+        round(most_returned.returned_amount, 2) as returned_amount,
         round(100 * most_returned.returned_amount / nullif(most_returned.sale_amount, 0), 1) as return_percent
     from most_returned
     inner join products on most_returned.product_durable_key = products.product_durable_key

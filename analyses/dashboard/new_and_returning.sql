@@ -27,8 +27,8 @@ final as (
         count(*) filter (where months_since_first > 0) as returning_customers,
         coalesce(sum(orders) filter (where months_since_first = 0), 0) as orders_of_new,
         coalesce(sum(orders) filter (where months_since_first > 0), 0) as orders_of_returning,
-        coalesce(sum(sale_amount) filter (where months_since_first = 0), 0) as sale_amount_of_new,
-        coalesce(sum(sale_amount) filter (where months_since_first > 0), 0) as sale_amount_of_returning,
+        round(coalesce(sum(sale_amount) filter (where months_since_first = 0), 0), 2) as sale_amount_of_new,
+        round(coalesce(sum(sale_amount) filter (where months_since_first > 0), 0), 2) as sale_amount_of_returning,
         round(100 * avg((months_since_first = 0)::integer), 1) as new_percent
     from customer_orders
     group by month_start

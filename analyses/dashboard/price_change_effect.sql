@@ -32,7 +32,7 @@ after as (
 
     select
         product_durable_key,
-        sum(quantity) as units,
+        sum(units_sold) as units,
         sum(net_amount) as amount
     from {{ ref('monthly_product_sales') }}
     where
@@ -40,7 +40,7 @@ after as (
         and month_start < (select months.end_month from months)
         and line_type = 'sale'
     group by product_durable_key
-    having sum(quantity) > 0
+    having sum(units_sold) > 0
 
 ),
 
@@ -48,7 +48,7 @@ before as (
 
     select
         product_durable_key,
-        sum(quantity) as units,
+        sum(units_sold) as units,
         sum(net_amount) as amount
     from {{ ref('monthly_product_sales') }}
     where
@@ -56,7 +56,7 @@ before as (
         and month_start < (select months.end_month_before from months)
         and line_type = 'sale'
     group by product_durable_key
-    having sum(quantity) > 0
+    having sum(units_sold) > 0
 
 ),
 
@@ -92,8 +92,8 @@ final as (
         round(greatest_effects.amount / greatest_effects.units, 4) as price,
         greatest_effects.units_before,
         greatest_effects.units,
-        greatest_effects.amount_before,
-        greatest_effects.amount,
+        round(greatest_effects.amount_before, 2) as amount_before,
+        round(greatest_effects.amount, 2) as amount,
         round(greatest_effects.price_effect, 2) as price_effect,
         round(greatest_effects.volume_effect, 2) as volume_effect
     from greatest_effects

@@ -12,8 +12,8 @@ months as (
 
     select
         {{ month_start('date_day') }} as month_start,
-        sum(gross_amount) as gross_amount,
-        -sum(returns_amount) as returned_amount
+        sum(sale_amount) as sale_amount,
+        -sum(return_amount) as returned_amount
     from {{ ref('daily_sales') }}
     where date_day >= (select {{ month_start('last_day.date_day') }} - interval '12 months' from last_day)
     group by {{ month_start('date_day') }}
@@ -24,11 +24,11 @@ final as (
 
     select
         month_start,
-        gross_amount,
-        returned_amount,
-        round(100 * returned_amount / nullif(gross_amount, 0), 2) as return_percent,
+        round(sale_amount, 2) as sale_amount,
+        round(returned_amount, 2) as returned_amount,
+        round(100 * returned_amount / nullif(sale_amount, 0), 2) as return_percent,
         round(
-            100 * sum(returned_amount) over three_months / nullif(sum(gross_amount) over three_months, 0), 2
+            100 * sum(returned_amount) over three_months / nullif(sum(sale_amount) over three_months, 0), 2
         ) as return_percent_of_three_months
     from months
     window three_months as (order by month_start rows between 2 preceding and current row)

@@ -18,7 +18,7 @@ this_year as (
 
     select
         date_day,
-        sum(gross_amount) as gross_amount,
+        sum(sale_amount) as sale_amount,
         sum(net_amount) as net_amount
     from {{ ref('daily_sales') }}
     where date_day > (select last_day.date_day from last_day) - 28
@@ -46,10 +46,10 @@ final as (
         dates.date_day,
         dates.weekday_name,
         dates.is_uk_bank_holiday,
-        coalesce(this_year.gross_amount, 0) as gross_amount,
-        coalesce(this_year.net_amount, 0) as net_amount,
-        coalesce(last_year.net_amount, 0) as net_amount_last_year,
-        coalesce(this_year.net_amount, 0) - coalesce(last_year.net_amount, 0) as change_amount,
+        round(coalesce(this_year.sale_amount, 0), 2) as sale_amount,
+        round(coalesce(this_year.net_amount, 0), 2) as net_amount,
+        round(coalesce(last_year.net_amount, 0), 2) as net_amount_last_year,
+        round(coalesce(this_year.net_amount, 0) - coalesce(last_year.net_amount, 0), 2) as change_amount,
         round(100 * (this_year.net_amount / nullif(last_year.net_amount, 0) - 1), 1) as change_percent
     from dates
     left join this_year on dates.date_day = this_year.date_day

@@ -24,10 +24,10 @@ latest as (
 
     select
         date_day,
-        date_day - iso_weekday + 1 as week_start,
+        week_start,
         month_start,
-        (month_start - make_interval(months => (fiscal_month - 1) % 3))::date as quarter_start,
-        (month_start - make_interval(months => fiscal_month - 1))::date as year_start
+        (month_start - make_interval(months => (fiscal_month - 1) % 3))::date as fiscal_quarter_start,
+        (month_start - make_interval(months => fiscal_month - 1))::date as fiscal_year_start
     from dates
     where date_day = (select last_day.date_day from last_day)
 
@@ -46,8 +46,8 @@ periods as (
         (1, 'day', latest.date_day),
         (2, 'week', latest.week_start),
         (3, 'month', latest.month_start),
-        (4, 'fiscal quarter', latest.quarter_start),
-        (5, 'fiscal year', latest.year_start)
+        (4, 'fiscal quarter', latest.fiscal_quarter_start),
+        (5, 'fiscal year', latest.fiscal_year_start)
     ) as first_days (period_number, period, first_day)
 
 ),
@@ -82,7 +82,7 @@ totals as (
         spans.period,
         spans.years_ago,
         spans.first_day,
-        sum(daily_sales.gross_amount) as gross_amount,
+        sum(daily_sales.sale_amount) as sale_amount,
         sum(daily_sales.net_amount) as net_amount
     from spans
     left join daily_sales on daily_sales.date_day between spans.first_day and spans.last_day
@@ -109,9 +109,9 @@ final as (
     select
         this_year.period,
         this_year.first_day,
-        coalesce(this_year.gross_amount, 0) as gross_amount,
-        coalesce(this_year.net_amount, 0) as net_amount,
-        coalesce(last_year.net_amount, 0) as net_amount_last_year,
+        round(coalesce(this_year.sale_amount, 0), 2) as sale_amount,
+        round(coalesce(this_year.net_amount, 0), 2) as net_amount,
+        round(coalesce(last_year.net_amount, 0), 2) as net_amount_last_year,
         round(100 * (this_year.net_amount / nullif(last_year.net_amount, 0) - 1), 1) as change_percent
     from this_year
     inner join last_year on this_year.period_number = last_year.period_number

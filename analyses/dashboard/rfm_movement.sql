@@ -24,7 +24,7 @@ final as (
         customers,
         round(100.0 * customers / sum(customers) over (partition by segment_before), 1) as percent_of_segment_before,
         orders,
-        net_amount
+        round(net_amount, 2) as net_amount
     from moves
 
 )

@@ -96,13 +96,13 @@ final as (
         mix.segment,
         sum(mix.customers) filter (where months.years_ago = 0) as customers,
         sum(mix.orders) filter (where months.years_ago = 0) as orders,
-        coalesce(sum(mix.net_amount) filter (where months.years_ago = 0), 0) as net_amount,
+        round(coalesce(sum(mix.net_amount) filter (where months.years_ago = 0), 0), 2) as net_amount,
         round(
             100 * coalesce(sum(mix.net_amount) filter (where months.years_ago = 0), 0)
             / nullif(sum(sum(mix.net_amount) filter (where months.years_ago = 0)) over (), 0),
             2
         ) as share_percent,
-        coalesce(sum(mix.net_amount) filter (where months.years_ago = 1), 0) as net_amount_last_year
+        round(coalesce(sum(mix.net_amount) filter (where months.years_ago = 1), 0), 2) as net_amount_last_year
     from mix
     inner join months on mix.month_end = months.month_end
     group by mix.segment

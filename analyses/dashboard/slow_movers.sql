@@ -35,9 +35,9 @@ last_sales as (
 
     select
         product_durable_key,
-        max(last_invoiced_on) as last_sold_on,
+        max(last_line_date) as last_sale_date,
         sum(days_with_lines) as days_sold,
-        sum(quantity) as units_sold,
+        sum(units_sold) as units_sold,
         sum(net_amount) as sale_amount
     from {{ ref('monthly_product_sales') }}
     where
@@ -56,13 +56,13 @@ final as (
         products.current_description,
         products.current_category,
         products.list_price,
-        last_sales.last_sold_on,
+        last_sales.last_sale_date,
         trading_days.days_ago as days_since_sold,
         last_sales.days_sold,
         last_sales.units_sold,
-        last_sales.sale_amount
+        round(last_sales.sale_amount, 2) as sale_amount
     from last_sales
-    inner join trading_days on last_sales.last_sold_on = trading_days.date_day
+    inner join trading_days on last_sales.last_sale_date = trading_days.date_day
     inner join products on last_sales.product_durable_key = products.product_durable_key
     where trading_days.days_ago between {{ idle_days }} and {{ var("offer_window_days") - 1 }}
 

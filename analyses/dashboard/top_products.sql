@@ -1,5 +1,6 @@
 -- Merchandising, each morning: which twenty products bring the most this month, and how did they rank last month and
--- in the same month last year? Amounts are merchandise minus returns.
+-- in the same month last year? Amounts and net units are merchandise minus returns, because a large order that came
+-- back is no success: PAPER CRAFT, LITTLE BIRDIE sold 80,995 units and kept none.
 with
 
 products as (
@@ -30,7 +31,9 @@ product_months as (
     select
         month_start,
         product_durable_key,
-        sum(quantity) as units,
+        sum(units_sold) as units_sold,
+        sum(units_returned) as units_returned,
+        sum(net_units) as net_units,
         sum(net_amount) as net_amount,
         rank() over (partition by month_start order by sum(net_amount) desc) as place
     from {{ ref('monthly_product_sales') }}
@@ -61,11 +64,13 @@ final as (
         products.stock_code,
         products.current_description,
         products.current_category,
-        leaders.units,
-        leaders.net_amount,
-        last_month.net_amount as net_amount_last_month,
+        leaders.units_sold,
+        leaders.units_returned,
+        leaders.net_units,
+        round(leaders.net_amount, 2) as net_amount,
+        round(last_month.net_amount, 2) as net_amount_last_month,
         last_month.place as place_last_month,
-        last_year.net_amount as net_amount_last_year,
+        round(last_year.net_amount, 2) as net_amount_last_year,
         last_year.place as place_last_year
     from leaders
     cross join months

@@ -80,7 +80,6 @@ final as (
 
     select
         invoice_number,
-        {{ surrogate_key(['invoice_number']) }} as invoice_key,
 
         -- File ids follow the order of landing, so the highest file id is the latest delivery.
         max(file_id) as file_id

@@ -43,11 +43,26 @@ countries as (
 
 ),
 
-current_lines as (
+country_spellings as (
+
+    -- A till may also print the usual name of a country that has another name in the shop's system.
+    select
+        lower(country_name) as spelling,
+        country_name
+    from countries
+
+    union distinct
 
     select
-        lines.*,
-        supplied.invoice_key
+        lower(standard_name) as spelling,
+        country_name
+    from countries
+
+),
+
+current_lines as (
+
+    select lines.*
     from lines
     inner join supplied
         on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
@@ -59,11 +74,11 @@ resolved as (
 
     select
         current_lines.*,
-        coalesce(countries.country_name, initcap(current_lines.country_text), 'Unknown') as country_name,
+        coalesce(country_spellings.country_name, initcap(current_lines.country_text), 'Unknown') as country_name,
         coalesce(product_classes.product_class, 'merchandise') as product_class,
         current_lines.invoice_number like 'C%' as is_cancellation
     from current_lines
-    left join countries on lower(current_lines.country_text) = lower(countries.country_name)
+    left join country_spellings on lower(current_lines.country_text) = country_spellings.spelling
     left join product_classes
         on {{ stock_code_family('current_lines.stock_code') }} = product_classes.stock_code
 
@@ -74,7 +89,6 @@ classified as (
     -- Lines are ordered by code points. The collation stands here, because in the window each text would be sorted
     -- twice: 1.9 s of CPU for a million lines instead of 1.7 s.
     select
-        invoice_key,
         invoice_number,
         stock_code collate "C" as stock_code,
         description collate "C" as description,
@@ -124,7 +138,6 @@ numbered as (
 final as (
 
     select
-        invoice_key,
         invoice_number,
         line_number,
 

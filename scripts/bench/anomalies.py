@@ -13,18 +13,25 @@ from scripts.generate.faults import ALL_COUNTRIES, KINDS
 
 ROWS, FAULTS = 600_000, 12
 
+# The generator names a country as the shop's system does.
+RATED = """(
+    select days.date_day, coalesce(delivered_country_name, country_name) as country_name, measure, is_anomaly, observed
+    from gold.daily_anomalies as days
+    left join gold.dim_country using (country_name)
+) as rated"""
+
 # The plain rule compares the same measures on the same days, each with the mean of the nine weeks before it.
 DETECTORS = {
-    "daily_anomalies": "select invoiced_on, country_name from gold.daily_anomalies where is_anomaly",
-    "three deviations": """
-        select invoiced_on, country_name
+    "daily_anomalies": f"select date_day, country_name from {RATED} where is_anomaly",
+    "three deviations": f"""
+        select date_day, country_name
         from (
             select *, avg(observed) over before as mean, stddev_samp(observed) over before as deviation
-            from gold.daily_anomalies
+            from {RATED}
             where measure <> 'days_silent'
             window before as (
                 partition by country_name, measure
-                order by invoiced_on
+                order by date_day
                 range between interval '63 days' preceding and interval '1 day' preceding
             )
         ) as compared

@@ -33,7 +33,7 @@ LATE_DAY, BROKEN_DAY = "2011-03-03", "2011-03-04"
 LATE, BROKEN, LANDING = Path("late"), Path("broken"), Path("data/sample/daily")
 # The broken file writes every quantity with a unit, so none of its lines can be typed.
 QUANTITY, UNIT = "Quantity", " pcs"
-QUESTION = f"psql -Atc \"select count(*) from gold.fct_sales where invoiced_on = '{LATE_DAY}'\""
+QUESTION = f"psql -Atc \"select count(*) from gold.fct_sales where date_day = '{LATE_DAY}'\""
 # Lines of output that are drawn of a command: all of the first build, and the beginning of any other.
 ALL, MANY, SOME = 22, 12, 9
 # What a `make` around this one would tell the recorded ones.

@@ -38,7 +38,7 @@ sales as (
         count(*) filter (where customer_key = -1) as lines_without_customer,
         count(*) filter (where product_key = -1) as lines_without_product
     from {{ ref('fct_sales') }}
-    where {{ pg_wap.is_touched('fct_sales', 'invoiced_on') }}
+    where {{ pg_wap.is_touched('fct_sales', 'date_day') }}
 
 ),
 

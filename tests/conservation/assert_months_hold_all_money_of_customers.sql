@@ -19,7 +19,7 @@ closed_sales as (
     select coalesce(sum(sales.net_amount), 0) as sales_amount
     from sales
     cross join last_day
-    where sales.customer_key <> -1 and sales.invoiced_on < {{ month_start('last_day.invoiced_on + 1') }}
+    where sales.customer_key <> -1 and sales.date_day < {{ month_start('last_day.invoiced_on + 1') }}
 
 ),
 

@@ -20,18 +20,18 @@ sales as (
 
     select
         product_durable_key,
-        {{ span_start('invoiced_on') }} as span_start,
-        bit_or({{ day_bit('invoiced_on') }}) as day_bits
+        {{ span_start('date_day') }} as span_start,
+        bit_or({{ day_bit('date_day') }}) as day_bits
     from {{ ref('fct_sales') }}
     where
         line_type = 'sale'
         and {{
             "true" if everything
-            else pg_wap.is_touched('int_lines_classified', 'invoiced_on', column='invoiced_on')
+            else pg_wap.is_touched('int_lines_classified', 'date_day', column='invoiced_on')
         }}
         -- Limits the partitions that are read.
-        and {{ "true" if everything else pg_wap.is_touched('fct_sales', 'invoiced_on') }}
-    group by product_durable_key, {{ span_start('invoiced_on') }}
+        and {{ "true" if everything else pg_wap.is_touched('fct_sales', 'date_day') }}
+    group by product_durable_key, {{ span_start('date_day') }}
 
 ),
 
@@ -60,7 +60,7 @@ trading_days as (
     select
         date_day,
         day_number,
-        on_offer_since,
+        on_offer_start,
         {{ span_start('date_day') }} as span_start,
         {{ day_bit('date_day') }} as day_bit,
         row_number() over (order by date_day) as rightful_number,
@@ -130,7 +130,7 @@ final as (
         null as days_sold,
         day_bit as days_shown
     from trading_days
-    where day_number <> rightful_number or on_offer_since <> rightful_start
+    where day_number <> rightful_number or on_offer_start <> rightful_start
 
 )
 

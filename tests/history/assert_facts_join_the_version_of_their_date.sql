@@ -31,7 +31,8 @@ products as (
 final as (
 
     select
-        sales.sales_key,
+        sales.invoice_number,
+        sales.line_number,
         sales.invoiced_at,
         customers.valid_from as customer_valid_from,
         customers.valid_to as customer_valid_to,

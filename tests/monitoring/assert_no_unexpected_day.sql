@@ -10,7 +10,7 @@ rated_days as not materialized (
 
 last_day as (
 
-    select max(invoiced_on) as invoiced_on from rated_days
+    select max(date_day) as date_day from rated_days
 
 ),
 
@@ -21,9 +21,9 @@ final as (
     where
         rated_days.is_anomaly
         {% if pg_wap.looks_at_changes_of('daily_anomalies') -%}
-        and {{ pg_wap.is_touched('daily_anomalies', 'rated_days.invoiced_on') }}
+        and {{ pg_wap.is_touched('daily_anomalies', 'rated_days.date_day') }}
         {%- else -%}
-        and rated_days.invoiced_on > (select last_day.invoiced_on from last_day) - {{ var("anomaly_news_days") }}
+        and rated_days.date_day > (select last_day.date_day from last_day) - {{ var("anomaly_news_days") }}
         {%- endif %}
 
 )

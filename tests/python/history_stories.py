@@ -31,7 +31,7 @@ LIST_HEADER = ["StockCode", "Category", "Cost", "ListPrice", "EffectiveDate"]
 
 # Without an account, too.
 CUSTOMERS = (12346, 12347, 12348, None)
-COUNTRIES = ("France", "EIRE", "United Kingdom")
+COUNTRIES = ("France", "Spain", "United Kingdom")
 PRODUCTS = ("22423", "85123A")
 DESCRIPTIONS = ("LANTERN", "Lantern, red", "lantern", "damaged", None)
 PRICES = tuple(map(Decimal, ("0.99", "1", "2.5", "25", "0")))

@@ -69,7 +69,7 @@ def rate(copy_of_built: Database, dbt: Dbt) -> Callable[[dict[date, int]], dict[
         assert {outcome.status for outcome in outcomes.values()} <= {"success", "pass", "warn"}, outcomes
         with psycopg.connect(copy_of_built.url) as session:
             found = session.execute(
-                "select invoiced_on, kind, expected_low, expected, expected_high"
+                "select date_day, kind, expected_low, expected, expected_high"
                 " from gold.daily_anomalies where measure = 'lines'"
             ).fetchall()
         return {day: Rating(kind, *(float(number) for number in numbers)) for day, kind, *numbers in found}

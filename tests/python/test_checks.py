@@ -89,11 +89,13 @@ FIRST_OF_CUSTOMER = (
 MOVED = """
     update gold_tables.fct_sales set {key} = other.{key}
     from gold_tables.{dimension} as mine, gold_tables.{dimension} as other
-    where fct_sales.sales_key = (
-            select min(sales_key)
+    where (fct_sales.invoice_number, fct_sales.line_number) = (
+            select invoice_number, line_number
             from gold_tables.fct_sales
             inner join gold_tables.{dimension} using ({key})
             where not is_current
+            order by invoice_number, line_number
+            limit 1
         )
         and fct_sales.{key} = mine.{key} and mine.{durable} = other.{durable} and other.is_current
 """
@@ -225,7 +227,7 @@ FAULTS = [
     Fault(
         "assert_gold_adds_up_to_silver",
         "line doubled",
-        again("gold_tables.fct_sales", "net_amount <> 0", sales_key="1"),
+        again("gold_tables.fct_sales", "net_amount <> 0", line_number="100000"),
         rows=2,
     ),
     Fault(
@@ -414,7 +416,7 @@ FAULTS = [
     Fault(
         "assert_offers_show_what_was_sold",
         "on offer for too short",
-        one("gold_tables.dim_trading_day", "on_offer_since = on_offer_since + 1"),
+        one("gold_tables.dim_trading_day", "on_offer_start = on_offer_start + 1"),
     ),
     # History
     *(
@@ -506,7 +508,7 @@ FAULTS = [
         "assert_no_unexpected_day",
         "last day out of the ordinary",
         "insert into gold_tables.daily_anomalies"
-        " (invoiced_on, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
+        " (date_day, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
         " select max(invoiced_on), '-', 'lines', true, 'too_low', 1, 2, 3, 4 from silver.int_trading_days",
     ),
     # Reference data
@@ -546,7 +548,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold_tables.fct_sales", "date_key = to_char(invoiced_at + interval '1 day', 'YYYYMMDD')::integer"),
     ],
     ("fct_sales_obeys_its_rules", "day_is_of_the_timestamp"): [
-        one("gold_tables.fct_sales", "invoiced_on = invoiced_on + 1", "extract(day from invoiced_on) < 28"),
+        one("gold_tables.fct_sales", "date_day = date_day + 1", "extract(day from date_day) < 28"),
     ],
     ("fct_sales_obeys_its_rules", "cancellation_is_in_the_number"): [
         one("gold_tables.fct_sales", "is_cancellation = not is_cancellation", "line_type = 'postage'"),
@@ -589,10 +591,10 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("daily_sales_obeys_its_rules", "parts_add_up"): [
         one("gold_tables.daily_sales", f"{part}_amount = {part}_amount + 0.0001")
-        for part in ("gross", "returns", "other", "net")
+        for part in ("sale", "return", "other", "net")
     ],
     ("daily_sales_obeys_its_rules", "customers_order"): [one("gold_tables.daily_sales", "orders = 0", "customers > 0")],
-    ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold_tables.daily_sales", "units = -1")],
+    ("daily_sales_obeys_its_rules", "units_are_counted_up"): [one("gold_tables.daily_sales", "units_sold = -1")],
     ("customer_rfm_obeys_its_rules", "recency_is_past"): [one("gold_tables.customer_rfm", "recency_days = -1")],
     ("customer_rfm_obeys_its_rules", "frequency_is_a_count"): [one("gold_tables.customer_rfm", "frequency = -1")],
     **{
@@ -636,12 +638,12 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("fct_invoice_lifecycle_obeys_its_rules", "status_is_of_the_milestones"): [
         one(
             "gold_tables.fct_invoice_lifecycle",
-            "fully_cancelled_on = null, days_to_full_cancellation = null, fully_cancelled_date_key = -1",
+            "fully_cancelled_date = null, days_to_full_cancellation = null, fully_cancelled_date_key = -1",
             "status = 'cancelled'",
         ),
         one(
             "gold_tables.fct_invoice_lifecycle",
-            "first_cancelled_on = null, days_to_first_cancellation = null, first_cancelled_date_key = -1",
+            "first_cancelled_date = null, days_to_first_cancellation = null, first_cancelled_date_key = -1",
             "status = 'partly cancelled'",
         ),
     ],
@@ -653,21 +655,24 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("fct_invoice_lifecycle_obeys_its_rules", "milestones_come_in_order"): [
         one(
             "gold_tables.fct_invoice_lifecycle",
-            "first_cancelled_on = invoiced_on - 1, days_to_first_cancellation = -1,"
-            " first_cancelled_date_key = to_char(invoiced_on - 1, 'YYYYMMDD')::integer",
+            "first_cancelled_date = date_day - 1, days_to_first_cancellation = -1,"
+            " first_cancelled_date_key = to_char(date_day - 1, 'YYYYMMDD')::integer",
             "status = 'partly cancelled'",
         ),
         one(
             "gold_tables.fct_invoice_lifecycle",
-            "fully_cancelled_on = invoiced_on, days_to_full_cancellation = 0,"
-            " fully_cancelled_date_key = invoiced_date_key",
-            "status = 'cancelled' and first_cancelled_on > invoiced_on",
+            "fully_cancelled_date = date_day, days_to_full_cancellation = 0, fully_cancelled_date_key = date_key",
+            "status = 'cancelled' and first_cancelled_date > date_day",
         ),
     ],
     ("fct_invoice_lifecycle_obeys_its_rules", "keys_are_of_the_days"): [
-        one("gold_tables.fct_invoice_lifecycle", "invoiced_date_key = -1"),
-        one("gold_tables.fct_invoice_lifecycle", "first_cancelled_date_key = invoiced_date_key", "status = 'open'"),
+        one("gold_tables.fct_invoice_lifecycle", "date_key = -1"),
+        one("gold_tables.fct_invoice_lifecycle", "first_cancelled_date_key = date_key", "status = 'open'"),
         one("gold_tables.fct_invoice_lifecycle", "fully_cancelled_date_key = -1", "status = 'cancelled'"),
+    ],
+    ("fct_invoices_obeys_its_rules", "day_is_of_the_first_line"): [
+        one("gold_tables.fct_invoices", "date_day = date_day + 1"),
+        one("gold_tables.fct_invoices", "date_key = to_char(date_day + 1, 'YYYYMMDD')::integer"),
     ],
     ("fct_customer_month_obeys_its_rules", "customer_is_known"): [
         one("gold_tables.fct_customer_month", "customer_key = -1"),
@@ -675,6 +680,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("fct_customer_month_obeys_its_rules", "date_is_a_month_end"): [
         one("gold_tables.fct_customer_month", "date_key = date_key - 1"),
+        one("gold_tables.fct_customer_month", "date_day = date_day - 1"),
     ],
     ("fct_customer_month_obeys_its_rules", "orders_are_counted"): [
         one("gold_tables.fct_customer_month", "orders = -1")
@@ -691,7 +697,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one(
             "gold_tables.monthly_product_sales",
             "month_start = month_start + 1",
-            "last_invoiced_on > month_start",
+            "last_line_date > month_start",
         ),
     ],
     ("monthly_product_sales_obeys_its_rules", "days_have_lines"): [
@@ -699,10 +705,18 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold_tables.monthly_product_sales", "days_with_lines = lines + 1"),
     ],
     ("monthly_product_sales_obeys_its_rules", "last_day_is_of_the_month"): [
-        one("gold_tables.monthly_product_sales", "last_invoiced_on = month_start - 1"),
+        one("gold_tables.monthly_product_sales", "last_line_date = month_start - 1"),
     ],
     ("monthly_product_sales_obeys_its_rules", "sale_gives_units_out"): [
-        one("gold_tables.monthly_product_sales", "quantity = -1", "line_type = 'sale'"),
+        one(
+            "gold_tables.monthly_product_sales",
+            "quantity = -1, units_sold = -1, net_units = -1",
+            "line_type = 'sale'",
+        ),
+    ],
+    ("monthly_product_sales_obeys_its_rules", "units_add_up"): [
+        one("gold_tables.monthly_product_sales", "net_units = net_units + 1"),
+        one("gold_tables.monthly_product_sales", "units_sold = 1, net_units = 1", "line_type = 'postage'"),
     ],
     ("monthly_customer_orders_obeys_its_rules", "customer_is_known"): [
         one("gold_tables.monthly_customer_orders", "customer_durable_key = -1"),
@@ -750,7 +764,7 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("daily_anomalies_obeys_its_rules", "anomaly_is_out_of_its_range"): [
         "insert into gold_tables.daily_anomalies"
-        " (invoiced_on, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
+        " (date_day, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
         f" values ('2010-01-04', '-', 'lines', {values})"
         for values in ("true, 'too_low', 3, 2, 3, 4", "true, null, 1, 2, 3, 4", "false, 'too_low', 1, 2, 3, 4")
     ],
@@ -767,6 +781,9 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ("dim_product_obeys_its_rules", "product_says_what_it_is"): [
         one("gold_tables.dim_product", "description = ''"),
         one("gold_tables.dim_product", "description = ' '"),
+    ],
+    ("dim_product_obeys_its_rules", "cost_is_known_or_null"): [
+        one("gold_tables.dim_product", "is_cost_known = not is_cost_known"),
     ],
     ("dim_product_obeys_its_rules", "product_has_a_stock_code"): [
         one("gold_tables.dim_product", "stock_code = null", "product_key <> -1"),
@@ -790,7 +807,13 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("dim_date_counts_right", "month_holds_day"): [
         one("gold_tables.dim_date", "month_end = date_day - 1", "date_key <> -1"),
-        one("gold_tables.dim_date", "month_start = date_day + 1", "date_key <> -1"),
+        one("gold_tables.dim_date", "month_start = date_day + 1, year_month = '2030-01'", "date_day = '2029-12-31'"),
+        one("gold_tables.dim_date", "year_month = '2009-13'", "date_key <> -1"),
+    ],
+    ("dim_date_counts_right", "week_and_quarter_hold_day"): [
+        one("gold_tables.dim_date", "week_start = week_start - 7", "date_key <> -1"),
+        one("gold_tables.dim_date", "quarter_start = quarter_start + 1", "date_day = quarter_start + 40"),
+        one("gold_tables.dim_date", "quarter_start = quarter_start - interval '3 months'", "date_key <> -1"),
     ],
     # References, each to a missing row
     ("fct_sales_obeys_its_rules", "fct_sales_has_its_dates"): [
@@ -799,8 +822,11 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         delete from gold_tables.fct_sales
         where
             date_key = (select min(date_key) from gold_tables.fct_sales)
-            and sales_key > (
-                select min(sales_key) from gold_tables.fct_sales group by date_key order by date_key limit 1
+            and (invoice_number, line_number) > (
+                select invoice_number, line_number
+                from gold_tables.fct_sales
+                order by date_key, invoice_number, line_number
+                limit 1
             );
         delete from gold_tables.dim_date where date_key = (select min(date_key) from gold_tables.fct_sales)
         """
@@ -812,31 +838,41 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
             ("fct_sales", "fct_sales_has_its_products", "product_key = 1", "true"),
             ("fct_sales", "fct_sales_has_its_countries", "country_key = 1", "true"),
             ("fct_sales", "fct_sales_has_its_bands", "rfm_band_key = 666", "true"),
-            ("fct_invoices", "fct_invoices_has_its_dates", "date_key = 19000101", "true"),
+            (
+                "fct_invoices",
+                "fct_invoices_has_its_dates",
+                "date_key = 19000101, date_day = '1900-01-01', first_invoiced_at = '1900-01-01'",
+                "true",
+            ),
             ("fct_invoices", "fct_invoices_has_its_customers", "customer_key = 1", "true"),
             ("fct_invoices", "fct_invoices_has_its_countries", "country_key = 1", "true"),
             ("fct_invoice_lifecycle", "fct_invoice_lifecycle_has_its_customers", "customer_key = 1", "true"),
             (
                 "fct_invoice_lifecycle",
                 "fct_invoice_lifecycle_has_its_days_of_invoice",
-                "invoiced_on = '1900-01-01', invoiced_date_key = 19000101",
+                "date_day = '1900-01-01', date_key = 19000101",
                 "status = 'open'",
             ),
             (
                 "fct_invoice_lifecycle",
                 "fct_invoice_lifecycle_has_its_days_of_first_cancellation",
-                "first_cancelled_on = '2100-01-01', days_to_first_cancellation = '2100-01-01' - invoiced_on,"
+                "first_cancelled_date = '2100-01-01', days_to_first_cancellation = '2100-01-01' - date_day,"
                 " first_cancelled_date_key = 21000101",
                 "status = 'partly cancelled'",
             ),
             (
                 "fct_invoice_lifecycle",
                 "fct_invoice_lifecycle_has_its_days_of_full_cancellation",
-                "fully_cancelled_on = '2100-01-01', days_to_full_cancellation = '2100-01-01' - invoiced_on,"
+                "fully_cancelled_date = '2100-01-01', days_to_full_cancellation = '2100-01-01' - date_day,"
                 " fully_cancelled_date_key = 21000101",
                 "status = 'cancelled'",
             ),
-            ("fct_customer_month", "fct_customer_month_has_its_dates", "date_key = 19000131", "true"),
+            (
+                "fct_customer_month",
+                "fct_customer_month_has_its_dates",
+                "date_key = 19000131, date_day = '1900-01-31'",
+                "true",
+            ),
             ("fct_customer_month", "fct_customer_month_has_its_customers", "customer_key = 1", "true"),
             ("fct_customer_month", "fct_customer_month_has_its_bands", "rfm_band_key = 666", "rfm_band_key <> 0"),
             (
@@ -872,6 +908,16 @@ CHECK_FAULTS = {
 EXCLUSION_FAULTS = {
     dimension: ["valid_to = valid_to + 1", "valid_to = '9999-12-31'"] for dimension in ("dim_customer", "dim_product")
 }
+
+# Two natural keys with one surrogate key: the relation, the surrogate key, and the natural key.
+COLLISIONS = [
+    ("dim_country", "country_key", "delivered_country_name"),
+    ("dim_customer", "customer_key", "customer_id"),
+    ("dim_customer", "customer_durable_key", "customer_id"),
+    ("dim_product", "product_key", "stock_code"),
+    ("dim_product", "product_durable_key", "stock_code"),
+    ("fct_invoices", "invoice_key", "invoice_number"),
+]
 
 
 class Constraint(NamedTuple):
@@ -1076,17 +1122,44 @@ def test_database_enforces_the_constraint(constraint: Constraint, session: psyco
         for change in CHECK_FAULTS[name, constraint.expression]:
             with pytest.raises(psycopg.errors.CheckViolation), session.transaction():
                 session.execute(one(relation, change))
+    elif constraint.kind == "custom" and constraint.expression.startswith("constraint date_is_known"):
+        with pytest.raises(psycopg.errors.CheckViolation, match="date_is_known"):
+            session.execute(one(relation, "date_key = -1"))
     elif constraint.kind == "custom":
         for change in EXCLUSION_FAULTS[name]:
             with pytest.raises(psycopg.errors.ExclusionViolation), session.transaction():
                 session.execute(one(relation, change, FOLLOWED))
     else:
-        keys = {c.columns for c in CONSTRAINTS if c.relation == relation and c.kind == "primary_key"}
-        new_key = {column: "-1000" for key in keys for column in key if constraint.kind == "unique"}
+        # Only the constraint in question may be broken.
+        others = [c for c in CONSTRAINTS if c.relation == relation and c.kind in ("primary_key", "unique")]
+        new_key = {
+            column: "-1000" for c in others if constraint.kind == "unique" and c != constraint for column in c.columns
+        }
         filled = " and ".join(f"{column} is not null" for column in constraint.columns)
         with pytest.raises(psycopg.errors.UniqueViolation) as caught:
             session.execute(again(relation, filled, **new_key))
         assert caught.value.diag.message_detail.startswith(f"Key ({columns})=")
+
+
+@pytest.mark.parametrize(("relation", "key", "natural_key"), COLLISIONS)
+def test_two_natural_keys_cannot_share_a_surrogate_key(
+    relation: str, key: str, natural_key: str, session: psycopg.Connection
+) -> None:
+    """A key of 53 bits can collide, and then two customers would be one in every report: the build must fail."""
+    table = f"gold_tables.{relation}"
+    [(mine, other, taken)] = session.execute(
+        f"""
+        select mine.{natural_key}, other.{natural_key}, other.{key}
+        from {table} as mine, {table} as other
+        where mine.{natural_key} < other.{natural_key} and mine.{key} <> -1 and other.{key} <> -1
+        order by 1, 2
+        limit 1
+        """
+    ).fetchall()
+    assert mine != other
+    refusals = (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation)
+    with pytest.raises(refusals, match=key):
+        session.execute(f"update {table} set {key} = %s where {natural_key} = %s", [taken, mine])
 
 
 def test_missing_country_does_not_hide_a_double(session: psycopg.Connection) -> None:

@@ -1,8 +1,14 @@
 {{ config(
     unique_key='country_key',
-    touched_by="select country_name from {{ pg_wap.changes_of('int_lines_classified') }} where country_name <> 'Unknown'",
-    logged_columns=['country_name'],
-    check_column='country_name',
+    touched_by="
+        select
+            {{ surrogate_key(['country_name']) }} as country_key,
+            country_name
+        from {{ pg_wap.changes_of('int_lines_classified') }}
+        where country_name <> 'Unknown'
+    ",
+    logged_columns=['country_key'],
+    check_column='country_key',
 ) }}
 
 with
@@ -66,11 +72,11 @@ unknown_member as (
     select
         -1 as country_key,
         'Unknown' as country_name,
-        'Unknown' as standard_name,
+        'Unknown' as delivered_country_name,
         null::text as iso_alpha2,
         null::text as iso_alpha3,
         'Unknown' as region,
-        null::text as currency_code,
+        null::text as local_currency_code,
         false as is_resolved
 
 ),
@@ -80,12 +86,12 @@ members as (
     -- A country that is missing in the seed is still a member, because facts must not wait for reference data.
     select
         {{ surrogate_key(['coalesce(countries.country_name, delivered.country_name)']) }} as country_key,
-        coalesce(countries.country_name, delivered.country_name) as country_name,
-        coalesce(countries.standard_name, delivered.country_name) as standard_name,
+        coalesce(countries.standard_name, delivered.country_name) as country_name,
+        coalesce(countries.country_name, delivered.country_name) as delivered_country_name,
         countries.iso_alpha2,
         countries.iso_alpha3,
         coalesce(countries.region, 'Unknown') as region,
-        countries.currency_code,
+        countries.currency_code as local_currency_code,
         countries.region is not null as is_resolved
     from countries
     full outer join delivered on countries.country_name = delivered.country_name
@@ -102,13 +108,17 @@ final as (
     select
         country_key,
         country_name,
+        delivered_country_name,
 
-        standard_name,
         iso_alpha2,
         iso_alpha3,
         region,
-        currency_code,
-        is_resolved
+        local_currency_code,
+        is_resolved,
+
+        -- Old names, removed in the next version.
+        country_name as standard_name,
+        local_currency_code as currency_code
     from members
 
 )

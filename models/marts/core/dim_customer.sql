@@ -67,16 +67,32 @@ latest_months as (
 
 ),
 
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
+named_versions as (
+
+    select
+        known_versions.*,
+        coalesce(countries.standard_name, known_versions.country_name) as standard_country_name
+    from known_versions
+    left join countries on known_versions.country_name = countries.country_name
+
+),
+
 neighbours as (
 
     select
         *,
-        lag(country_name) over in_order as country_name_before,
+        lag(standard_country_name) over in_order as country_name_before,
         lag(segment) over in_order as segment_before,
-        first_value(country_name) over in_order as first_country_name,
-        last_value(country_name) over all_versions as current_country_name,
+        first_value(standard_country_name) over in_order as first_country_name,
+        last_value(standard_country_name) over all_versions as current_country_name,
         last_value(segment) over all_versions as current_segment
-    from known_versions
+    from named_versions
     window
         in_order as (partition by customer_id order by valid_from),
         all_versions as (in_order rows between unbounded preceding and unbounded following)
@@ -87,7 +103,7 @@ moves as (
 
     select
         *,
-        count(*) filter (where country_name <> country_name_before) over in_order as country_run,
+        count(*) filter (where standard_country_name <> country_name_before) over in_order as country_run,
         count(*) filter (where segment <> segment_before) over in_order as segment_run
     from neighbours
     window in_order as (partition by customer_id order by valid_from)
@@ -99,7 +115,7 @@ versions as (
     -- In a run of equal values, only the first version follows a different value.
     select
         *,
-        max(country_name_before) filter (where country_name <> country_name_before)
+        max(country_name_before) filter (where standard_country_name <> country_name_before)
             over (partition by customer_id, country_run) as previous_country_name,
         max(segment_before) filter (where segment <> segment_before)
             over (partition by customer_id, segment_run) as previous_segment
@@ -114,6 +130,7 @@ unknown_member as (
         -1 as customer_durable_key,
         null::integer as customer_id,
         'Unknown' as country_name,
+        'Unknown' as delivered_country_name,
         'Unknown' as segment,
         null::date as first_purchase_date,
         'Unknown' as first_country_name,
@@ -133,7 +150,8 @@ members as (
         {{ surrogate_key(['versions.customer_id', "to_char(versions.valid_from, 'YYYYMMDD')"]) }} as customer_key,
         {{ surrogate_key(['versions.customer_id']) }} as customer_durable_key,
         versions.customer_id,
-        versions.country_name,
+        versions.standard_country_name as country_name,
+        versions.country_name as delivered_country_name,
         versions.segment,
         first_purchases.first_purchase_date,
         versions.first_country_name,
@@ -161,8 +179,8 @@ final as (
         customer_key,
         customer_durable_key,
         customer_id,
-
         country_name,
+        delivered_country_name,
         segment,
 
         first_purchase_date,
@@ -172,7 +190,6 @@ final as (
         current_country_name,
         current_segment,
         current_rfm_band_key,
-
         valid_from,
         valid_to,
         valid_to = {{ end_of_time() }} as is_current

@@ -136,6 +136,7 @@ final as (
 
         unit_cost,
         list_price,
+        unit_cost is not null as is_cost_known,
 
         valid_from,
         valid_to,

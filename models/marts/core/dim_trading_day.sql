@@ -33,6 +33,9 @@ final as (
         invoiced_on as date_day,
 
         day_number,
+        coalesce(window_start, first_day) as on_offer_start,
+
+        -- Old names, removed in the next version.
         coalesce(window_start, first_day) as on_offer_since
     from sale_days
     where {{ pg_wap.only_touched('date_key') }}

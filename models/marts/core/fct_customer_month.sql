@@ -47,11 +47,13 @@ final as (
             'customer_months.recency_score', 'customer_months.frequency_score', 'customer_months.monetary_score'
         ) }} as rfm_band_key,
 
+        customer_months.month_end as date_day,
         customer_months.segment,
 
         customer_months.net_amount,
         customer_months.orders,
         customer_months.balance_amount,
+        customer_months.month_end - customer_months.recency_days as last_order_date,
         customer_months.recency_days
     from customer_months
     left join customers

@@ -8,7 +8,7 @@
     check_column='invoice_number',
     indexes=[
         {'columns': ['invoice_number'], 'unique': true},
-        {'columns': ['invoiced_on']},
+        {'columns': ['date_day']},
         {'columns': ['customer_durable_key']},
     ],
 ) }}
@@ -21,12 +21,6 @@ invoices as (
     where
         lines_sold > 0
         and {{ pg_wap.only_touched('invoice_number') }}
-
-),
-
-customers as (
-
-    select * from {{ ref('dim_customer') }}
 
 ),
 
@@ -43,8 +37,8 @@ cancelled as (
 
     select
         sale_invoice_number as invoice_number,
-        min(cancelled_at)::date as first_cancelled_on,
-        max(cancelled_at)::date as last_cancelled_on,
+        min(cancelled_at)::date as first_cancelled_date,
+        max(cancelled_at)::date as last_cancelled_date,
         count(distinct sale_line_number)::integer as lines_cancelled,
         sum(units)::bigint as units_cancelled,
         sum(amount) as cancelled_amount
@@ -59,11 +53,12 @@ milestones as (
         invoices.invoice_key,
         invoices.invoice_number,
         invoices.customer_key,
-        invoices.date_key as invoiced_date_key,
-        invoices.first_invoiced_at::date as invoiced_on,
-        cancelled.first_cancelled_on,
-        case when cancelled.units_cancelled = invoices.units_sold then cancelled.last_cancelled_on end
-            as fully_cancelled_on,
+        invoices.customer_durable_key,
+        invoices.date_key,
+        invoices.date_day,
+        cancelled.first_cancelled_date,
+        case when cancelled.units_cancelled = invoices.units_sold then cancelled.last_cancelled_date end
+            as fully_cancelled_date,
         invoices.lines_sold,
         coalesce(cancelled.lines_cancelled, 0) as lines_cancelled,
         invoices.units_sold,
@@ -78,33 +73,38 @@ milestones as (
 final as (
 
     select
-        milestones.invoice_key,
-        milestones.invoice_number,
-        milestones.customer_key,
-        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
-        milestones.invoiced_date_key,
-        coalesce(to_char(milestones.first_cancelled_on, 'YYYYMMDD')::integer, -1) as first_cancelled_date_key,
-        coalesce(to_char(milestones.fully_cancelled_on, 'YYYYMMDD')::integer, -1) as fully_cancelled_date_key,
+        invoice_key,
+        invoice_number,
+        customer_key,
+        customer_durable_key,
+        date_key,
+        coalesce(to_char(first_cancelled_date, 'YYYYMMDD')::integer, -1) as first_cancelled_date_key,
+        coalesce(to_char(fully_cancelled_date, 'YYYYMMDD')::integer, -1) as fully_cancelled_date_key,
 
-        milestones.invoiced_on,
-        milestones.first_cancelled_on,
-        milestones.fully_cancelled_on,
+        date_day,
+        first_cancelled_date,
+        fully_cancelled_date,
         case
-            when milestones.first_cancelled_on is null then 'open'
-            when milestones.fully_cancelled_on is null then 'partly cancelled'
+            when first_cancelled_date is null then 'open'
+            when fully_cancelled_date is null then 'partly cancelled'
             else 'cancelled'
         end as status,
 
-        milestones.first_cancelled_on - milestones.invoiced_on as days_to_first_cancellation,
-        milestones.fully_cancelled_on - milestones.invoiced_on as days_to_full_cancellation,
-        milestones.lines_sold,
-        milestones.lines_cancelled,
-        milestones.units_sold,
-        milestones.units_cancelled,
-        milestones.sale_amount,
-        milestones.cancelled_amount
+        first_cancelled_date - date_day as days_to_first_cancellation,
+        fully_cancelled_date - date_day as days_to_full_cancellation,
+        lines_sold,
+        lines_cancelled,
+        units_sold,
+        units_cancelled,
+        sale_amount,
+        cancelled_amount,
+
+        -- Old names, removed in the next version.
+        date_key as invoiced_date_key,
+        date_day as invoiced_on,
+        first_cancelled_date as first_cancelled_on,
+        fully_cancelled_date as fully_cancelled_on
     from milestones
-    left join customers on milestones.customer_key = customers.customer_key
 
 )
 

@@ -10,7 +10,7 @@
     ",
     logged_columns=['invoice_number'],
     check_column='invoice_number',
-    indexes=[{'columns': ['date_key']}],
+    indexes=[{'columns': ['date_key']}, {'columns': ['date_day']}, {'columns': ['customer_durable_key']}],
 ) }}
 
 with
@@ -117,8 +117,10 @@ final as (
         parties.invoice_number,
         to_char(parties.first_invoiced_at, 'YYYYMMDD')::integer as date_key,
         coalesce(customers.customer_key, -1) as customer_key,
+        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
         coalesce(countries.country_key, -1) as country_key,
 
+        parties.first_invoiced_at::date as date_day,
         parties.first_invoiced_at,
         parties.last_invoiced_at,
         parties.is_cancellation,
@@ -145,7 +147,7 @@ final as (
             parties.party_id = customers.customer_id
             and parties.first_invoiced_at >= customers.valid_from
             and parties.first_invoiced_at < customers.valid_to
-    left join countries on parties.party_country_name = countries.country_name
+    left join countries on parties.party_country_name = countries.delivered_country_name
 
 )
 

@@ -8,6 +8,7 @@ select
     products.product_durable_key,
     trading_days.date_key,
 
+    trading_days.date_day,
     trading_days.day_number = last_sale_days.day_number as is_sold,
 
     trading_days.day_number - last_sale_days.day_number as days_since_sold
@@ -30,7 +31,7 @@ inner join {{ ref('dim_trading_day') }} as trading_days
     on
         spans.span_start <= trading_days.date_day
         -- For the index: sales of earlier spans no longer count.
-        and spans.span_start > trading_days.on_offer_since - 56
+        and spans.span_start > trading_days.on_offer_start - 56
         and (next_sales.first_sold_on is null or next_sales.first_sold_on > trading_days.date_day)
 inner join {{ ref('dim_trading_day') }} as last_sale_days
     on
@@ -41,7 +42,7 @@ inner join {{ ref('dim_trading_day') }} as last_sale_days
                 & ((2::bigint << least(trading_days.date_day - spans.span_start, 55)) - 1) as bit(56)
             )
         ) = last_sale_days.date_day
-        and trading_days.on_offer_since <= last_sale_days.date_day
+        and trading_days.on_offer_start <= last_sale_days.date_day
         and trading_days.date_day >= last_sale_days.date_day
 inner join {{ ref('dim_product') }} as products -- noqa: AL07
     on

@@ -4,7 +4,7 @@
 {{ config(
     materialized='incremental_by_partition',
     partition_by={
-        'field': 'invoiced_on',
+        'field': 'date_day',
         'granularity': 'month',
         'starts': "select distinct invoiced_on from {{ ref('int_trading_days') }}",
     },
@@ -42,7 +42,8 @@
         select month_end + 1 from {{ pg_wap.changes_of('int_customer_months') }}
     ",
     sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
-    check_column='invoiced_on',
+    check_column='date_day',
+    indexes=[{'columns': ['date_key']}, {'columns': ['customer_key']}, {'columns': ['customer_durable_key']}],
 ) }}
 -- depends_on: {{ ref('int_trading_days') }}, {{ ref('int_invoices_summed') }}, {{ ref('int_product_months') }}
 -- depends_on: {{ ref('int_customer_versions') }}, {{ ref('int_product_versions') }}
@@ -118,8 +119,6 @@ rated_months as (
 final as (
 
     select
-        -- Unique within an invoice, as line numbers are. A hash per line would take a fifth of the query's time.
-        lines.invoice_key + lines.line_number as sales_key,
         lines.invoice_number,
         lines.line_number,
         coalesce(dates.date_key, -1) as date_key,
@@ -133,7 +132,7 @@ final as (
             else coalesce(rated_months.rfm_band_key, 0)
         end as rfm_band_key,
 
-        lines.invoiced_on,
+        lines.invoiced_on as date_day,
         lines.invoiced_at,
         lines.line_type,
         lines.is_cancellation,
@@ -143,7 +142,10 @@ final as (
         lines.net_amount,
 
         lines.file_id,
-        lines.file_line
+        lines.file_line,
+
+        -- Old names, removed in the next version.
+        lines.invoiced_on
     from lines
     left join dates on lines.invoiced_on = dates.date_day
     left join customers
@@ -158,7 +160,7 @@ final as (
             lines.stock_code = products.stock_code
             and lines.invoiced_on >= products.valid_from
             and lines.invoiced_on < products.valid_to
-    left join countries on lines.country_name = countries.country_name
+    left join countries on lines.country_name = countries.delivered_country_name
 
 )
 

@@ -37,9 +37,9 @@ days as (
         country_name,
         count(distinct invoice_number) filter (where line_type = 'sale')::integer as orders,
         count(distinct customer_id) filter (where line_type = 'sale')::integer as customers,
-        coalesce(sum(units) filter (where line_type = 'sale'), 0)::bigint as units,
-        coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as gross_amount,
-        coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as returns_amount,
+        coalesce(sum(units) filter (where line_type = 'sale'), 0)::bigint as units_sold,
+        coalesce(sum(net_amount) filter (where line_type = 'sale'), 0) as sale_amount,
+        coalesce(sum(net_amount) filter (where line_type = 'return'), 0) as return_amount,
         coalesce(sum(net_amount) filter (where line_type not in ('sale', 'return')), 0) as other_amount,
         sum(net_amount) as net_amount
     from invoices
@@ -57,14 +57,19 @@ final as (
 
         days.orders,
         days.customers,
-        days.units,
-        days.gross_amount,
-        days.returns_amount,
+        days.units_sold,
+        days.sale_amount,
+        days.return_amount,
         days.other_amount,
-        days.net_amount
+        days.net_amount,
+
+        -- Old names, removed in the next version.
+        days.units_sold as units,
+        days.sale_amount as gross_amount,
+        days.return_amount as returns_amount
     from days
     inner join dates on days.invoiced_on = dates.date_day
-    inner join countries on days.country_name = countries.country_name
+    inner join countries on days.country_name = countries.delivered_country_name
 
 )
 

@@ -39,7 +39,9 @@ final as (
         customer_months.month_end,
         to_char(customer_months.month_end, 'YYYYMMDD')::integer as date_key,
         coalesce(customers.customer_key, -1) as customer_key,
+        coalesce(customers.customer_durable_key, -1) as customer_durable_key,
 
+        customer_months.month_end - customer_months.recency_days as last_order_date,
         customer_months.recency_days,
         customer_months.frequency,
         customer_months.monetary_amount,

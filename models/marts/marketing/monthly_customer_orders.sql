@@ -19,14 +19,14 @@ months as (
 
     select
         customer_durable_key,
-        {{ month_start('invoiced_on') }} as month_start,
+        {{ month_start('date_day') }} as month_start,
         count(*)::integer as orders,
         sum(lines_sold)::integer as lines_sold,
         sum(units_sold)::bigint as units_sold,
         sum(sale_amount) as sale_amount,
         sum(cancelled_amount) as cancelled_amount
     from orders
-    group by customer_durable_key, {{ month_start('invoiced_on') }}
+    group by customer_durable_key, {{ month_start('date_day') }}
 
 ),
 

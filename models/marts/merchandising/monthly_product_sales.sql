@@ -11,24 +11,30 @@ sales as (
 
     select * from {{ ref('fct_sales') }}
     where
-        {{ in_changed_months('invoiced_on') }}
-        and {{ pg_wap.only_touched(month_start('invoiced_on'), keys='month_start') }}
+        {{ in_changed_months('date_day') }}
+        and {{ pg_wap.only_touched(month_start('date_day'), keys='month_start') }}
 
 ),
 
 final as (
 
     select
-        {{ month_start('max(invoiced_on)') }} as month_start,
+        {{ month_start('max(date_day)') }} as month_start,
         product_durable_key,
         line_type,
 
         count(*)::integer as lines,
         -- The days of a month are bits of a number, because count(distinct) would sort a million lines.
         bit_count(bit_or(1 << date_key % 100 - 1)::bit(32))::integer as days_with_lines,
-        max(invoiced_on) as last_invoiced_on,
+        max(date_day) as last_line_date,
         sum(quantity) as quantity,
-        sum(net_amount) as net_amount
+        case when line_type = 'sale' then sum(quantity) else 0 end as units_sold,
+        case when line_type = 'return' then -sum(quantity) else 0 end as units_returned,
+        case when line_type in ('sale', 'return') then sum(quantity) else 0 end as net_units,
+        sum(net_amount) as net_amount,
+
+        -- Old names, removed in the next version.
+        max(date_day) as last_invoiced_on
     from sales
     -- Not by month_start, which would be computed for each line (0.08 s).
     group by date_key / 100, product_durable_key, line_type

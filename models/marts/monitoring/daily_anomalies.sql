@@ -1,8 +1,15 @@
 {{ config(
-    unique_key=['invoiced_on', 'country_name', 'measure'],
-    touched_by="{{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}",
-    logged_columns=['invoiced_on'],
-    check_column='invoiced_on',
+    unique_key=['date_day', 'country_name', 'measure'],
+    touched_by="
+        select
+            invoiced_on as date_day,
+            invoiced_on
+        from (
+            {{ days_since_change(['int_measures_compared', 'int_country_days'], ref('int_country_days')) }}
+        ) as days
+    ",
+    logged_columns=['date_day'],
+    check_column='date_day',
 ) }}
 
 with
@@ -18,6 +25,12 @@ country_days as (
 
     select * from {{ ref('int_country_days') }}
     where {{ before_touched(0) }}
+
+),
+
+countries as (
+
+    select * from {{ ref('countries') }}
 
 ),
 
@@ -138,19 +151,23 @@ rated as (
 final as (
 
     select
-        invoiced_on,
-        country_name,
-        measure,
+        rated.invoiced_on as date_day,
+        coalesce(countries.standard_name, rated.country_name) as country_name,
+        rated.measure,
 
-        kind is not null as is_anomaly,
-        kind,
+        rated.kind is not null as is_anomaly,
+        rated.kind,
 
-        observed,
-        expected_low,
-        expected,
-        expected_high,
-        score
+        rated.observed,
+        rated.expected_low,
+        rated.expected,
+        rated.expected_high,
+        rated.score,
+
+        -- Old names, removed in the next version.
+        rated.invoiced_on
     from rated
+    left join countries on rated.country_name = countries.country_name
 
 )
 
