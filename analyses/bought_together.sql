@@ -4,7 +4,7 @@
 -- Merchandising, for one article: what else was on the orders with this article in the last {{ months }} months? `lift`
 -- says how many times more often the other article is on these orders than on all orders; 1 is chance. Pass the
 -- article as `--vars 'stock_code: 85123A'`; the default is the article with most sale lines. On a million lines, the
--- answer takes half a second, because only lines of the article's own orders are joined.
+-- answer takes 0.25 s of CPU, because only lines of the article's own orders are joined.
 with
 
 products as (

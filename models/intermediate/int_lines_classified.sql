@@ -51,12 +51,13 @@ country_spellings as (
         country_name
     from countries
 
-    union distinct
+    union all
 
     select
         lower(standard_name) as spelling,
         country_name
     from countries
+    where lower(standard_name) not in (select lower(names.country_name) from countries as names)
 
 ),
 
