@@ -13,7 +13,7 @@ known_versions as (
 
 countries as (
 
-    select * from {{ ref('countries') }}
+    select * from {{ ref('countries').include(database=false) }}
 
 ),
 

@@ -9,6 +9,8 @@ import pytest
 from harness import Database
 from psycopg.rows import dict_row
 
+from scripts.paths import PROJECT_ROOT
+
 Gold = psycopg.Connection[dict[str, Any]]
 
 # A double holds all integers below this bound exactly. JavaScript and spreadsheets keep numbers as doubles.
@@ -157,6 +159,33 @@ def test_countries_are_named_in_plain_english(gold: Gold) -> None:
         """
     ).fetchall()
     assert {row["country_name"] for row in shown} <= {row["country_name"] for row in names}
+
+
+# The page for readers
+
+PAGE = (PROJECT_ROOT / "models" / "marts" / "core" / "README.md").read_text()
+EXAMPLES = [query for block in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL) for query in block.split(";")]
+
+
+@pytest.mark.parametrize("query", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_every_query_of_the_page_answers(query: str, gold: Gold) -> None:
+    """Readers copy these queries first; one with an old name would be their first impression."""
+    assert gold.execute(query.encode()).fetchall()
+
+
+def test_relations_to_draw_are_there_and_many_to_one(gold: Gold, columns: list[Column]) -> None:
+    """A relation that is drawn as the page says must not double a line."""
+    rows = re.findall(r"^  \| (.+) \| `(\w+_key)` \| `(dim_\w+)` \|$", PAGE, re.MULTILINE)
+    assert rows
+    known = {(column.relation, column.name) for column in columns}
+    for facts, key, dimension in rows:
+        named = re.findall(r"`(\w+)`", facts)
+        assert {(relation, key) for relation in (*named, dimension)} <= known
+        doubled = f"select {key} from gold.{dimension} group by {key} having count(*) > 1"
+        assert gold.execute(doubled).fetchall() == []
+        for relation in named:
+            lost = f"select from gold.{relation} where {key} not in (select {key} from gold.{dimension}) limit 1"
+            assert gold.execute(lost).fetchall() == [], relation
 
 
 # Plans

@@ -178,6 +178,8 @@ def test_facts_declare_what_they_refer_to(manifest) -> None:
         if model["name"].startswith("fct_")
         and re.search(r"(^|_)(date|customer|product|country|rfm_band)_key$", column["name"])
         and "foreign_key" not in {constraint["type"] for constraint in column["constraints"]}
+        # An old name holds what the new one holds, which declares it.
+        and not column["description"].startswith("Old name of ")
     ]
     assert not undeclared
 
