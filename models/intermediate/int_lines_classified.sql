@@ -43,21 +43,30 @@ countries as (
 
 ),
 
-country_spellings as (
+shop_spellings as (
 
-    -- A till may also print the usual name of a country that has another name in the shop's system.
     select
         lower(country_name) as spelling,
         country_name
     from countries
 
+),
+
+country_spellings as (
+
+    select
+        spelling,
+        country_name
+    from shop_spellings
+
     union all
 
+    -- A till may also print the usual name of a country that has another name in the shop's system.
     select
         lower(standard_name) as spelling,
         country_name
     from countries
-    where lower(standard_name) not in (select lower(names.country_name) from countries as names)
+    where lower(standard_name) not in (select shop_spellings.spelling from shop_spellings)
 
 ),
 
