@@ -1,4 +1,4 @@
-{% macro known_versions(snapshot, durable_key, attributes, known_at=none, where="true") -%}
+{% macro known_versions(snapshot, durable_key, attributes, known_at=none, more="") -%}
     select
         {{ durable_key }},
         {% for attribute in attributes -%}
@@ -14,5 +14,5 @@
         dbt_valid_from <= {{ known_at }}
         and (dbt_valid_to is null or dbt_valid_to > {{ known_at }})
         {%- endif %}
-        and {{ where }}
+        {{ more }}
 {%- endmacro %}

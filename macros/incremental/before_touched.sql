@@ -1,5 +1,5 @@
-{% macro before_touched(days, column="invoiced_on") -%}
-    {{ return(
-        column ~ " >= (select min(invoiced_on) - " ~ days ~ " from " ~ pg_wap.touched_keys() ~ ")" if pg_wap.is_delta() else "true"
-    ) }}
+{% macro before_touched(days, after, column="invoiced_on") -%}
+    {%- if pg_wap.is_delta() -%}
+        {{ after }} {{ column }} >= (select min(invoiced_on) - {{ days }} from {{ pg_wap.touched_keys() }})
+    {%- endif -%}
 {%- endmacro %}

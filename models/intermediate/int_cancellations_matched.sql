@@ -11,7 +11,7 @@ with
 movements as not materialized (
 
     select * from {{ ref('int_cancellations_paired') }}
-    where {{ pg_wap.only_touched(['customer_id', 'stock_code']) }}
+    {{ pg_wap.only_touched(['customer_id', 'stock_code'], after='where') }}
 
 ),
 

@@ -15,7 +15,7 @@ daily_measures as (
         lines
     from {{ ref('int_daily_measures') }}
     -- The days of the windows below, and a year for the last holidays.
-    where {{ before_touched(63 + 63 + 365 + 7) }}
+    {{ before_touched(63 + 63 + 365 + 7, after='where') }}
 
 ),
 
@@ -121,7 +121,7 @@ country_days as (
         on
             countries.country_name = daily_measures.country_name
             and shop_days.invoiced_on = daily_measures.invoiced_on
-    where {{ before_touched(63 + 63 + 7, "shop_days.invoiced_on") }}
+    {{ before_touched(63 + 63 + 7, column="shop_days.invoiced_on", after='where') }}
 
 ),
 
@@ -184,8 +184,8 @@ final as (
             and last_trades.share_of_days >= {{ var("anomaly_min_share_of_days") }}
             and last_trades.days_before >= 15
     where
-        {{ before_touched(0, "shares.invoiced_on") }}
-        and (shares.usual_lines >= {{ var("anomaly_min_lines") }} or last_trades.invoiced_on is not null)
+        (shares.usual_lines >= {{ var("anomaly_min_lines") }} or last_trades.invoiced_on is not null)
+    {{ before_touched(0, column="shares.invoiced_on", after='and') }}
 
 )
 

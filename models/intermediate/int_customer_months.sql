@@ -179,7 +179,7 @@ final as (
     from rated
     left join rfm_segments
         on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
-    where {{ pg_wap.only_touched('rated.month_end') }}
+    {{ pg_wap.only_touched('rated.month_end', after='where') }}
 
 )
 

@@ -11,14 +11,14 @@ with
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ pg_wap.only_touched('customer_id') }}
+    where customer_id is not null {{ pg_wap.only_touched('customer_id', after='and') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ pg_wap.only_touched('customer_id', by='lookup') }}
+    {{ pg_wap.only_touched('customer_id', by='lookup', after='where') }}
 
 ),
 

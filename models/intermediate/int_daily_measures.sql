@@ -10,14 +10,14 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
+    {{ pg_wap.only_touched('invoiced_on', by='lookup', after='where') }}
 
 ),
 
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
+    {{ pg_wap.only_touched('invoiced_on', by='lookup', after='where') }}
 
 ),
 

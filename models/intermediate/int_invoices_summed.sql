@@ -12,7 +12,7 @@ with
 lines as (
 
     select * from {{ ref('int_lines_classified') }}
-    where {{ pg_wap.only_touched('invoice_number') }}
+    {{ pg_wap.only_touched('invoice_number', after='where') }}
 
 ),
 

@@ -44,7 +44,7 @@ deliveries as (
     where
         file_id = any(array(select file_id from touched_files))
         -- Most lines of a replayed file are unchanged.
-        and {{ pg_wap.only_touched('invoice_number') }}
+        {{ pg_wap.only_touched('invoice_number', after='and') }}
 
     union all
 

@@ -18,7 +18,7 @@ lines as (
     {% if pg_wap.is_delta() -%}
     where
         file_id = any(
-            array(select file_id from {{ ref('int_invoices_supplied') }} where {{ pg_wap.only_touched('invoice_number') }})
+            array(select file_id from {{ ref('int_invoices_supplied') }} {{ pg_wap.only_touched('invoice_number', after='where') }})
         )
     {%- endif %}
 
@@ -27,7 +27,7 @@ lines as (
 supplied as (
 
     select * from {{ ref('int_invoices_supplied') }}
-    where {{ pg_wap.only_touched('invoice_number') }}
+    {{ pg_wap.only_touched('invoice_number', after='where') }}
 
 ),
 

@@ -16,7 +16,7 @@ country_days as (
     -- Deviations of nine weeks, each from the weekdays of nine weeks and the levels of three weeks.
     where
         usual_lines >= {{ var("anomaly_min_lines") }}
-        and {{ before_touched(63 + 63 + 21 + 7) }}
+        {{ before_touched(63 + 63 + 21 + 7, after='and') }}
 
 ),
 
@@ -26,7 +26,7 @@ daily_measures as (
         *,
         extract(epoch from last_invoiced_at) / 3600 as last_hour
     from {{ ref('int_daily_measures') }}
-    where {{ before_touched(63 + 63 + 21 + 7) }}
+    {{ before_touched(63 + 63 + 21 + 7, after='where') }}
 
 ),
 
@@ -170,7 +170,7 @@ final as (
         above_level,
         deviation
     from marked
-    where {{ before_touched(0) }}
+    {{ before_touched(0, after='where') }}
 
 )
 

@@ -25,7 +25,7 @@ lines as (
                     ) as days (day)
             )
         )
-        and {{ pg_wap.only_touched(['stock_code', month_start('invoiced_on')], keys=['stock_code', 'month_start']) }}
+        {{ pg_wap.only_touched(['stock_code', month_start('invoiced_on')], keys=['stock_code', 'month_start'], after='and') }}
     {%- endif %}
 
 ),

@@ -11,14 +11,14 @@ with
 product_months as (
 
     select * from {{ ref('int_product_months') }}
-    where {{ pg_wap.only_touched('stock_code') }}
+    {{ pg_wap.only_touched('stock_code', after='where') }}
 
 ),
 
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    where {{ pg_wap.only_touched('stock_code') }}
+    {{ pg_wap.only_touched('stock_code', after='where') }}
 
 ),
 

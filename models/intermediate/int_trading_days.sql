@@ -9,7 +9,7 @@ with
 invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where {{ pg_wap.only_touched('invoiced_on', by='lookup') }}
+    {{ pg_wap.only_touched('invoiced_on', by='lookup', after='where') }}
 
 ),
 

@@ -40,7 +40,7 @@ supplied as (
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
-    where {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup') }}
+    {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup', after='where') }}
 
 ),
 
@@ -60,7 +60,7 @@ unusable as (
     left join supplied on lines.invoice_number = supplied.invoice_number
     where
         not lines.is_usable
-        and {{ pg_wap.only_touched(['lines.file_id', 'lines.file_line']) }}
+        {{ pg_wap.only_touched(['lines.file_id', 'lines.file_line'], after='and') }}
         -- A line that a later delivery replaced is superseded, not quarantined.
         and (lines.invoice_number is null or lines.file_id = supplied.file_id)
 

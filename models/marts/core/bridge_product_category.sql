@@ -10,7 +10,7 @@ with
 products as (
 
     select * from {{ ref('dim_product') }}
-    where {{ pg_wap.only_touched('product_key', by='lookup') }}
+    {{ pg_wap.only_touched('product_key', by='lookup', after='where') }}
 
 ),
 

@@ -16,7 +16,7 @@ with
 countries as (
 
     select * from {{ ref('countries') }}
-    where {{ pg_wap.only_touched('country_name') }}
+    {{ pg_wap.only_touched('country_name', after='where') }}
 
 ),
 
@@ -99,7 +99,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ pg_wap.only_touched('country_name') }}
+    {{ pg_wap.only_touched('country_name', after='where') }}
 
 ),
 

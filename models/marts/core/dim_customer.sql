@@ -18,7 +18,7 @@ known_versions as (
         pg_wap.snapshot_or_source(ref('snp_customer_versions'), ref('int_customer_versions')),
         'customer_id',
         ['country_name', 'segment'],
-        where=pg_wap.only_touched('customer_id'),
+        more=pg_wap.only_touched('customer_id', after='and'),
     ) | indent }}
 
 ),
@@ -26,14 +26,14 @@ known_versions as (
 customer_invoices as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where customer_id is not null and {{ pg_wap.only_touched('customer_id') }}
+    where customer_id is not null {{ pg_wap.only_touched('customer_id', after='and') }}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ pg_wap.only_touched('customer_id') }}
+    {{ pg_wap.only_touched('customer_id', after='where') }}
 
 ),
 
@@ -169,7 +169,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ pg_wap.only_touched('customer_id') }}
+    {{ pg_wap.only_touched('customer_id', after='where') }}
 
 ),
 

@@ -16,7 +16,7 @@ known_versions as (
         pg_wap.snapshot_or_source(ref('snp_product_versions'), ref('int_product_versions')),
         'stock_code',
         ['description', 'product_class', 'categories', 'price_band'],
-        where=pg_wap.only_touched('stock_code'),
+        more=pg_wap.only_touched('stock_code', after='and'),
     ) | indent }}
 
 ),
@@ -24,7 +24,7 @@ known_versions as (
 product_prices as (
 
     select * from {{ ref('int_product_prices') }}
-    where {{ pg_wap.only_touched('stock_code') }}
+    {{ pg_wap.only_touched('stock_code', after='where') }}
 
 ),
 
@@ -113,7 +113,7 @@ members as (
     union all
 
     select * from unknown_member
-    where {{ pg_wap.only_touched('stock_code') }}
+    {{ pg_wap.only_touched('stock_code', after='where') }}
 
 ),
 

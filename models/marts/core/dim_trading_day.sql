@@ -38,7 +38,7 @@ final as (
         -- Old names, removed in the next version.
         coalesce(window_start, first_day) as on_offer_since
     from sale_days
-    where {{ pg_wap.only_touched('date_key') }}
+    {{ pg_wap.only_touched('date_key', after='where') }}
 
 )
 

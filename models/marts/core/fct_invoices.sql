@@ -18,7 +18,7 @@ with
 summed as (
 
     select * from {{ ref('int_invoices_summed') }}
-    where {{ pg_wap.only_touched('invoice_number') }}
+    {{ pg_wap.only_touched('invoice_number', after='where') }}
 
 ),
 

@@ -54,41 +54,37 @@ with
 lines as not materialized (
 
     select * from {{ ref('int_lines_classified') }}
-    where {{ pg_wap.in_partition('invoiced_on') }}
+    {{ pg_wap.in_partition('invoiced_on', after='where') }}
 
 ),
 
 customers as (
 
     select * from {{ ref('dim_customer') }}
-    where
-        valid_from < {{ pg_wap.partition_end() }}
-        and valid_to > {{ pg_wap.partition_start() }}
-        {#- Last versions never end, so the bounds alone keep many versions of twenty years. An incremental build looks
-            up the versions that its lines name: 0.04 s instead of 0.2 s for a month, on ten times the history. #}
-        and {{
-            'customer_id = any(array(select distinct lines.customer_id from lines))' if pg_wap.is_delta() else 'true'
-        }}
+    {{ pg_wap.for_partition('valid_from < {end} and valid_to > {start}', after='where') }}
+    {#- Last versions never end, so the bounds alone keep many versions of twenty years. An incremental build looks
+        up the versions that its lines name: 0.04 s instead of 0.2 s for a month, on ten times the history. #}
+    {% if pg_wap.is_delta() -%}
+    and customer_id = any(array(select distinct lines.customer_id from lines))
+    {%- endif %}
 
 ),
 
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where month_end >= {{ pg_wap.partition_start() }} - 1 and month_end < {{ pg_wap.partition_end() }} - 1
+    {{ pg_wap.for_partition('month_end >= {start} - 1 and month_end < {end} - 1', after='where') }}
 
 ),
 
 products as (
 
     select * from {{ ref('dim_product') }}
-    where
-        valid_from < {{ pg_wap.partition_end() }}
-        and valid_to > {{ pg_wap.partition_start() }}
-        {#- As for customers. #}
-        and {{
-            'stock_code = any(array(select distinct lines.stock_code from lines))' if pg_wap.is_delta() else 'true'
-        }}
+    {{ pg_wap.for_partition('valid_from < {end} and valid_to > {start}', after='where') }}
+    {#- As for customers. #}
+    {% if pg_wap.is_delta() -%}
+    and stock_code = any(array(select distinct lines.stock_code from lines))
+    {%- endif %}
 
 ),
 
@@ -101,7 +97,7 @@ countries as (
 dates as (
 
     select * from {{ ref('dim_date') }}
-    where {{ pg_wap.in_partition('date_day') }}
+    {{ pg_wap.in_partition('date_day', after='where') }}
 
 ),
 

@@ -21,7 +21,7 @@ with
 customer_months as (
 
     select * from {{ ref('int_customer_months') }}
-    where {{ pg_wap.only_touched(['customer_id', 'month_end']) }}
+    {{ pg_wap.only_touched(['customer_id', 'month_end'], after='where') }}
 
 ),
 

@@ -11,7 +11,7 @@ with
 orders as (
 
     select * from {{ ref('fct_invoice_lifecycle') }}
-    where customer_durable_key <> -1 and {{ pg_wap.only_touched('customer_durable_key') }}
+    where customer_durable_key <> -1 {{ pg_wap.only_touched('customer_durable_key', after='and') }}
 
 ),
 

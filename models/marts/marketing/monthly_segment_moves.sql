@@ -36,7 +36,7 @@ month_ends as (
         date_day as month_end,
         to_char(month_start - 1, 'YYYYMMDD')::integer as previous_date_key
     from dates
-    where date_day = month_end and {{ pg_wap.only_touched('month_end') }}
+    where date_day = month_end {{ pg_wap.only_touched('month_end', after='and') }}
 
 ),
 

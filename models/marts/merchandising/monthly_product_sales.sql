@@ -10,9 +10,8 @@ with
 sales as (
 
     select * from {{ ref('fct_sales') }}
-    where
-        {{ in_changed_months('date_day') }}
-        and {{ pg_wap.only_touched(month_start('date_day'), keys='month_start') }}
+    {{ in_changed_months('date_day', after='where') }}
+    {{ pg_wap.only_touched(month_start('date_day'), keys='month_start', after='and') }}
 
 ),
 

@@ -17,14 +17,14 @@ with
 compared as (
 
     select * from {{ ref('int_measures_compared') }}
-    where {{ before_touched(63 + 7) }}
+    {{ before_touched(63 + 7, after='where') }}
 
 ),
 
 country_days as (
 
     select * from {{ ref('int_country_days') }}
-    where {{ before_touched(0) }}
+    {{ before_touched(0, after='where') }}
 
 ),
 
@@ -80,8 +80,7 @@ expected as (
         greatest(least_spread, 1.4826 * {{ median_of('deviations_before') }}) as spread
     from clean_windows
     where
-        {{ before_touched(0) }}
-        and (
+        (
             is_unexpected
             or (
                 cardinality(levels_before) >= 5
@@ -89,6 +88,7 @@ expected as (
                 and cardinality(deviations_before) >= 15
             )
         )
+        {{ before_touched(0, after='and') }}
     {{ pg_wap.optimization_fence() }}
 
 ),

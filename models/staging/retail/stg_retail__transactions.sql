@@ -16,7 +16,7 @@ with
 delivered_lines as (
 
     select * from {{ source('retail', 'transactions') }}
-    where {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup') }}
+    {{ pg_wap.only_touched('_file_id', keys='file_id', by='lookup', after='where') }}
 
 ),
 

@@ -6,7 +6,7 @@
     {%- set relation = pg_wap.stored_table(this) -%}
     {%- set base = pg_wap.partitions_of(this) -%}
     {%- set staged = base.incorporate(path={"identifier": base.identifier ~ "__staged"}) -%}
-    {%- set is_bounded = "/* partition " in sql -%}
+    {%- set is_bounded = "/* in each partition: " in sql -%}
     {%- set is_full = not pg_wap.is_delta() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

@@ -61,15 +61,24 @@
 {%- endmacro %}
 
 {% macro bind_partition(sql, partition) -%}
-    {%- set bounds = {
-        pg_wap.partition_start(): "'" ~ partition.start ~ "'::date",
-        pg_wap.partition_end(): "'" ~ partition.end ~ "'::date",
-        pg_wap.partition_start("integer"): partition.start.strftime("%Y%m%d"),
-        pg_wap.partition_end("integer"): partition.end.strftime("%Y%m%d"),
+    {%- set values = {
+        "start": "'" ~ partition.start ~ "'::date",
+        "end": "'" ~ partition.end ~ "'::date",
+        "start_key": partition.start.strftime("%Y%m%d"),
+        "end_key": partition.end.strftime("%Y%m%d"),
     } -%}
     {%- set bound = namespace(sql=sql) -%}
-    {%- for marked, value in bounds.items() -%}
-        {%- set bound.sql = bound.sql.replace(marked, value) -%}
+    {%- for name in values -%}
+        {%- set data_type = "integer" if "key" in name else "date" -%}
+        {%- set marked = pg_wap.partition_start(data_type) if "start" in name else pg_wap.partition_end(data_type) -%}
+        {%- set bound.sql = bound.sql.replace(marked, values[name]) -%}
+    {%- endfor -%}
+    {%- for condition in modules.re.findall("/\\* in each partition: (.+?) \\*/", bound.sql) | unique -%}
+        {%- set filled = namespace(sql=condition) -%}
+        {%- for name, value in values.items() -%}
+            {%- set filled.sql = filled.sql.replace("{" ~ name ~ "}", value) -%}
+        {%- endfor -%}
+        {%- set bound.sql = bound.sql.replace("/* in each partition: " ~ condition ~ " */", filled.sql) -%}
     {%- endfor -%}
     {{ return(bound.sql) }}
 {%- endmacro %}
