@@ -63,7 +63,7 @@ last_month as (
         balance_amount
     from {{ ref('fct_customer_month') }}
     where customer_durable_key = (select customer.customer_durable_key from customer)
-    order by date_day desc
+    order by date_key desc
     limit 1
 
 ),

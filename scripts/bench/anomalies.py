@@ -15,9 +15,9 @@ ROWS, FAULTS = 600_000, 12
 
 # The generator names a country as the shop's system does.
 RATED = """(
-    select days.date_day, coalesce(delivered_country_name, country_name) as country_name, measure, is_anomaly, observed
+    select date_day, coalesce(countries.country_name, days.country_name) as country_name, measure, is_anomaly, observed
     from gold.daily_anomalies as days
-    left join gold.dim_country using (country_name)
+    left join silver.countries on days.country_name = countries.standard_name
 ) as rated"""
 
 # The plain rule compares the same measures on the same days, each with the mean of the nine weeks before it.
