@@ -11,14 +11,15 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 WORKERS ?= 2
 # DBT=1.12 works in an environment of its own: requirements.lock first, then the packages that 1.12 needs in other versions.
+# requirements-dev.lock and requirements-bench.lock hold what they add, and are installed when a target needs them.
 OTHER_DBT := $(filter-out 1.11,$(DBT))
 VENV := $(if $(OTHER_DBT),.venv-dbt-$(OTHER_DBT),.venv)
 DBT_LOCK := $(OTHER_DBT:%=requirements-dbt-%.lock)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+DEV_INSTALLED := $(VENV)/dev-installed
 BENCH_INSTALLED := $(VENV)/bench-installed
-# Exactly what a lock file names: pip adds nothing, and so leaves out the parser that dbt 1.12 can do without.
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
+INSTALL = $(PYTHON) -m scripts.install $(VENV)
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
@@ -29,7 +30,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build published publish rollback catalogue new-source test check lint docs psql bench plans pictures deps clean
+.PHONY: help build published publish rollback catalogue new-source test check lint docs psql bench plans pictures deps dev clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,13 +57,13 @@ catalogue: deps ## list every check with its owner, severity and last failure, a
 new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
 	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")
 
-test: deps lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
+test: dev lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-check: deps lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
+check: dev lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not dbt and not slow"
 
-lint: deps ## check style, types and conventions without changing anything
+lint: dev ## check style, types and conventions without changing anything
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
@@ -81,7 +82,7 @@ psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2
 	@$(BIN)/python -m scripts.warehouse psql
 
-bench: deps $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
+bench: dev $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
 	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")
 
 plans: deps ## write the plan of each dashboard query on the built warehouse to docs/plans/, and print its time
@@ -95,6 +96,8 @@ pictures: deps ## draw the pictures of the README: the way of the data, and a de
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages
 
+dev: deps $(DEV_INSTALLED) ## install the tools of `make lint` and `make test` as well
+
 clean: ## stop the embedded server; delete it, its data, the environments and all that was generated
 	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
 	@rm -rf .venv .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml
@@ -106,12 +109,14 @@ clean: ## stop the embedded server; delete it, its data, the environments and al
 $(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
-	@echo "Installing into $(VENV) (once, about a minute)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@for lock in requirements.lock $(DBT_LOCK); do $(INSTALL) $$lock; done
+	@$(INSTALL) requirements.lock $(DBT_LOCK) --fresh
+	@touch $@
+
+$(DEV_INSTALLED): $(INSTALLED) requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock $(DBT_LOCK)
 	@touch $@
 
 # What the benchmark compares with; nothing else needs it.
-$(BENCH_INSTALLED): $(INSTALLED) requirements-bench.lock
-	@for lock in requirements-bench.lock $(DBT_LOCK); do $(INSTALL) $$lock; done
+$(BENCH_INSTALLED): $(DEV_INSTALLED) requirements-bench.lock
+	@$(INSTALL) requirements-bench.lock $(DBT_LOCK)
 	@touch $@

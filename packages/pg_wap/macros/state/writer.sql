@@ -22,7 +22,7 @@
 {% macro wait_for_writer() -%}
     {%- set patience = pg_wap.setting("lock_patience_seconds") -%}
     {%- set wait = namespace(is_over=false, steps_unseen=0, run=none) -%}
-    {%- for step in range(10 * patience) if not wait.is_over -%}
+    {%- for step in range(10 * patience + 20) if not wait.is_over -%}
         {%- set found = run_query(pg_wap.earlier_writer()).rows -%}
         {%- set wait.run = found[0] if found else none -%}
         {%- set wait.steps_unseen = 0 if found and found[0]["is_seen"] else wait.steps_unseen + 1 -%}
