@@ -13,6 +13,7 @@ from dbt_common.invocation import get_invocation_id
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from scripts.build.log import Log
 from scripts.build.promises import broken_promise
 from scripts.build.report import Outcome, Step, reports_of
 from scripts.dbt_tuning.events import tell_only
@@ -69,11 +70,12 @@ class Project:
         if self._manifest:
             _refuse_broken_promises(self._manifest)
 
-    def build(self, *, full_refresh: bool) -> Outcome:
+    def build(self, *, full_refresh: bool, log: Log) -> Outcome:
         """Run `dbt build`.
 
         Args:
             full_refresh: whether to build every model from scratch.
+            log: where to report how far the build is.
 
         Raises:
             Refusal: dbt could not begin, or was interrupted.
@@ -85,7 +87,7 @@ class Project:
         if "DBT_THREADS" not in os.environ:
             # About half of the threads wait for the server, which works on the same processors.
             arguments += ["--threads", str(2 * machine_cores())]
-        outcome = _build(self._manifest, arguments)
+        outcome = _build(self._manifest, arguments, log)
         self._templates.write()
         return outcome
 
@@ -123,18 +125,23 @@ def _has_forgotten_checks(manifest: "Manifest") -> bool:
     return any(isinstance(node, SingularTestNode) and not node.patch_path for node in manifest.nodes.values())
 
 
-def _build(manifest: "Manifest | None", arguments: list[str]) -> Outcome:
+def _build(manifest: "Manifest | None", arguments: list[str], log: Log) -> Outcome:
     console = Console(stderr=True)
     warnings: list[str] = []
+    total = done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("build and test", total=None)
 
         def follow(event: "EventMsg") -> None:
+            nonlocal total, done
             if event.info.name == "LogStartLine":
-                progress.update(task, total=event.data.total, description=event.data.description[:60])
+                total = event.data.total
+                progress.update(task, total=total, description=event.data.description[:60])
             elif event.info.name == "NodeFinished":
                 progress.advance(task)
+                done += 1
+                log.sometimes(f"build and test, {done} of {total} models and checks are done")
             elif event.info.name == "JinjaLogWarning":
                 warnings.append(event.data.msg)
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,6 +16,7 @@ from rich.console import Console
 from scripts import connection
 from scripts.build import report
 from scripts.build.clock import Clock
+from scripts.build.log import Landing, Log
 from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.errors import Refusal
 from scripts.generate import sample
@@ -59,7 +59,9 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
     no file has landed yet, it generates sample files in data/sample and lands them. DBT_TARGET names the warehouse, by
     default the embedded server.
     """
-    console, clock = Console(highlight=False), Clock()
+    console = Console(highlight=False)
+    log = Log(console)
+    clock = Clock(log.say)
     tune_interpreter()
     if landing is not None and not landing.exists():
         raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
@@ -69,17 +71,17 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
             server.ensure_running()
     with _alone(console) as session:
         with clock.step("find what to land"):
-            landing = _to_land(console, session, landing)
+            landing = _to_land(console, log, session, landing)
         if landing is not None:
             with clock.step("land"):
-                result = land([landing], connection.url())
+                result = land([landing], connection.url(), progress=Landing(log))
             report.report_landing(console, landing, result)
             _refuse(landing, result)
         with clock.step("wait for dbt to load"):
             project = loading.result()
         last, began = report.last_release(session), _server_time(session)
         with clock.step("build and test"):
-            outcome = project.build(full_refresh=full_refresh)
+            outcome = project.build(full_refresh=full_refresh, log=log)
         try:
             report.report_build(console, session, outcome, began)
         finally:
@@ -87,7 +89,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
     report.report_times(console, clock)
     report.report_next(console, outcome.steps)
     if times:
-        times.write_text(json.dumps(asdict(clock), indent=2) + "\n")
+        times.write_text(json.dumps({"steps": clock.steps, "beside": clock.beside}, indent=2) + "\n")
 
 
 def _load_dbt(variables: str | None, clock: Clock) -> "Project":
@@ -108,7 +110,7 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
         yield session
 
 
-def _to_land(console: Console, session: psycopg.Connection, given: Path | None) -> Path | None:
+def _to_land(console: Console, log: Log, session: psycopg.Connection, given: Path | None) -> Path | None:
     """Return what to land: the given files; else the sample, if no other file has landed; else nothing."""
     target = connection.target_name()
     if given:
@@ -124,13 +126,19 @@ def _to_land(console: Console, session: psycopg.Connection, given: Path | None) 
     landed = ledger != (None,) and session.execute("select from bronze.landed_files limit 1").rowcount
     if target == "local" and (not landed or sample.is_held(session)):
         sample.mark(session, held=True)
-        return sample.make()
+        return _sample(log)
     if not landed and target == "ci":
-        return sample.make()
+        return _sample(log)
     if not landed:
         raise Refusal(f"nothing has landed in target {target!r}: give LANDING=path/to/files.")
     console.print("Landed      nothing, as no LANDING was given: building from what is here", soft_wrap=True)
     return None
+
+
+def _sample(log: Log) -> Path:
+    if not sample.FOLDER.exists():
+        log.say(f"generate sample files, {sample.ROWS:,} rows")
+    return sample.make()
 
 
 def _refuse(landing: Path, result: LandingReport) -> None:

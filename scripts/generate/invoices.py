@@ -211,9 +211,11 @@ class Shop:
         batch = self._open(rng, day, shift)
         self._sell(rng, batch, day.month)
         self._take_back(rng, batch, day)
+        kinds = batch.kind[batch.invoice]
         for kind, fill in FILLS.items():
-            lines = np.flatnonzero(batch.kind[batch.invoice] == kind)
-            fill(rng, batch, lines, self.catalogue)
+            lines = np.flatnonzero(kinds == kind)
+            if len(lines):
+                fill(rng, batch, lines, self.catalogue)
         self._add_charges(rng, batch)
         self._add_oddities(rng, batch)
         _repeat_lines(rng, batch)
@@ -407,6 +409,8 @@ def _put(
     quantity: int = 1,
 ) -> None:
     """Write a special code over lines."""
+    if not len(lines):
+        return
     place = catalogue.special[code]
     batch.code[lines] = place
     batch.text[lines] = catalogue.old_text[place]

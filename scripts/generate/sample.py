@@ -4,8 +4,12 @@ A database that holds the sample says so in its comment. The sample and real fil
 generated sales in a total would be taken for real.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import psycopg
 from psycopg import sql
 
@@ -22,11 +26,17 @@ def make() -> Path:
     """Return the folder of the sample. The first call generates it."""
     folder = FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
     if not FOLDER.exists():
-        from scripts.generate.__main__ import generate  # noqa: PLC0415  # imports numpy and polars, needed once
-
         FOLDER.parent.mkdir(exist_ok=True)
-        options = {"rows": ROWS, "seed": SEED, "out": folder}
-        generate([f"--{name}={value}" for name, value in options.items()], standalone_mode=False)
+        options = [f"--rows={ROWS}", f"--seed={SEED}", f"--out={folder}"]
+        # In a process of its own, because this one parses the dbt project at the same time: 4 s instead of 14 s.
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.generate", *options],
+            env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT)},
+            check=False,
+        )
+        if done.returncode:
+            # It has said why.
+            raise click.exceptions.Exit(done.returncode)
     return folder
 
 

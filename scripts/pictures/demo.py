@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from scripts import connection
+from scripts.build.log import WORKING
 from scripts.errors import Refusal
 from scripts.generate import sample
 from scripts.generate.__main__ import generate
@@ -76,7 +77,9 @@ class Recorder:
             text=True,
         )
         assert process.stdout is not None
-        lines = [Line(time.monotonic() - began, line.rstrip()) for line in process.stdout]
+        # A terminal would show a bar in the place of these lines.
+        said = (line for line in process.stdout if not line.startswith(WORKING))
+        lines = [Line(time.monotonic() - began, line.rstrip()) for line in said]
         if (process.wait() == 0) is not succeeds:
             output = "\n".join(line.text for line in lines)
             raise Refusal(f"`{typed}` ended with exit code {process.returncode}:\n{output}")

@@ -20,7 +20,7 @@ LAYERS = {
         {"bench", "pictures"},
     ],
     "scripts.build": [
-        {"__init__", "clock", "promises"},
+        {"__init__", "clock", "log", "promises"},
         {"report"},
         {"dbt"},
         {"run"},
