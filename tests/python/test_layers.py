@@ -15,7 +15,7 @@ LAYERS = {
         {"__init__", "errors", "install", "paths"},
         {"connection"},
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
-        {"check_catalogue", "land"},
+        {"check_catalogue", "land", "lint"},
         {"build", "scaffold"},
         {"bench", "pictures"},
     ],
