@@ -31,7 +31,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build published publish rollback catalogue test check lint fix docs psql bench plans pictures deps dev clean new-source
+.PHONY: help build published publish rollback catalogue test check lint fix new-mart docs psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lint: dev ## check style, types and conventions of the project, of FILES="a.sql 
 
 fix: dev ## let ruff and sqlfluff mend the project, FILES="a.sql b.py", or what CHANGED=1
 	@$(BIN)/python -m scripts.lint --fix $(if $(CHANGED),--changed) $(FILES)
+
+new-mart: $(INSTALLED) ## write the files of a mart that builds at once: NAME=top_customers DOMAIN=marketing
+	@$(BIN)/python -m scripts.scaffold.mart --name "$(NAME)" --domain "$(DOMAIN)"
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
 	@$(START)

@@ -1,1 +1,1 @@
-"""Write the first files of a new part of the project, so that it works at once and keeps the promises of the house."""
+"""`make new-...`: write the files of a new mart or source, which build and pass the conventions at once."""

@@ -52,6 +52,8 @@ SLOWEST_FIRST = (
     "test_delivery_order",
     "test_house",
     "test_upgrade",
+    "test_lint",
+    "test_scaffold_mart",
     "test_generate",
     "test_packages",
     "test_offline_packages",

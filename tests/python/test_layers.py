@@ -14,7 +14,7 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "paths"},
         {"connection"},
-        {"dbt_tuning", "generate", "packages", "release", "warehouse"},
+        {"dbt_tuning", "generate", "packages", "release", "scaffold", "warehouse"},
         {"check_catalogue", "land", "lint"},
         {"build", "scaffold"},
         {"bench", "pictures"},
