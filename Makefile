@@ -1,5 +1,6 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
+# JSON=1: print JSON and nothing else, for programs.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
 # FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
 # WORKERS: how many processes lint and test side by side.
@@ -39,9 +40,9 @@ help: ## print this help
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
 
-published: deps ## report the release: published when, from which files, with which checks
+published: deps ## report the release: published when, from which files, with which checks (JSON=1)
 	@$(START) >&2
-	@$(BIN)/python -m scripts.release published
+	@$(BIN)/python -m scripts.release published $(if $(JSON),--json)
 
 publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
@@ -51,9 +52,9 @@ rollback: deps ## go back to the release before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release rollback
 
-catalogue: deps ## list every check with its owner, severity and last failure, and write the catalogue of the documentation
+catalogue: deps ## list every check with its owner, severity and last failure (JSON=1), and write the documentation's catalogue
 	@$(START) >&2
-	@$(BIN)/python -m scripts.check_catalogue
+	@$(BIN)/python -m scripts.check_catalogue $(if $(JSON),--json)
 
 new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
 	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")
@@ -94,7 +95,7 @@ pictures: deps ## draw the pictures of the README: the way of the data, and a de
 	@$(BIN)/python -m scripts.pictures.demo
 
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
-	@$(BIN)/python -m scripts.packages
+	@$(BIN)/python -m scripts.packages $(if $(JSON),>&2)
 
 dev: deps $(DEV_INSTALLED) ## install the tools of `make lint` and `make test` as well
 

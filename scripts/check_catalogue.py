@@ -1,5 +1,6 @@
 """`make catalogue`: write the declarations of all checks to models/_docs/checks.md, and print when each last failed."""
 
+import json
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -28,6 +29,8 @@ in one scan. When each check last found something is in `audit.check_catalogue`,
 declare a check: see `packages/pg_wap/docs/checks.md` of the repository.
 """
 FOOTER = "{% enddocs %}\n"
+# Of a line in a pipe or a log: wider than any check.
+WIDEST = 1_000
 COLUMNS = ("check", "what holds, and why", "protects", "severity", "threshold")
 
 
@@ -48,22 +51,37 @@ class Check(NamedTuple):
 
 
 @click.command()
-def main() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print all checks, rules and references as JSON.")
+def main(as_json: bool) -> None:
     """Write the catalogue of all checks, and tell when each of them last found something."""
     release.operate("record_checks")
     with connection.connect() as session:
         checks = catalogue(session)
     PAGE.write_text(page(checks))
+    if as_json:
+        click.echo(json.dumps([check._asdict() for check in checks], indent=2))
+    else:
+        show(Console(), checks)
+
+
+def show(console: Console, checks: list[Check]) -> None:
+    """Print the checks as a table that fits a terminal. In a pipe or a log, each check has one line, however long.
+
+    Args:
+        console: where to print.
+        checks: the checks, as `catalogue` returns them.
+    """
     table = Table(box=None)
-    # Names are there to be copied: they are not cut where the terminal is narrow.
-    table.add_column("check", min_width=max(len(check.name) for check in checks))
-    for column in ("owner", "severity", "last failed", "rows"):
-        table.add_column(column)
+    for column in ("check", "owner", "severity", "last failed", "rows"):
+        # Broken into several lines where the terminal is narrow, never cut.
+        table.add_column(column, overflow="fold")
     for check in checks:
         if check.kind == "check":
             found = "" if check.rows_found_then is None else f"{check.rows_found_then:,}"
             table.add_row(check.name, check.owner, check.severity, check.last_failed or "never on record", found)
-    Console().print(table)
+    if not console.is_terminal:
+        console.width = WIDEST
+    console.print(table)
 
 
 def catalogue(session: psycopg.Connection) -> list[Check]:

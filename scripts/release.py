@@ -1,9 +1,17 @@
 """`make publish`, `make rollback` and `make published`: what is published, and how to change it without a build."""
 
-from typing import TYPE_CHECKING
+import json
+import re
+import shutil
+import textwrap
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 import click
+from psycopg import sql
+from psycopg.rows import dict_row
 
+from scripts import connection
 from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT
 
@@ -11,16 +19,57 @@ if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 OPERATIONS = ("published", "publish", "rollback")
+# More names than these are counted and listed below.
+NAMES_IN_A_LINE = 3
 
 
 @click.command()
 @click.argument("operation", type=click.Choice(OPERATIONS))
-def main(operation: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the release that readers see as JSON (only `published`).")
+def main(operation: str, as_json: bool) -> None:
     """Tell what is published, publish what was built and passed, or go back to what was published before.
 
     Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md describes.
     """
-    operate(operation)
+    if not as_json:
+        operate(operation)
+    elif operation == "published":
+        click.echo(json.dumps(current(), indent=2, default=str))
+    else:
+        raise click.UsageError("--json goes with `published` only.")
+
+
+def current() -> dict[str, Any] | None:
+    """Return the release that readers see, as `audit.releases` has it; None before the first release."""
+    table = (connection.audit_schema(), "releases")
+    with connection.connect() as session:
+        if session.execute("select to_regclass(%s)", [".".join(table)]).fetchone() == (None,):
+            return None
+        query = sql.SQL("select * from {} order by release_id desc limit 1").format(sql.Identifier(*table))
+        return session.cursor(row_factory=dict_row).execute(query).fetchone()
+
+
+def readable(line: str, width: int) -> str:
+    """Return a line that names many relations as a count for each schema, with the names below.
+
+    Args:
+        line: what a run-operation says.
+        width: the width of the terminal.
+    """
+    found = re.fullmatch(r"It changed (\w+\.\w+(?:, \w+\.\w+)*)\.", line)
+    names = found[1].split(", ") if found else []
+    if len(names) <= NAMES_IN_A_LINE:
+        return line
+    of_schema: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        schema, _, relation = name.partition(".")
+        of_schema[schema].append(relation)
+    counts = " and ".join(f"{len(relations)} relations of {schema}" for schema, relations in of_schema.items())
+    listed = [
+        textwrap.fill(", ".join(relations), width, initial_indent="  ", subsequent_indent="  ")
+        for relations in of_schema.values()
+    ]
+    return "\n".join([f"It changed {counts}:", *listed])
 
 
 def operate(operation: str) -> None:
@@ -38,7 +87,7 @@ def operate(operation: str) -> None:
 
     def follow(event: "EventMsg") -> None:
         if event.info.name == "JinjaLogInfo":
-            click.echo(event.data.msg)
+            click.echo(readable(event.data.msg, shutil.get_terminal_size().columns))
         elif event.info.name == "RunningOperationCaughtError":
             problems.append(event.data.exc)
 

@@ -1,14 +1,16 @@
 """The catalogue lists the declarations of this project's checks, and the last failure of each."""
 
 import re
+from io import StringIO
 
 import psycopg
 import pytest
 import yaml
 from dbt_project import Dbt
 from harness import Database
+from rich.console import Console
 
-from scripts.check_catalogue import PAGE, Check, catalogue, page
+from scripts.check_catalogue import PAGE, Check, catalogue, page, show
 from scripts.paths import PROJECT_ROOT
 
 
@@ -74,3 +76,20 @@ def test_the_catalogue_says_when_a_check_failed_last(copy_of_built: Database, db
         told = {(check.check_name, check.last_failed, check.rows_found_then) for check in catalogue(session)}
     assert ("dim_date_counts_right", "2024-02-01 00:00:00 UTC", 5) in told
     assert {last_failed for check, last_failed, _ in told if check != "dim_date_counts_right"} == {None}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_is_complete_on_any_terminal_and_in_a_pipe(width: int) -> None:
+    """The last failure is why a user asks, and it stands at the right edge, where a narrow table is cut first."""
+    name = "assert_units_cancelled_are_not_more_than_units_sold"
+    check = Check(name, name, "check", "merchandising", "hard", [], "", "", [], "2026-01-02 03:04:05 UTC", 1_234_567)
+    piped = Console(file=StringIO(), width=width)
+    show(piped, [check])
+    line = piped.file.getvalue().splitlines()[1].split()
+    assert line == [name, "merchandising", "hard", "2026-01-02", "03:04:05", "UTC", "1,234,567"]
+    terminal = Console(file=StringIO(), width=width, force_terminal=True)
+    show(terminal, [check])
+    lines = re.sub(r"\x1b\[[\d;]*m", "", terminal.file.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    letters = sorted("".join(lines[1:]).replace(" ", ""))
+    assert letters == sorted("".join(line))
