@@ -32,13 +32,16 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build published publish rollback catalogue test check lint fix new-mart docs psql bench plans pictures deps dev clean new-source
+.PHONY: help build demo published publish rollback catalogue test check lint fix new-mart docs psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
+
+demo: deps ## show a late file, a correction, a failed check and a rollback in a warehouse that is deleted afterwards
+	@$(BIN)/python -m scripts.demo
 
 published: deps ## report the release: published when, from which files, with which checks (JSON=1)
 	@$(START) >&2
@@ -62,7 +65,7 @@ new-source: $(INSTALLED) ## write contract, staging and quarantine of a new sour
 test: dev lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-check: dev lint ## prove what needs no build of dbt: lint, types, loader, generator, contract (2 minutes)
+check: dev lint ## prove what needs no build of dbt: lint, types, loader, generator, contract
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not dbt and not slow"
 
 lint: dev ## check style, types and conventions of the project, of FILES="a.sql b.py", or of what CHANGED=1
@@ -75,9 +78,7 @@ new-mart: $(INSTALLED) ## write the files of a mart that builds at once: NAME=to
 	@$(BIN)/python -m scripts.scaffold.mart --name "$(NAME)" --domain "$(DOMAIN)"
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
-	@$(START)
-	@$(BIN)/dbt --quiet docs generate
-	@$(BIN)/dbt docs serve --port $(or $(DOCS_PORT),8080) --no-browser
+	@$(BIN)/python -m scripts.docs --port $(or $(DOCS_PORT),8080)
 
 psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2

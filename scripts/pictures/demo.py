@@ -4,9 +4,7 @@ The run takes place in a throwaway clone of the last commit with a server of its
 project is touched. Nothing here depends on what the commands print; only whether they succeed is checked.
 """
 
-import csv
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -18,6 +16,7 @@ import click
 
 from scripts import connection
 from scripts.build.log import WORKING
+from scripts.demo.story import Places, Step, chapters, environment, set_aside
 from scripts.errors import Refusal
 from scripts.generate import sample
 from scripts.generate.__main__ import generate
@@ -30,15 +29,8 @@ TITLE = (
     "Recording of a terminal: a build publishes release 1; a late file makes release 2; a broken file fails a check, "
     "so readers keep release 2; a rollback brings release 1 back."
 )
-LATE_DAY, BROKEN_DAY = "2011-03-03", "2011-03-04"
-LATE, BROKEN, LANDING = Path("late"), Path("broken"), Path("data/sample/daily")
-# The broken file writes every quantity with a unit, so none of its lines can be typed.
-QUANTITY, UNIT = "Quantity", " pcs"
-QUESTION = f"psql -Atc \"select count(*) from gold.fct_sales where date_day = '{LATE_DAY}'\""
-# Lines of output that are drawn of a command: all of the first build, and the beginning of any other.
-ALL, MANY, SOME = 22, 12, 9
-# What a `make` around this one would tell the recorded ones.
-FROM_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+LANDING = Path("data/sample/daily")
+PLACES = Places(str(LANDING), "aside", "make build")
 
 
 class Recorder:
@@ -51,20 +43,18 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if name not in (*FROM_MAKE, "DBT_TARGET")}
-        self.environment = kept | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+        self.environment = environment() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
-    def record(self, typed: str, most_lines: int = SOME, *, succeeds: bool = True) -> Command:
+    def record(self, step: Step) -> Command:
         """Run a command and return the recording.
 
         Args:
-            typed: the command, for bash.
-            most_lines: how many lines of its output are drawn.
-            succeeds: whether its exit code has to be 0, or has to differ from 0.
+            step: the command, and how it has to end.
 
         Raises:
             Refusal: the command ended otherwise; the message has its output.
         """
+        typed = step.typed
         click.echo(f"$ {typed}")
         began = time.monotonic()
         process = subprocess.Popen(
@@ -80,10 +70,10 @@ class Recorder:
         # A terminal would show a bar in the place of these lines.
         said = (line for line in process.stdout if not line.startswith(WORKING))
         lines = [Line(time.monotonic() - began, line.rstrip()) for line in said]
-        if (process.wait() == 0) is not succeeds:
+        if (process.wait() == 0) is not step.succeeds:
             output = "\n".join(line.text for line in lines)
             raise Refusal(f"`{typed}` ended with exit code {process.returncode}:\n{output}")
-        return Command(typed, lines, time.monotonic() - began, succeeds, most_lines)
+        return Command(typed, lines, time.monotonic() - began, step.succeeds, step.most_lines)
 
     def run(self, *command: str) -> str:
         """Run a command that is not part of the recording, and return what it prints."""
@@ -118,41 +108,16 @@ def _clone() -> Iterator[Recorder]:
             recorder.run(".venv/bin/python", "-m", "scripts.warehouse", "destroy", "--yes")
 
 
-def _set_aside(folder: Path) -> None:
-    """Take two days out of the sample: one comes late, the other comes broken."""
-    for day, kept in ((LATE_DAY, LATE), (BROKEN_DAY, BROKEN)):
-        (folder / kept).mkdir()
-        shutil.move(folder / LANDING / f"{day}.csv", folder / kept / f"{day}.csv")
-    broken = folder / BROKEN / f"{BROKEN_DAY}.csv"
-    with broken.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    at = header.index(QUANTITY)
-    with broken.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *([*row[:at], row[at] + UNIT, *row[at + 1 :]] for row in rows)])
-
-
 def scenes(recorder: Recorder) -> list[Scene]:
     """Run the demo and return its recording.
 
     Args:
         recorder: a clone of the project that has not built yet.
     """
-    _set_aside(recorder.folder)
-    record = recorder.record
+    set_aside(recorder.folder / LANDING, recorder.folder / PLACES.aside)
     return [
-        Scene("Build a warehouse from raw files", [record("make build", ALL)]),
-        Scene(
-            "A late file changes the past",
-            [record(QUESTION), record(f"cp {LATE / LATE_DAY}.csv {LANDING} && make build"), record(QUESTION)],
-        ),
-        Scene(
-            "A broken file fails a check: readers keep the last release",
-            [
-                record(f"cp {BROKEN / BROKEN_DAY}.csv {LANDING} && make build", MANY, succeeds=False),
-                record("make published"),
-            ],
-        ),
-        Scene("Take the late file's release back", [record("make rollback"), record(QUESTION)]),
+        Scene(chapter.title, [recorder.record(step) for step in chapter.steps])
+        for chapter in chapters(PLACES, with_correction=False)
     ]
 
 

@@ -14,9 +14,10 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "paths"},
         {"connection"},
-        {"dbt_tuning", "generate", "packages", "release", "scaffold", "warehouse"},
-        {"check_catalogue", "land", "lint"},
+        {"dbt_tuning", "generate", "packages", "release", "warehouse"},
+        {"check_catalogue", "docs", "land", "lint"},
         {"build", "scaffold"},
+        {"demo"},
         {"bench", "pictures"},
     ],
     "scripts.build": [
