@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
+import psutil
 
 from scripts import connection
 from scripts.demo.story import Chapter, Places, chapters, environment, set_aside
@@ -56,14 +57,21 @@ def run(typed: str, variables: Mapping[str, str]) -> int:
     Returns:
         The exit code.
     """
-    process = subprocess.Popen(["bash", "-c", typed], cwd=PROJECT_ROOT, env=dict(variables), start_new_session=True)
     try:
+        # In a session of its own, so that only this process gets the interrupt of the terminal, and stops the others.
+        process = subprocess.Popen(["bash", "-c", typed], cwd=PROJECT_ROOT, env=dict(variables), start_new_session=True)
         return process.wait()
     except BaseException:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, number)
-                process.wait(PATIENCE_SECONDS)
+        # `make` passes a signal on that this process got already: a second one must not interrupt the cleanup.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        # Also of a command that was being started when the interrupt came.
+        started = psutil.Process().children(recursive=True)
+        for each in started:
+            with suppress(psutil.NoSuchProcess):
+                each.terminate()
+        for each in psutil.wait_procs(started, PATIENCE_SECONDS)[1]:
+            each.kill()
         raise
 
 

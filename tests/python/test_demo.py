@@ -56,6 +56,9 @@ def test_an_interrupted_command_stops_with_all_that_it_started(tmp_path: Path) -
         time.sleep(0.05)
     # What a terminal sends, SIGINT, is ignored where the tests run in the background.
     os.kill(demo.pid, signal.SIGTERM)
+    time.sleep(0.1)
+    # `make` passes the signal on, so it comes twice.
+    os.kill(demo.pid, signal.SIGTERM)
     demo.wait(60)
     running = [pid for pid in map(int, pids.read_text().split()) if psutil.pid_exists(pid)]
     assert [pid for pid in running if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE] == []
