@@ -92,6 +92,7 @@ class Lint:
         parse = ["dbt", "--quiet", "parse", "--warn-error", "--show-all-deprecations", *anew]
         parsed = self._part("dbt parse", files, parse)
         yield parsed
+        yield self._declarations(files, parsed)
         for name, config in BOUNCERS.items():
             if parsed.status == "failed":
                 yield Part(name, "skipped: the project does not parse")
@@ -101,6 +102,16 @@ class Lint:
                 yield Part(name, "skipped: needs Python 3.11")
             else:
                 yield self._bouncer(name, files, config)
+
+    def _declarations(self, files: list[str] | None, parsed: Part) -> Part:
+        """List all checks without an owner, a severity or a reason; a build takes them as they are."""
+        if parsed.status == "failed":
+            return Part("declared checks", "skipped: the project does not parse")
+        if files != []:
+            _start_server()
+        return self._part(
+            "declared checks", files, ["dbt", "--quiet", "run-operation", "pg_wap.assert_checks_are_declared"]
+        )
 
     def chosen(self, kind: re.Pattern[str]) -> list[str] | None:
         """Return the files of a kind; None for the whole project."""

@@ -7,6 +7,7 @@
         {'columns': ['invoiced_on'], 'type': 'brin', 'with': 'pages_per_range = 32, autosummarize = on'},
     ],
     check_column='invoice_number',
+    event_time='invoiced_on',
 ) }}
 
 with

@@ -16,7 +16,7 @@ country_days as (
     -- Deviations of nine weeks, each from the weekdays of nine weeks and the levels of three weeks.
     where
         usual_lines >= {{ var("anomaly_min_lines") }}
-        {{ before_touched(63 + 63 + 21 + 7, after='and') }}
+    {{ before_touched(63 + 63 + 21 + 7, after='and') }}
 
 ),
 

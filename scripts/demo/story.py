@@ -76,7 +76,7 @@ def chapters(places: Places, *, with_correction: bool) -> list[Chapter]:
     landing, aside, build = places
 
     def question(day: str, what: str) -> str:
-        return f"psql -Atc \"select {what} from gold.fct_sales where invoiced_on = '{day}'\""
+        return f"psql -Atc \"select {what} from gold.fct_sales where date_day = '{day}'\""
 
     late, corrected = question(LATE_DAY, "count(*)"), question(CORRECTED_DAY, "sum(quantity)")
     beginning = [

@@ -33,7 +33,7 @@ sales as (
 final as (
 
     select
-        date_trunc('month', sales.invoiced_on)::date as month_start,
+        date_trunc('month', sales.date_day)::date as month_start,
         count(distinct sales.invoice_number)::integer as invoices,
         sum(sales.net_amount)::numeric(24, 4) as net_amount
     from sales
@@ -89,9 +89,9 @@ unit_tests:
     given:
       - input: ref('fct_sales')
         rows:
-          - {invoice_number: '1', invoiced_on: 2011-01-31, net_amount: 10}
-          - {invoice_number: '1', invoiced_on: 2011-01-31, net_amount: -2.5}
-          - {invoice_number: '2', invoiced_on: 2011-02-01, net_amount: 4}
+          - {invoice_number: '1', date_day: 2011-01-31, net_amount: 10}
+          - {invoice_number: '1', date_day: 2011-01-31, net_amount: -2.5}
+          - {invoice_number: '2', date_day: 2011-02-01, net_amount: 4}
     expect:
       rows:
         - {month_start: 2011-01-01, invoices: 1, net_amount: 7.5}

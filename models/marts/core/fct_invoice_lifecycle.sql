@@ -20,7 +20,7 @@ invoices as (
     select * from {{ ref('fct_invoices') }}
     where
         lines_sold > 0
-        {{ pg_wap.only_touched('invoice_number', after='and') }}
+    {{ pg_wap.only_touched('invoice_number', after='and') }}
 
 ),
 
@@ -29,7 +29,7 @@ matched_cancellations as (
     select * from {{ ref('int_cancellations_matched') }}
     where
         match_type <> 'none'
-        {{ pg_wap.only_touched('sale_invoice_number', keys='invoice_number', after='and') }}
+    {{ pg_wap.only_touched('sale_invoice_number', keys='invoice_number', after='and') }}
 
 ),
 

@@ -17,8 +17,10 @@ lines as (
     select * from {{ ref('int_lines_classified') }}
     where
         line_type = 'sale'
-        {{ in_touched_spans('invoiced_on', after='and') }}
-        {{ pg_wap.only_touched(['stock_code', span_start('invoiced_on')], keys=['stock_code', 'span_start'], after='and') }}
+    {{ in_touched_spans('invoiced_on', after='and') }}
+    {{ pg_wap.only_touched(
+        ['stock_code', span_start('invoiced_on')], keys=['stock_code', 'span_start'], after='and'
+    ) }}
 
 ),
 

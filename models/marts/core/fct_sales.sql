@@ -43,6 +43,7 @@
     ",
     sql_header='set local max_parallel_workers_per_gather = 0; set local enable_nestloop = off;',
     check_column='date_day',
+    event_time='date_day',
     indexes=[{'columns': ['date_key']}, {'columns': ['customer_key']}, {'columns': ['customer_durable_key']}],
 ) }}
 -- depends_on: {{ ref('int_trading_days') }}, {{ ref('int_invoices_summed') }}, {{ ref('int_product_months') }}

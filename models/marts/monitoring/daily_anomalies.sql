@@ -88,7 +88,7 @@ expected as (
                 and cardinality(deviations_before) >= 15
             )
         )
-        {{ before_touched(0, after='and') }}
+    {{ before_touched(0, after='and') }}
     {{ pg_wap.optimization_fence() }}
 
 ),

@@ -8,6 +8,7 @@
         {'columns': ['file_id', 'file_line'], 'where': 'not is_usable'},
     ],
     check_column='file_id',
+    event_time='invoiced_at',
 ) }}
 -- depends_on: {{ ref('stg_retail__landed_files') }}
 
