@@ -5,6 +5,7 @@ nor a relation, column, type or comment of the warehouse.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import click
 
 from scripts import connection
 from scripts.errors import Refusal
+from scripts.page import complete
 from scripts.paths import PROJECT_ROOT
 from scripts.warehouse import server
 
@@ -77,8 +79,11 @@ def generate() -> bool:
     page.mkdir(parents=True, exist_ok=True)
     # The stamp last: an interrupted copy is copied again.
     stamp.unlink(missing_ok=True)
-    for name in PAGE:
-        shutil.copy(page.parent / name, page / name)
+    shutil.copy(page.parent / PAGE[0], page / PAGE[0])
+    manifest, catalog = (json.loads((page.parent / name).read_text()) for name in PAGE[1:])
+    complete(manifest, catalog)
+    for name, content in zip(PAGE[1:], (manifest, catalog), strict=True):
+        (page / name).write_text(json.dumps(content))
     stamp.write_text(present)
     return True
 

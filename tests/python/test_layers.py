@@ -12,7 +12,7 @@ from scripts.paths import PROJECT_ROOT
 # Each package with its layers, the lowest first. A module imports lower layers only, never its own layer.
 LAYERS = {
     "scripts": [
-        {"__init__", "errors", "install", "paths"},
+        {"__init__", "errors", "install", "page", "paths"},
         {"connection"},
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
         {"check_catalogue", "docs", "land", "lint"},
