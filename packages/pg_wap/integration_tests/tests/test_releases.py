@@ -401,7 +401,7 @@ RETIRED = {
     "views": f"select relname from pg_class where relname ~ '^countr' and {_IN_RELEASE} order by 1",
     "functions": f"select proname from pg_proc where pronamespace = '{PUBLISHED}'::regnamespace",
     "comments": f"""
-        select description from pg_description
+        select split_part(description, E'\n', 1) from pg_description
         where objoid in (select oid from pg_class where relname = 'country' and {_IN_RELEASE}) order by 1
     """,
     "grants": f"""
@@ -416,6 +416,22 @@ THERE: dict[str, Any] = {
     "comments": [("Codes.",), ("Two letters.",)],
     "grants": [("SELECT",)],
 }
+
+
+def test_a_comment_says_how_many_rows_the_release_has(versions: Versions) -> None:
+    """A tool that reads the catalogue finds no row count behind a view. The text of the author stays as it is."""
+    versions.model(
+        "country",
+        "{{ config(unique_key='n') }} select n from generate_series(1, 1200 + raw.version()) as numbers (n)",
+        description="Numbers.",
+        config={"persist_docs": {"relation": True}},
+    )
+    comment = f"select obj_description('{PUBLISHED}.country'::regclass)"
+    for version, rows in ((2, "1,202"), (3, "1,203")):
+        assert versions.build_version(version), versions.errors
+        assert versions.ask(comment) == [(f"Numbers.\nAbout {rows} rows in release {version}.",)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.ask(comment) == [("Numbers.\nAbout 1,202 rows in release 4.",)]
 
 
 def test_what_others_read_stays_and_is_reported(versions: Versions) -> None:

@@ -73,6 +73,7 @@ delete from {{ pg_wap.audit_table("candidate") }};
     {%- endcall -%}
     {%- do run_query(pg_wap.run_after_sql()) -%}
     {%- do run_query(pg_wap.record_rows()) -%}
+    {%- do run_query(pg_wap.comment_row_counts()) -%}
 {%- endmacro %}
 
 {#- Swaps all views of the release. `way` is empty to publish, and `rollback_` to go back. -#}

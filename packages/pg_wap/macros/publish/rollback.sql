@@ -27,6 +27,7 @@ delete from {{ steps }};
         commit
     {%- endcall -%}
     {%- do run_query(pg_wap.record_rows()) -%}
+    {%- do run_query(pg_wap.comment_row_counts()) -%}
     {{ pg_wap.published() }}
 {%- endmacro %}
 
