@@ -28,7 +28,7 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.scaffold": [
-        {"__init__", "columns"},
+        {"__init__", "columns", "mart"},
         {"render"},
         {"source"},
     ],

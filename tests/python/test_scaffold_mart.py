@@ -23,7 +23,8 @@ def run(command: list[object], project: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [str(part) for part in command],
         cwd=project,
-        env=os.environ | environment(),
+        # The conventions import scripts/, which a copy of the project does not have.
+        env=os.environ | environment() | {"PYTHONPATH": str(PROJECT_ROOT)},
         capture_output=True,
         text=True,
         check=False,

@@ -16,9 +16,9 @@
     end $writer$
 {%- endmacro %}
 
-{#- Waits while an earlier run is alive. A run that was killed is on record as running too, but has no sessions. dbt opens a session for each
-    node, so a run without any session for two seconds is taken for killed. One query per step: a statement that lasts holds a snapshot, for
-    which the release of the earlier run would wait. -#}
+{#- Waits while an earlier run is alive. A run that was killed is on record as running too: it is taken for killed if no session of dbt
+    works for two seconds. One query per step: a statement that lasts holds a snapshot, for which the release of the earlier run would
+    wait. -#}
 {% macro wait_for_writer() -%}
     {%- set patience = pg_wap.setting("lock_patience_seconds") -%}
     {%- set wait = namespace(is_over=false, steps_unseen=0, run=none) -%}
@@ -49,6 +49,8 @@
             where
                 datname = current_database()
                 and application_name = current_setting('application_name')
+                -- a session that waits for its next statement may be one of this process
+                and state is distinct from 'idle'
                 and pid <> pg_backend_pid()
         ) as is_seen
     from {{ pg_wap.audit_table("writer") }} as writer
