@@ -67,7 +67,7 @@
 
 {#- A published view has no table to start from: its candidate shows what readers see until the view is built again. -#}
 {% macro create_view_candidates() -%}
-    {%- for node in pg_wap.published_models() 
+    {%- for node in pg_wap.published_models()
         if node.config.materialized in ["published_view", "view", "stable_view"] -%}
         {%- set candidate = pg_wap.candidate_of(pg_wap.relation_of(node)).include(database=false) %}
         {%- set view = pg_wap.relation_of(node).include(database=false) %}
