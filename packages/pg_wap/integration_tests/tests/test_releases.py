@@ -422,16 +422,16 @@ def test_a_comment_says_how_many_rows_the_release_has(versions: Versions) -> Non
     """A tool that reads the catalogue finds no row count behind a view. The text of the author stays as it is."""
     versions.model(
         "country",
-        "{{ config(unique_key='n') }} select n from generate_series(1, 1200 + raw.version()) as numbers (n)",
+        "{{ config(unique_key='n') }} select n from generate_series(1, 1200 * raw.version()) as numbers (n)",
         description="Numbers.",
         config={"persist_docs": {"relation": True}},
     )
     comment = f"select obj_description('{PUBLISHED}.country'::regclass)"
-    for version, rows in ((2, "1,202"), (3, "1,203")):
-        assert versions.build_version(version), versions.errors
+    for version, rows, options in ((2, "2,400", []), (3, "3,600", ["--full-refresh"])):
+        assert versions.build_version(version, *options), versions.errors
         assert versions.ask(comment) == [(f"Numbers.\nAbout {rows} rows in release {version}.",)]
     assert versions.dbt(*ROLLBACK), versions.errors
-    assert versions.ask(comment) == [("Numbers.\nAbout 1,202 rows in release 4.",)]
+    assert versions.ask(comment) == [("Numbers.\nAbout 2,400 rows in release 4.",)]
 
 
 def test_what_others_read_stays_and_is_reported(versions: Versions) -> None:
