@@ -110,9 +110,7 @@ def test_an_emptied_bronze_closes_no_history(copy_of_built: Database, dbt: Dbt) 
 MARTS = {
     "ordinary_table": "{{ config(materialized='table', contract={'enforced': false}) }}",
     "ordinary_view": "{{ config(materialized='view', contract={'enforced': false}) }}",
-    "ordinary_increments": """
-        {{ config(materialized='incremental', unique_key='country_key', contract={'enforced': false}) }}
-    """,
+    "ordinary_increments": "{{ config(materialized='incremental', unique_key='country_key') }}",
 }
 
 
@@ -125,7 +123,10 @@ def test_ordinary_marts_with_ordinary_tests_join_the_release_and_leave_it(
     for name, config in MARTS.items():
         query = "select country_key, country_name from {{ ref('dim_country') }}"
         (folder / f"{name}.sql").write_text(f"{config}\n{query}\n")
-        tests = [{"name": "country_key", "data_tests": ["not_null", "unique"]}]
+        tests = [
+            {"name": "country_key", "data_type": "bigint", "data_tests": ["not_null", "unique"]},
+            {"name": "country_name", "data_type": "text"},
+        ]
         (folder / f"{name}.yml").write_text(yaml.safe_dump({"models": [{"name": name, "columns": tests}]}))
     names = sorted(MARTS)
     assert messages(dbt("build", "--select", *names, project=project)) == []
