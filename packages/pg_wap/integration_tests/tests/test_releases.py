@@ -362,6 +362,22 @@ def test_a_kill_at_any_moment_leaves_a_whole_release(versions: Versions) -> None
     assert versions.ask(left) == []
 
 
+def test_a_column_less_leaves_published_views_that_do_not_read_it(versions: Versions) -> None:
+    """A rollback after a release that only added a column must work, whatever published views read the relation."""
+    described = {"description": "Shown.", "config": {"persist_docs": {"relation": True}}}
+    versions.model("shown", MODELS["shown"] + "-- described", **described)
+    versions.model("above", "{{ config(materialized='view') }} select version from {{ ref('shown') }}")
+    assert versions.build_version(2), versions.errors
+    before = versions.published()
+    versions.model("totals", MODELS["totals"].replace("select 1 as id", "select 7 as seven, 1 as id"))
+    assert versions.build_version(2, "--select", "totals"), versions.errors
+    assert versions.ask(f"select seven from {PUBLISHED}.totals") == [(7,)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.published() == before
+    assert versions.ask(f"select version from {PUBLISHED}.above") == [(2,)]
+    assert versions.ask(f"select obj_description('{PUBLISHED}.shown'::regclass)") == [("Shown.",)]
+
+
 # What leaves the project leaves the release
 
 

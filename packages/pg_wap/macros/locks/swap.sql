@@ -5,7 +5,7 @@
         what: name of what is swapped, for the message.
         shared: an array of names, locked first against vacuum and other builds, without any reader noticing.
         exclusive: an array of names, in the order in which readers lock them.
-        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created` and `dependents`.
+        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents` and `above`.
         before, after: statements to run before and after the locks are taken, in the same transaction.
         only: `only` to leave the partitions of a table unlocked.
         older: a query of the `pid` of sessions whose snapshot is too old to see the swap, or none. -#}
@@ -25,6 +25,7 @@
         derived record;
         created text[];
         dependents text;
+        above text[];
     begin
         perform set_config('lock_timeout', '{{ patience }}s', true);
         {%- if older %}

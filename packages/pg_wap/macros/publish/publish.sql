@@ -103,7 +103,8 @@ end loop;
 {%- endmacro %}
 
 {#- PostgreSQL lets a view be replaced by one with the same columns and perhaps more, and the views of others on it stay. A view with other
-    columns has to be dropped and created, which the views of others forbid; published views that read it are created again after it. -#}
+    columns has to be dropped and created, which the views of others forbid. Published views that read it are created again after it: by
+    their own step, or with the definition that they have. -#}
 {% macro replace_view(steps, published_by) -%}
     if left(step.{{ published_by }}, 1) <> '(' and to_regclass(step.{{ published_by }}) is null then
         execute format('drop view if exists %s', step.view);
@@ -114,9 +115,12 @@ end loop;
             end if;
             execute format('create or replace view %s as select * from %s', step.view, step.{{ published_by }});
         exception when invalid_table_definition then
-            for derived in select * from {{ steps }} where view = stored and view <> step.view loop
+            above := '{}';
+            for derived in {{ pg_wap.published_views_above(steps) | indent(12) }} loop
                 begin
-                    execute format('drop view if exists %s', derived.view);
+                    execute format('drop view if exists %s cascade', derived.candidate);
+                    execute format('drop view %s', derived.view);
+                    above := derived.definition || above;
                 exception when dependent_objects_still_exist then
                     null;
                 end;
@@ -137,8 +141,62 @@ end loop;
             execute format('drop view %s', step.view);
             execute format('create view %s as select * from %s', step.view, step.{{ published_by }});
             created := created || step.view;
+            begin
+                execute array_to_string(above, ' ');
+            exception when undefined_column then
+                raise exception '% loses a column that another published view reads: % Build that view as well', step.view, sqlerrm;
+            end;
         end;
     end if;
+{%- endmacro %}
+
+{#- The published views that read a published view, directly or not, the farthest first, each with the statements that make it again. A view
+    that has a step of its own is made by that step. -#}
+{% macro published_views_above(steps) -%}
+    with recursive readers as (
+
+        select
+            pg_depend.refobjid as read_oid,
+            pg_rewrite.ev_class as oid
+        from pg_depend
+        inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
+        inner join pg_class on pg_rewrite.ev_class = pg_class.oid
+        where
+            pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.refclassid = 'pg_class'::regclass
+            and pg_depend.refobjid <> pg_rewrite.ev_class
+            and pg_class.relnamespace = (select relnamespace from pg_class where oid = to_regclass(step.view))
+
+    ),
+
+    distances as (
+
+        select
+            readers.oid,
+            1 as distance
+        from readers
+        where readers.read_oid = to_regclass(step.view)
+        union
+        select
+            readers.oid,
+            distances.distance + 1
+        from distances
+        inner join readers on distances.oid = readers.read_oid
+
+    )
+
+    select
+        distances.oid::regclass::text as view,
+        (
+            select format('%I.%I', relnamespace::regnamespace || '_candidate', relname) from pg_class where oid = distances.oid
+        ) as candidate,
+        case when exists (select from {{ steps }} as others where to_regclass(others.view) = distances.oid) then '' else
+            format('create view %s as %s ', distances.oid::regclass, pg_get_viewdef(distances.oid))
+            || {{ pg_wap.description_of_view("distances.oid", "distances.oid::regclass::text") | indent(12) }}
+        end as definition
+    from distances
+    group by distances.oid
+    order by max(distances.distance) desc
 {%- endmacro %}
 
 {#- Sessions in repeatable read with a snapshot of before the candidate would find the swapped tables empty. A statement in read committed

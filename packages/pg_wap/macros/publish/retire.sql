@@ -128,30 +128,7 @@
 
         select
             leaving.*,
-            (
-                select coalesce(string_agg(
-                    case
-                        when objsubid = 0 then format('comment on view %s is %L;', leaving.name, description)
-                        else format('comment on column %s.%I is %L;', leaving.name, attname, description)
-                    end,
-                    ' '
-                ), '')
-                from pg_description
-                left join pg_attribute on pg_description.objoid = attrelid and objsubid = attnum and attnum > 0
-                where pg_description.objoid = leaving.oid and pg_description.classoid = 'pg_class'::regclass
-            )
-            || (
-                select coalesce(string_agg(
-                    format(
-                        'grant %s on %s to %s;', privilege_type, leaving.name,
-                        case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
-                    ),
-                    ' '
-                ), '')
-                from pg_class
-                cross join lateral aclexplode(pg_class.relacl)
-                where pg_class.oid = leaving.oid and grantee <> pg_class.relowner
-            ) as description_sql
+            {{ pg_wap.description_of_view("leaving.oid", "leaving.name") | indent(12) }} as description_sql
         from leaving
 
     )
@@ -190,4 +167,32 @@
             else ''
         end
     from described
+{%- endmacro %}
+
+{#- SQL of the statements that give a view its comments and grants again. -#}
+{% macro description_of_view(oid, name) -%}
+    (
+        select coalesce(string_agg(
+            case
+                when objsubid = 0 then format('comment on view %s is %L;', {{ name }}, description)
+                else format('comment on column %s.%I is %L;', {{ name }}, attname, description)
+            end,
+            ' '
+        ), '')
+        from pg_description
+        left join pg_attribute on pg_description.objoid = attrelid and objsubid = attnum and attnum > 0
+        where pg_description.objoid = {{ oid }} and pg_description.classoid = 'pg_class'::regclass
+    )
+    || (
+        select coalesce(string_agg(
+            format(
+                'grant %s on %s to %s;', privilege_type, {{ name }},
+                case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+            ),
+            ' '
+        ), '')
+        from pg_class as described_class
+        cross join lateral aclexplode(described_class.relacl)
+        where described_class.oid = {{ oid }} and grantee <> described_class.relowner
+    )
 {%- endmacro %}

@@ -65,7 +65,8 @@
         if {{ change.get("only_if", "true") }} then
             {%- if "rows" in change %}
             drop view if exists {{ view }};
-            create view {{ view }} as {{ change.rows }};
+            create view {{ view }} as {{ change.rows }}
+            ;
             {%- endif %}
             insert into {{ pg_wap.audit_table("candidate_steps") }} (
                 unique_id, view, candidate, stored, is_full, prepare_sql, published_by, swap_sql, after_sql, description_sql,

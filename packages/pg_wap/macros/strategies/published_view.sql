@@ -44,7 +44,7 @@
         "rows": pg_wap.contracted_query(sql),
         "stored": view,
         "prepare_sql": keep_old,
-        "published_by": "(" ~ pg_wap.contracted_query(pg_wap.published_text()) ~ ") as published",
+        "published_by": "(" ~ pg_wap.contracted_query(pg_wap.published_text()) ~ "\n) as published",
         "rollback": {
             "swap_sql": "alter table if exists " ~ previous ~ " rename to " ~ adapter.quote(this.identifier) ~ ";",
         },
