@@ -34,7 +34,7 @@ members as (
         to_char(days.date_day, 'FMMonth') as month_name,
         {{ month_start('days.date_day') }} as month_start,
         ({{ month_start('days.date_day') }} + interval '1 month - 1 day')::date as month_end,
-        to_char(days.date_day, 'YYYY-MM') as year_month, -- noqa: RF04
+        to_char(days.date_day, 'YYYY-MM') as year_month,
         date_trunc('quarter', days.date_day::timestamp)::date as quarter_start,
         date_trunc('week', days.date_day::timestamp)::date as week_start,
         extract(isoyear from days.date_day)::integer as iso_year,
@@ -78,7 +78,7 @@ final as (
         null as month_name,
         null as month_start,
         null as month_end,
-        null as year_month, -- noqa: RF04
+        null as year_month,
         null as quarter_start,
         null as week_start,
         null as iso_year,
