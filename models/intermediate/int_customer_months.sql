@@ -1,24 +1,36 @@
 {{ config(
     unique_key=['customer_id', 'month_end'],
     touched_by="
-        {#- Ratings compare customers and balances add up, so a changed line touches its month and all later months. -#}
+        {#- Ratings compare customers and balances add up, so a changed line touches its month and all later months. Months
+            close in turn, the first of all with the first trading day: until then, no month is known. -#}
         with changed_lines as (
             select
                 min({{ month_start('invoiced_on') }}) as first_month_start
             from {{ pg_wap.changes_of('int_lines_classified') }}
         ),
-        known_months as (
-            select max(month_end) as last_month_end from {{ this }}
+        trading_days as (
+            select
+                min(invoiced_on) as first_on,
+                max(invoiced_on) as last_on
+            from {{ ref('int_trading_days') }}
+        ),
+        next_month as (
+            select
+                coalesce(
+                    (select max(month_end) + 1 from {{ this }}),
+                    {{ month_start('trading_days.first_on') }}
+                ) as month_start
+            from trading_days
         ),
         closed_months as (
-            select {{ month_start('max(invoiced_on) + 1') }} - 1 as last_month_end from {{ ref('int_trading_days') }}
+            select {{ month_start('last_on + 1') }} - 1 as last_month_end from trading_days
         )
         select (months.month_start + interval '1 month - 1 day')::date as month_end
         from changed_lines
-        cross join known_months
+        cross join next_month
         cross join closed_months
         cross join generate_series(
-            least(changed_lines.first_month_start, known_months.last_month_end + 1)::timestamp,
+            least(changed_lines.first_month_start, next_month.month_start)::timestamp,
             closed_months.last_month_end::timestamp,
             interval '1 month'
         ) as months (month_start)

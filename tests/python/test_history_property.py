@@ -11,6 +11,7 @@ A failure is shrunk to the fewest files and lines that still show it, which take
 import os
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import count, groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +19,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 from dbt_project import build_without_checks
-from history_reference import PRODUCT_CLASSES, CustomerVersion, File, History, ProductVersion, tell
+from history_reference import PRODUCT_CLASSES, CustomerVersion, File, History, Line, ProductVersion, tell
 from history_stories import Story, stories, write
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from warehouse_state import BOOKKEEPING, rows, take_back
 
 from scripts.land import land
@@ -70,6 +71,26 @@ KNOWN_IN_TWO_STATES = """
         one.dbt_scd_id < other.dbt_scd_id
         and tsrange(one.dbt_valid_from, one.dbt_valid_to) && tsrange(other.dbt_valid_from, other.dbt_valid_to)
 """
+
+
+
+
+def sale(number: int, *on: int) -> File:
+    """Return a file with one sale of one line."""
+    moment = datetime(*on, 9)  # type: ignore[arg-type, misc]
+    return (Line(f"{number}", "22423", "LANTERN", 2, moment, Decimal("2.5"), 12346, "France"),)
+
+
+# The first build covers part of a month, so nobody is rated yet. The months close with later deliveries, one by one.
+BEGINS_WITH_ONE_DAY = Story(
+    (sale(536365, 2010, 1, 11), sale(536366, 2010, 2, 1), sale(536367, 2010, 2, 2), sale(536368, 2010, 4, 1)),
+    (0, 1, 2, 3),
+    (1, 2, 4),
+)
+# The mistake closes months, which are open again when it is taken back.
+CLOSES_MONTHS_BY_MISTAKE = Story(
+    (sale(536365, 2010, 1, 11), sale(536366, 2010, 1, 12)), (0, 1), (1, 2), sale(536367, 2010, 4, 1)
+)
 
 
 class Build(NamedTuple):
@@ -173,6 +194,8 @@ def products(versions: list[ProductVersion]) -> Iterator[tuple]:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=stories())
+@example(BEGINS_WITH_ONE_DAY)
+@example(CLOSES_MONTHS_BY_MISTAKE)
 def test_history_is_true_whatever_the_order_of_arrival(work_on, dbt, story: Story) -> None:
     """Late files, corrections and mistakes are everyday life; no version and no number in gold may depend on them.
 
