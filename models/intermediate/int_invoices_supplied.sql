@@ -1,7 +1,16 @@
 {{ config(
-    unique_key='invoice_number',
-    touched_by={'stg_retail__transactions': 'invoice_number'},
+    unique_key=['invoice_number', 'file_id'],
+    touched_by="
+        select invoice_number from {{ pg_wap.changes_of('stg_retail__transactions') }}
+        union all
+        {# A part that is delivered again replaces the earlier one, also in invoices that it lacks. #}
+        select supplied.invoice_number
+        from {{ this }} as supplied
+        inner join {{ pg_wap.changes_of('stg_retail__landed_files') }} as files on supplied.file_id = files.file_id
+    ",
 ) }}
+{%- set takes_parts = landing_rule('transactions', 'deliveries', 'whole') == 'parts' %}
+-- depends_on: {{ ref('stg_retail__landed_files') }}
 
 with
 
@@ -13,9 +22,43 @@ lines as not materialized (
 
 ),
 
+{% if takes_parts -%}
+deliveries as (
+
+    select distinct
+        lines.invoice_number,
+        lines.file_id,
+        landed_files.delivery_id
+    from lines
+    inner join {{ ref('stg_retail__landed_files') }} as landed_files on lines.file_id = landed_files.file_id
+    {{ pg_wap.only_touched('lines.invoice_number', after='where') }}
+
+),
+
+in_order as (
+
+    select
+        *,
+        first_value(delivery_id) over (partition by invoice_number order by file_id desc) as last_delivery_id
+    from deliveries
+
+),
+
+final as (
+
+    -- All parts of the export that came last; those that do not carry the invoice are not here.
+    select
+        invoice_number,
+
+        file_id
+    from in_order
+    where delivery_id = last_delivery_id
+
+)
+{%- else -%}
 {# Lines have a summary index by file and none by invoice. An incremental build reads the touched files, 5,000 of a
     million lines in 1 ms, and knows other suppliers from its own rows. -#}
-{% if pg_wap.is_delta() -%}
+{%- if pg_wap.is_delta() %}
 touched_files as (
 
     select distinct file_id from {{ pg_wap.changes_of('stg_retail__landed_files') }}
@@ -87,5 +130,6 @@ final as (
     group by invoice_number
 
 )
+{%- endif %}
 
 select * from final

@@ -63,7 +63,14 @@ class _Column(_Open):
     config: _ColumnConfig = _ColumnConfig()
 
 
+class _InvoiceNumbers(_Strict):
+    reused_after: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]* days$")]
+
+
 class _Landing(_Strict):
+    # What concerns deliveries and invoice numbers is for the models; here it is checked.
+    deliveries: Literal["whole", "parts"] = "whole"
+    invoice_numbers: _InvoiceNumbers | None = None
     formats: Annotated[list[Literal["csv", "jsonl", "parquet", "xlsx"]], Field(min_length=1)]
     new_columns: Literal["evolve", "freeze"] = "evolve"
     short_rows: Literal["reject", "fill"] = "reject"

@@ -11,11 +11,17 @@ lines as not materialized (
 
 supplied as (
 
-    select * from {{ ref('int_invoices_supplied') }}
+    -- The files of an invoice are several only if they are parts of one export.
+    select
+        invoice_number,
+        array_agg(file_id) as file_ids,
+        max(file_id) as last_file_id
+    from {{ ref('int_invoices_supplied') }}
     {% if pg_wap.looks_at_changes_of('stg_retail__landed_files') -%}
     -- With an array, the planner looks up invoices; without, it assumes that a file has as many lines as an archive.
     where invoice_number = any(array(select lines.invoice_number from lines))
     {%- endif %}
+    group by invoice_number
 
 ),
 
@@ -23,7 +29,9 @@ typed as (
 
     select
         count(*) as typed_lines,
-        count(*) filter (where lines.file_id < supplied.file_id) as superseded_lines
+        count(*) filter (
+            where lines.file_id < supplied.last_file_id and lines.file_id <> all(supplied.file_ids)
+        ) as superseded_lines
     from lines
     left join supplied on lines.invoice_number = supplied.invoice_number
 

@@ -190,6 +190,11 @@ FAULTS = [
         ),
     ),
     Fault(
+        "assert_deliveries_take_little_away",
+        "a delivery that lacks lines of the one before",
+        one("silver.int_deliveries_superseded", "lines_taken_away = 21"),
+    ),
+    Fault(
         "assert_quarantine_stays_small",
         "too many bad lines of all files, and of one",
         "insert into silver.quarantined_lines (file_id, file_line)"

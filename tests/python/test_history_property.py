@@ -73,8 +73,6 @@ KNOWN_IN_TWO_STATES = """
 """
 
 
-
-
 def sale(number: int, *on: int) -> File:
     """Return a file with one sale of one line."""
     moment = datetime(*on, 9)  # type: ignore[arg-type, misc]

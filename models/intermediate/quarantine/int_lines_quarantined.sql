@@ -57,12 +57,12 @@ unusable as (
         lines.file_line,
         lines.quarantine_reasons
     from lines
-    left join supplied on lines.invoice_number = supplied.invoice_number
+    left join supplied on lines.invoice_number = supplied.invoice_number and lines.file_id = supplied.file_id
     where
         not lines.is_usable
         {{ pg_wap.only_touched(['lines.file_id', 'lines.file_line'], after='and') }}
         -- A line that a later delivery replaced is superseded, not quarantined.
-        and (lines.invoice_number is null or lines.file_id = supplied.file_id)
+        and (lines.invoice_number is null or supplied.file_id is not null)
 
 ),
 

@@ -8,7 +8,21 @@ with
 
 landed_files as (
 
-    select * from {{ source('retail', 'landed_files') }}
+    select
+        *,
+        case when source = 'transactions' then {{ export_name('name') }} end as export_name
+    from {{ source('retail', 'landed_files') }}
+
+),
+
+parts as (
+
+    -- A part that was delivered again replaces the part of that name.
+    select
+        *,
+        export_name is not null
+        and file_id = max(file_id) over (partition by source, name) as is_part
+    from landed_files
 
 ),
 
@@ -20,9 +34,10 @@ final as (
         name as file_name,
 
         rows_loaded,
+        case when is_part then min(file_id) over (partition by export_name, is_part) else file_id end as delivery_id,
 
         landed_at
-    from landed_files
+    from parts
 
 )
 

@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key=['file_id', 'file_line'],
-    touched_by={'stg_retail__landed_files': 'file_id'},
+    touched_by="
+        select file_id from {{ pg_wap.changes_of('stg_retail__landed_files') }}
+        {{ files_of_touched_numbers() }}
+    ",
     logged_columns=['file_id', 'invoice_number'],
     indexes=[
         {'columns': ['file_id'], 'type': 'brin', 'with': 'autosummarize = on'},
@@ -40,6 +43,12 @@ typed as (
 
 ),
 
+numbered as (
+
+    {{ with_numbers_told_apart('typed') }}
+
+),
+
 ruled as (
 
     select
@@ -54,7 +63,7 @@ ruled as (
         ) as is_invoice_date_out_of_range,
         unit_price is null as is_unit_price_untypable,
         customer_id is null and {{ clean_text('customer_id_text') }} is not null as is_customer_id_untypable
-    from typed
+    from numbered
 
 ),
 
@@ -79,7 +88,7 @@ final as (
         file_id,
         file_line,
 
-        invoice_number,
+        told_apart_number as invoice_number,
         stock_code,
         description,
         invoiced_at,

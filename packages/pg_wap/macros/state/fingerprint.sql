@@ -1,5 +1,5 @@
 {#- What a model's rows depend on, apart from the data: its query, its columns and their constraints, how it is built, the macros and vars
-    that it names, the version of this package, and all of that for each model it reads. -#}
+    that it names, the `meta` of the sources it reads, the version of this package, and all of that for each model it reads. -#}
 {% macro fingerprint(unique_id, known) -%}
     {%- if unique_id not in known -%}
         {%- set node = graph.nodes[unique_id] -%}
@@ -23,6 +23,9 @@
             {%- set above = pg_wap.fingerprint(parent, known) -%}
             {%- do code.append(above.fingerprint) -%}
             {%- do ancestors.extend([parent] + above.ancestors) -%}
+        {%- endfor -%}
+        {%- for source in node.depends_on.nodes if source in graph.sources -%}
+            {%- do code.append(graph.sources[source].config.meta | string) -%}
         {%- endfor -%}
         {%- do known.update({unique_id: {
             "fingerprint": local_md5(code | join("\n")), "ancestors": ancestors | unique | sort
