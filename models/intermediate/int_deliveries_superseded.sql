@@ -44,11 +44,11 @@ lines as not materialized (
     -- Read twice: materialized, a full build would copy all lines.
     select * from {{ ref('stg_retail__transactions') }}
     where
-        is_usable
         {% if pg_wap.is_delta() -%}
-        and file_id = any(array(select file_id from read_files))
+        file_id = any(array(select file_id from read_files))
         {{ pg_wap.only_touched('invoice_number', after='and') }}
-        {%- endif %}
+        and {% endif -%}
+        is_usable
 
 ),
 

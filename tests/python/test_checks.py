@@ -23,6 +23,7 @@ PROJECT = "retail_warehouse"
 WARNINGS = {
     "assert_cancellations_find_their_sales",
     "assert_customers_are_in_one_country_at_a_time",
+    "assert_deliveries_take_little_away",
     "assert_invoices_name_one_customer",
     "assert_no_invoice_is_from_the_future",
     "assert_no_unexpected_day",
