@@ -72,11 +72,12 @@ def readable(line: str, width: int) -> str:
     return "\n".join([f"It changed {counts}:", *listed])
 
 
-def operate(operation: str) -> None:
+def operate(operation: str, *options: str) -> None:
     """Run a run-operation of dbt, and say what it says.
 
     Args:
         operation: the name of a macro.
+        options: options of dbt's command line.
 
     Raises:
         Refusal: it failed; the message is its own.
@@ -93,7 +94,7 @@ def operate(operation: str) -> None:
 
     folders = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     outcome = dbtRunner(callbacks=[follow]).invoke(
-        ["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders]
+        ["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders, *options]
     )
     if not outcome.success:
         raise Refusal(said_in_one_line(problems[0] if problems else str(outcome.exception)))

@@ -1,4 +1,6 @@
 -- A balance is carried from month to month. If it is not the sum of the months' amounts, one of the two is wrong.
+{{ config(group='finance', severity='error') }}
+
 with
 
 months as (

@@ -1,4 +1,6 @@
 -- Reports read cancellations from the lifecycle of invoices: if a cancellation is lost, a sale looks kept.
+{{ config(group='finance', severity='error') }}
+
 with
 
 lines as (

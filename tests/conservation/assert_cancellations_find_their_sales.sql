@@ -1,4 +1,10 @@
 -- Cancellations without a sale mean that sales are missing, or that customers or products have new numbers.
+{{ config(
+    group='finance',
+    severity='warn',
+    meta={'threshold': ['min_matched_cancellations_share', 'min_cancelled_lines']},
+) }}
+
 with
 
 counted as (

@@ -1,4 +1,6 @@
 -- A report by category must have the same total as the lines, so the shares of a product must add up.
+{{ config(group='merchandising', severity='error') }}
+
 with
 
 products as (

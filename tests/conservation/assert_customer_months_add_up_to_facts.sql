@@ -1,4 +1,6 @@
 -- Marketing reads months, not orders: months must hold the orders and the money of the facts, to the fourth decimal.
+{{ config(group='marketing', severity='error') }}
+
 with
 
 orders as (

@@ -1,5 +1,7 @@
 -- A delivery that lacks lines of an earlier one takes them out of gold: a correction does so on purpose, and an invoice
 -- that was cut in two by the end of a file, or a number that a till used again, by accident.
+{{ config(group='platform', severity='warn', meta={'threshold': ['max_lines_taken_away']}) }}
+
 with
 
 superseded as (

@@ -1,4 +1,6 @@
 -- A delivered line is in silver, in quarantine or superseded: in none of them it is lost, in two it counts twice.
+{{ config(group='platform', severity='error') }}
+
 with
 
 -- Read twice: materialized, a full build would copy all lines.

@@ -1,4 +1,6 @@
 -- A delivered price that is not an entry, in quarantine or replaced by another price of its day is lost.
+{{ config(group='platform', severity='error') }}
+
 with
 
 usable as (

@@ -1,4 +1,6 @@
 -- The lines of silver must arrive in every fact and mart, with their money to the fourth decimal and their customers.
+{{ config(group='finance', severity='error') }}
+
 with
 
 silver as (

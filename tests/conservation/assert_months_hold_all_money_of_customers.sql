@@ -1,4 +1,6 @@
 -- Reports on months never read the lines, so both must hold the same money, to the fourth decimal.
+{{ config(group='finance', severity='error') }}
+
 with
 
 sales as (

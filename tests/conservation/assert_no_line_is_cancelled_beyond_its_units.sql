@@ -1,4 +1,6 @@
 -- Units cannot be cancelled twice: only the units that the line sold, of the same product, by the same customer.
+{{ config(group='finance', severity='error') }}
+
 with
 
 cancelled as (

@@ -1,5 +1,7 @@
 -- Reports on unsold products trust the days of sale: each product must show exactly the days of its lines. The same
 -- lines define the trading days and their numbers.
+{{ config(group='merchandising', severity='error', meta={'threshold': ['offer_window_days']}) }}
+
 {%- set everything = not pg_wap.looks_at_changes_of('fct_product_sold_days') %}
 
 with

@@ -1,5 +1,10 @@
 -- A waiting line is money that no report shows: quarantine is for lines that will be fixed, not for forgotten lines.
-{{ config(error_if="> 0 and bool_or(is_error)") }}
+{{ config(
+    group='platform',
+    severity='error',
+    error_if='> 0 and bool_or(is_error)',
+    meta={'threshold': ['quarantine_warn_days', 'quarantine_fail_days']},
+) }}
 
 with
 

@@ -1,5 +1,7 @@
 -- A few bad lines are normal; many mean that a format changed, and gold would mislead without them. Each file is also
 -- checked alone, so that one bad day cannot hide behind two good years.
+{{ config(group='platform', severity='error', meta={'threshold': ['max_quarantined_share', 'min_quarantined_lines']}) }}
+
 with
 
 landed_files as (

@@ -1,5 +1,7 @@
 -- No customer is in two places at once. If invoices of one second name two countries, a rule decides (the greater
 -- invoice number, then the smaller name), and marketing should find out which is true.
+{{ config(group='marketing', severity='warn') }}
+
 with
 
 customer_invoices as (

@@ -1,4 +1,6 @@
 -- History is correct only if each line shows its customer and product as they were on the day of the line.
+{{ config(group='platform', severity='error') }}
+
 {%- set looks_at_changes_only = pg_wap.looks_at_changes_of('fct_sales') %}
 with
 

@@ -1,4 +1,6 @@
 -- If a history begins after the first line, the line joins the unknown member.
+{{ config(group='platform', severity='error') }}
+
 with
 
 customer_invoices as (

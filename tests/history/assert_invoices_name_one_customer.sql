@@ -1,5 +1,7 @@
 -- An invoice is billed to one customer. Two customers, or lines with and without a customer, are an error that the shop
 -- must correct. Until then each line counts for the customer that it names, and fct_invoices decides by a rule.
+{{ config(group='finance', severity='warn') }}
+
 with
 
 customer_invoices as (

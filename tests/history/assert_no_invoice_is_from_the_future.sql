@@ -1,4 +1,6 @@
 -- A mistyped year closes all months before it, and rates every customer as of that year.
+{{ config(group='finance', severity='warn') }}
+
 with
 
 invoices as (

@@ -1,5 +1,7 @@
 -- A product on offer is analysed by its description, category and price band of the day, so each day from its first
 -- sale on needs exactly one version.
+{{ config(group='merchandising', severity='error') }}
+
 with
 
 touched_spans as (

@@ -1,4 +1,6 @@
 -- Reports on the present join on is_current: a key without a current version disappears, a key with two counts twice.
+{{ config(group='platform', severity='error') }}
+
 with
 
 versions as (

@@ -1,4 +1,6 @@
 -- Readers of the next reports should learn today that the last days are unusual.
+{{ config(group='platform', severity='warn', meta={'threshold': ['anomaly_news_days']}) }}
+
 with
 
 -- Not materialized, so that an incremental build reads only the touched days.

@@ -54,6 +54,20 @@ def columns(built: Database) -> list[Column]:
     return [Column(*row) for row in found]
 
 
+# Rights
+
+
+def test_the_grants_of_the_documentation_suffice_for_analysts(gold: Gold) -> None:
+    """An administrator copies them, and the first query on the past must not be refused."""
+    page = (PROJECT_ROOT / "docs/postgresql.md").read_text()
+    (grants,) = re.findall(r"```sql\n(create role analysts;.*?)```", page, re.DOTALL)
+    with gold.transaction(force_rollback=True):
+        gold.execute(grants.encode())
+        gold.execute("set local role analysts")
+        for relation in ("fct_sales", "dim_customer_as_known(now())", "dim_product_as_known(now())"):
+            assert gold.execute(f"select count(*) as rows from gold.{relation}".encode()).fetchone()["rows"]
+
+
 # Keys
 
 

@@ -26,6 +26,13 @@ def test_the_page_is_what_checks_declare(checks: list[Check]) -> None:
     assert PAGE.read_text() == page(checks), "run `make catalogue`"
 
 
+def test_singular_checks_declare_their_severity_in_their_sql() -> None:
+    """Partial parsing of dbt forgets their YAML after some edits, and a check that warns would stop a release."""
+    checks = list(PROJECT_ROOT.glob("tests/*/assert_*.sql"))
+    assert checks
+    assert not [path.name for path in checks if "severity=" not in path.read_text()]
+
+
 def test_every_check_is_in_the_catalogue(checks: list[Check], dbt: Dbt) -> None:
     """A user cannot find the owner of a check that is missing in the catalogue."""
     text = (dbt.target_path / "manifest.json").read_text()

@@ -231,5 +231,12 @@ def test_a_check_that_dbt_has_forgotten_is_reported(declarations: Project) -> No
     declarations.write("checks/not_too_many.sql", SINGULAR.replace("too long", "very long"))
     declarations.dbt_with_files_as_they_are("run-operation", "pg_wap.assert_checks_are_declared")
     assert len(declarations.errors) == 1
-    assert "check 'not_too_many' is declared in no YAML, or dbt has forgotten it" in declarations.errors[0]
+    assert "check 'not_too_many' is declared nowhere, or dbt has forgotten its YAML" in declarations.errors[0]
     assert complete(declarations, DECLARED) == []
+
+
+def test_a_misspelt_check_is_named_by_dbt(declarations: Project) -> None:
+    """Its own message says which test dbt does not know; a hook that fails on it first would name nothing."""
+    declared = deepcopy(DECLARED)
+    declared["models"][0]["columns"][0]["data_tests"] = ["not_nul"]
+    assert record(declarations, declared) == []

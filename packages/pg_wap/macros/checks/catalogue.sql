@@ -103,9 +103,10 @@
 {% macro check_of(node) -%}
     {%- set test = node.get("test_metadata") or {} -%}
     {%- set problems = [] -%}
-    {%- if not test and not node.patch_path -%}
+    {%- if not test and not node.patch_path and "severity" not in node.unrendered_config -%}
         {%- do problems.append(
-            "is declared in no YAML, or dbt has forgotten it after an edit: declare the check, or run `dbt parse --no-partial-parse`"
+            "is declared nowhere, or dbt has forgotten its YAML after an edit: declare the check in its SQL,"
+            ~ " or run `dbt parse --no-partial-parse`"
         ) -%}
     {%- endif -%}
     {%- set keys = node.config.meta.keys() | reject("equalto", "threshold") | list -%}

@@ -40,7 +40,8 @@
     {%- set asked = unique_ids | join(" ") -%}
     {%- if asked not in known -%}
         {%- set found = {} if found is none else found -%}
-        {%- for unique_id in unique_ids if unique_id not in found -%}
+        {#- dbt has none where it knows no macro of that name, and says so when it compiles the node. -#}
+        {%- for unique_id in unique_ids if unique_id and unique_id not in found -%}
             {%- set package = unique_id.split(".")[1] -%}
             {%- if package not in ["dbt", "dbt_postgres", "pg_wap"] -%}
                 {%- set macro = context[package][unique_id.split(".")[-1]].macro -%}
