@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from scripts.errors import Refusal
 from scripts.paths import PROJECT_ROOT
@@ -35,6 +36,17 @@ LEDGER_TABLES = ("landed_files", "rejected_rows")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Location = tuple[int | str, ...]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("no time zone of the IANA database") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class _Strict(BaseModel):
@@ -74,6 +86,7 @@ class _Landing(_Strict):
     formats: Annotated[list[Literal["csv", "jsonl", "parquet", "xlsx"]], Field(min_length=1)]
     new_columns: Literal["evolve", "freeze"] = "evolve"
     short_rows: Literal["reject", "fill"] = "reject"
+    time_zone: TimeZone | None = None
 
 
 class _TableMeta(_Strict):
@@ -121,6 +134,7 @@ class Landing:
         columns: the delivered columns.
         takes_new_columns: whether a file may have columns that are not in the contract.
         fills_short_rows: whether a row may lack its last fields, if none of them is required.
+        time_zone: the zone whose local time the table holds, or None if a time with an offset stays as delivered.
     """
 
     table: str
@@ -128,6 +142,7 @@ class Landing:
     columns: tuple[Column, ...]
     takes_new_columns: bool
     fills_short_rows: bool
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +223,7 @@ def _landing(table: _Table) -> Landing:
         columns=tuple(columns),
         takes_new_columns=landing.new_columns == "evolve",
         fills_short_rows=landing.short_rows == "fill",
+        time_zone=landing.time_zone,
     )
 
 
@@ -265,7 +281,8 @@ def _wording(error: Mapping[str, Any]) -> str:
         case "missing":
             return "missing"
         case _:
-            return f"{error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+            complaint = error["msg"].removeprefix("Value error, ")
+            return f"{complaint[0].lower()}{complaint[1:]}, found {error['input']!r}"
 
 
 def _refusal(path: Path, complaints: Sequence[tuple[Location, str]]) -> Refusal:

@@ -57,6 +57,11 @@ FAULTS = {
         "          - {name: _file_id",
         "          - {name: total, description: T., data_type: text}\n          - {name: _file_id",
     ),
+    "10: sources.shop.tables.sales.config.meta.landing.time_zone: "
+    "no time zone of the IANA database, found 'Europe/Londn'": (
+        "            landing:\n              formats: [csv]",
+        "            landing:\n              {formats: [csv], time_zone: Europe/Londn}",
+    ),
     "18: not valid YAML: expected ',' or ']', but got ':'": ("[Total]", "[Total"),
 }
 
