@@ -1,5 +1,6 @@
 # Each target prints its own help; `make` alone prints them all.
 # LANDING: a file or folder of raw files to build from.   DBT_TARGET: a target of profiles.yml.
+# ON_REFUSED=skip: build from the other files if a file is refused; by default the build stops.
 # JSON=1: print JSON and nothing else, for programs.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
 # FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
@@ -38,7 +39,7 @@ help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)")
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 demo: deps ## show a late file, a correction, a failed check and a rollback in a warehouse that is deleted afterwards
 	@$(BIN)/python -m scripts.demo

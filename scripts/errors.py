@@ -15,6 +15,18 @@ class Refusal(click.ClickException):
     exit_code = 1
 
 
+# Characters that move the cursor, break the line or turn the direction of the text around them.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return text of a file, such as its name or a header, with its control characters escaped.
+
+    A terminal obeys such characters, and a log takes a line break for a new entry.
+    """
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def said_in_one_line(problem: str) -> str:
     """Return what dbt says of a problem, without which kind of error it is and which macro called which."""
     said = " ".join(problem.split())

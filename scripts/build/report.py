@@ -31,6 +31,7 @@ from scripts import connection
 from scripts.build.clock import Clock
 from scripts.errors import Refusal
 from scripts.land import LandingReport
+from scripts.land.files.discovery import shown
 
 # The width of the labels at the start of each line.
 LABEL_WIDTH = 11
@@ -180,11 +181,28 @@ def report_landing(console: Console, landing: Path, report: LandingReport) -> No
     landed, skipped = report.of("landed"), report.of("skipped")
     rows, rejected = sum(file.rows_loaded for file in landed), sum(len(file.rejects) for file in landed)
     console.print(
-        f"Landed      {_counted(len(landed), 'file')} with {_counted(rows, 'row')} from {landing}, "
+        f"Landed      {_counted(len(landed), 'file')} with {_counted(rows, 'row')} from {shown(landing)}, "
         f"{_counted(rejected, 'row')} rejected, "
         f"{_counted(len(skipped), 'file')} {'was' if len(skipped) == 1 else 'were'} here already",
         soft_wrap=True,
+        markup=False,
     )
+
+
+def report_refused(console: Console, refused: Sequence[str]) -> None:
+    """Report the files that are missing from the release.
+
+    Args:
+        console: where to print.
+        refused: a line for each file.
+    """
+    if refused:
+        console.print(
+            f"Refused     {_counted(len(refused), 'file')}, whose rows are in no total; see bronze.refused_files",
+            soft_wrap=True,
+        )
+    for line in refused:
+        console.print(f"            {line}", soft_wrap=True, markup=False)
 
 
 def report_build(console: Console, session: psycopg.Connection, outcome: Outcome, began: datetime) -> None:

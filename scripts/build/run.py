@@ -21,6 +21,7 @@ from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.errors import Refusal
 from scripts.generate import sample
 from scripts.land import LandingReport, land
+from scripts.land.files.discovery import shown
 from scripts.land.results import refusals
 from scripts.warehouse import server
 
@@ -45,6 +46,13 @@ def _mapping(context: click.Context, parameter: click.Parameter, value: str | No
 @click.command()
 @click.argument("landing", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option("--full-refresh", is_flag=True, help="Build every model from scratch (history is kept).")
+@click.option(
+    "--on-refused",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do if a file is refused: stop before the build, or build from the other files.",
+)
 @click.option("--vars", "variables", callback=_mapping, help="Other values of variables of dbt_project.yml, in YAML.")
 @click.option(
     "--json",
@@ -52,7 +60,9 @@ def _mapping(context: click.Context, parameter: click.Parameter, value: str | No
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the start and end of each step to this file.",
 )
-def main(landing: Path | None, full_refresh: bool, variables: str | None, times: Path | None) -> None:
+def main(
+    *, landing: Path | None, full_refresh: bool, on_refused: str, variables: str | None, times: Path | None
+) -> None:
     """Land raw files, build the warehouse from them, and run all its checks.
 
     LANDING is a file or a folder of raw files. Without LANDING, the build works from the files that landed before. If
@@ -64,19 +74,21 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
     clock = Clock(log.say)
     tune_interpreter()
     if landing is not None and not landing.exists():
-        raise Refusal(f"{landing}: no such file or folder; give LANDING=path/to/files.")
+        raise Refusal(f"{shown(landing)}: no such file or folder; give LANDING=path/to/files.")
     loading = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt, variables, clock)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
     with _alone(console) as session:
         with clock.step("find what to land"):
-            landing = _to_land(console, log, session, landing)
+            landing = _to_land(console, log, session, landing, on_refused)
+        refused: list[str] = []
         if landing is not None:
             with clock.step("land"):
                 result = land([landing], connection.url(), progress=Landing(log))
             report.report_landing(console, landing, result)
-            _refuse(landing, result)
+            _refuse(landing, result, on_refused)
+            refused = refusals(result.files)
         with clock.step("wait for dbt to load"):
             project = loading.result()
         last, began = report.last_release(session), _server_time(session)
@@ -86,6 +98,7 @@ def main(landing: Path | None, full_refresh: bool, variables: str | None, times:
             report.report_build(console, session, outcome, began)
         finally:
             report.report_release(console, last, report.last_release(session))
+            report.report_refused(console, refused)
     report.report_times(console, clock)
     report.report_next(console, outcome.steps)
     if times:
@@ -110,7 +123,9 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
         yield session
 
 
-def _to_land(console: Console, log: Log, session: psycopg.Connection, given: Path | None) -> Path | None:
+def _to_land(
+    console: Console, log: Log, session: psycopg.Connection, given: Path | None, on_refused: str
+) -> Path | None:
     """Return what to land: the given files; else the sample, if no other file has landed; else nothing."""
     target = connection.target_name()
     if given:
@@ -118,7 +133,7 @@ def _to_land(console: Console, log: Log, session: psycopg.Connection, given: Pat
     if given and (target != "local" or given.resolve() != sample.FOLDER):
         if target == "local" and sample.is_held(session):
             # Refuse bad files before the sample is deleted.
-            _refuse(given, land([given], connection.url(), dry_run=True))
+            _refuse(given, land([given], connection.url(), dry_run=True), on_refused)
             sample.give_way(session)
             console.print("Deleted     the made-up sample, which makes way for your files", soft_wrap=True)
         return given
@@ -141,15 +156,15 @@ def _sample(log: Log) -> Path:
     return sample.make()
 
 
-def _refuse(landing: Path, result: LandingReport) -> None:
-    """Stop the build if a file was refused."""
+def _refuse(landing: Path, result: LandingReport, on_refused: str) -> None:
+    """Stop the build if a file was refused. With `skip`, stop it only if all files were refused."""
     refused = result.of("refused")
-    if refused:
+    if refused and (on_refused == "stop" or len(refused) == len(result.files)):
         for line in refusals(refused):
             click.echo(f"Error: {line}", err=True)
         raise Refusal(
-            f"{len(refused)} of {len(result.files)} files refused, so nothing was built: mend them or take them out of "
-            f"{landing}, and run this again."
+            f"{len(refused)} of {len(result.files)} files refused, so nothing was built: mend them, take them out of "
+            f"{shown(landing)}, or build from the others with ON_REFUSED=skip."
         )
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from scripts import connection
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 from scripts.generate import sample
 from scripts.land import replay as replaying
 from scripts.land.bar import Bar
 from scripts.land.bronze import ledger
-from scripts.land.files.discovery import Discovery
+from scripts.land.files.discovery import Discovery, shown
 from scripts.land.loading import MAX_REJECT_SHARE, land
 from scripts.land.results import FileResult, LandingReport, refusals
 from scripts.land.watch import stopped_by_signals, watch
@@ -114,7 +115,7 @@ def _watch(folders: Sequence[Path], landing: Callable[..., LandingReport], *, as
             _report(news, as_json=False, dry_run=False)
 
     with stopped_by_signals() as stop:
-        click.echo(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C", err=True)
+        click.echo(f"watching {', '.join(map(shown, folders))}; stop with Ctrl-C", err=True)
         watch(folders, lambda found: landing(Discovery(tuple(found)), stop=stop.is_set), report, stop)
     click.echo("stopped", err=True)
 
@@ -157,7 +158,8 @@ def _report_as_text(report: LandingReport, *, dry_run: bool) -> None:
 def _as_json(report: LandingReport, *, dry_run: bool, indent: int | None = 2) -> str:
     files = [{**asdict(file), "rows_read": file.rows_read} for file in report.files]
     whole = {"dry_run": dry_run, "passed_over": report.passed_over, "seconds": report.seconds, "files": files}
-    return json.dumps(whole, ensure_ascii=False, indent=indent)
+    # Escaped to ASCII, because the text of rejected rows may hold control characters that a terminal obeys.
+    return json.dumps(whole, indent=indent)
 
 
 def _remark(file: FileResult, *, dry_run: bool) -> str:
@@ -178,7 +180,7 @@ def _show_status() -> None:
     for file in files:
         table.add_row(
             str(file.file_id),
-            file.name,
+            Text(printable(file.name)),
             file.source,
             file.format,
             f"{file.bytes / MEGABYTE:,.1f}",

@@ -5,7 +5,8 @@ error, because a misspelt key would otherwise be ignored in silence.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,12 +16,12 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from scripts.errors import Refusal
+from scripts.land.rows import FILE_ID, LINE
 from scripts.paths import PROJECT_ROOT
 
 CONTRACT = PROJECT_ROOT / "models" / "staging" / "retail" / "_retail__sources.yml"
 
 # The columns that the loader adds to every row.
-FILE_ID, LINE = "_file_id", "_line"
 LINEAGE = {FILE_ID: "integer", LINE: "integer"}
 # The columns of a file that are not in the contract.
 EXTRA = "_extra"
@@ -31,10 +32,12 @@ DESCRIPTIONS = {
     LINE: "Record number of the row in the file: the header is 1, the first data row 2.",
     EXTRA: "Other columns of the file, as an object of text by column name; null if the file has no other columns.",
 }
-LEDGER_TABLES = ("landed_files", "rejected_rows")
+LEDGER_TABLES = ("landed_files", "rejected_rows", "refused_files")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# Blanks and punctuation. Signs of currencies and the percent sign are units, so they count.
+_WITHOUT_MEANING = re.compile(r"(?:(?![$%\u00a2-\u00a5\u20a0-\u20cf])[\W_])+")
 Location = tuple[int | str, ...]
 
 
@@ -61,6 +64,7 @@ class _Open(BaseModel):
 
 class _ColumnMeta(_Strict):
     spellings: list[Text] = []
+    units: list[Text] = []
     required: bool = False
 
 
@@ -86,6 +90,8 @@ class _Landing(_Strict):
     formats: Annotated[list[Literal["csv", "jsonl", "parquet", "xlsx"]], Field(min_length=1)]
     new_columns: Literal["evolve", "freeze"] = "evolve"
     short_rows: Literal["reject", "fill"] = "reject"
+    required_rows: bool = False
+    hidden_sheets: Literal["skip", "land"] = "skip"
     time_zone: TimeZone | None = None
 
 
@@ -117,11 +123,25 @@ class _File(_Open):
 
 @dataclass(frozen=True)
 class Column:
-    """A delivered column: its name in the table, and the headers that stand for it."""
+    """A delivered column: its name in the table, and the headers that stand for it.
+
+    Attributes:
+        name: its name in the table.
+        spellings: headers that stand for it.
+        units: units that a header may name behind a spelling.
+        required: whether a file without the column is refused.
+    """
 
     name: str
     spellings: tuple[str, ...]
+    units: tuple[str, ...]
     required: bool
+
+    def headers(self) -> Iterator[str]:
+        """Yield all headers that stand for the column, as `plain` writes them."""
+        for spelling in self.spellings:
+            yield plain(spelling)
+            yield from (plain(f"{spelling} ({unit})") for unit in self.units)
 
 
 @dataclass(frozen=True)
@@ -134,6 +154,8 @@ class Landing:
         columns: the delivered columns.
         takes_new_columns: whether a file may have columns that are not in the contract.
         fills_short_rows: whether a row may lack its last fields, if none of them is required.
+        needs_rows: whether a file without rows is refused.
+        takes_hidden_sheets: whether the rows of hidden sheets land.
         time_zone: the zone whose local time the table holds, or None if a time with an offset stays as delivered.
     """
 
@@ -142,7 +164,9 @@ class Landing:
     columns: tuple[Column, ...]
     takes_new_columns: bool
     fills_short_rows: bool
-    time_zone: str | None = None
+    needs_rows: bool
+    takes_hidden_sheets: bool
+    time_zone: str | None
 
 
 @dataclass(frozen=True)
@@ -156,8 +180,11 @@ class Contract:
 
 
 def plain(header: str) -> str:
-    """Return a header in the form for comparison: without blanks, underscores and case."""
-    return re.sub(r"[\s_]+", "", header).casefold()
+    """Return a header in the form for comparison: its letters, digits and currency signs, without case.
+
+    A header without any of these stays as it is.
+    """
+    return _WITHOUT_MEANING.sub("", unicodedata.normalize("NFC", header)).casefold() or header
 
 
 def read_contract(path: Path = CONTRACT) -> Contract:
@@ -213,7 +240,12 @@ def _landing(table: _Table) -> Landing:
     landing = table.config.meta.landing
     assert landing is not None
     columns = [
-        Column(column.name, (*column.config.meta.spellings, column.name), column.config.meta.required)
+        Column(
+            name=column.name,
+            spellings=(*column.config.meta.spellings, column.name),
+            units=tuple(column.config.meta.units),
+            required=column.config.meta.required,
+        )
         for column in table.columns
         if column.name not in ADDED
     ]
@@ -223,6 +255,8 @@ def _landing(table: _Table) -> Landing:
         columns=tuple(columns),
         takes_new_columns=landing.new_columns == "evolve",
         fills_short_rows=landing.short_rows == "fill",
+        needs_rows=landing.required_rows,
+        takes_hidden_sheets=landing.hidden_sheets == "land",
         time_zone=landing.time_zone,
     )
 

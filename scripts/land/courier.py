@@ -140,7 +140,8 @@ def _pack(lander: Lander, delivery: Delivery, began: float, file_id: int) -> Par
     try:
         with closing(open_reader(delivery, encoding=lander.encoding, careful=False)) as reader:
             (table,) = reader.tables()
-            fitting = lander.fit(table.header, reader.format)
+            notes = list[str]()
+            fitting = lander.settle(table, reader.format, notes)
             batches = list(table.batches(file_id, careful=False))
             loaded = sum(batch.loaded for batch in batches)
             unusual = fitting.new or not loaded or any(batch.rejects for batch in batches)
@@ -156,7 +157,7 @@ def _pack(lander: Lander, delivery: Delivery, began: float, file_id: int) -> Par
                 opening=sql.SQL("; ").join([sql.SQL("begin"), *claiming, copying]).as_bytes(),
                 rows=b"".join(batch.data for batch in batches),
                 closing=sql.SQL("{}; commit; ").format(ledger.recording(entry)).as_bytes(),
-                detail=detail([*remarks_on_reading(reader), *remarks_on_columns(fitting)]),
+                detail=detail([*remarks_on_reading(reader), *notes, *remarks_on_columns(fitting), *table.notes]),
             )
     except (Refusal, NeedsCare, OSError):
         return None

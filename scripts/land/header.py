@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 from scripts.land.contract import Column, Contract, Landing, plain
 
 # PostgreSQL allows 1,600 columns in a table.
@@ -55,6 +55,19 @@ def fit(header: Sequence[str], file_format: str, contract: Contract) -> Fit:
     return _match(header, closest)
 
 
+def likeliest(candidates: Sequence[Sequence[str]], file_format: str, contract: Contract) -> int:
+    """Return the place of the row that is most probably the header: the first of those with the most known columns.
+
+    Args:
+        candidates: the first rows of a file.
+        file_format: one of the formats of the contract.
+        contract: the tables to choose from.
+    """
+    landings = [landing for landing in contract.landings if file_format in landing.formats]
+    known = [max((_known(names, landing) for landing in landings), default=0) for names in candidates]
+    return known.index(max(known))
+
+
 def _known(header: Sequence[str], landing: Landing) -> float:
     meanings = _meanings(landing)
     known = {meanings[plain(name)] for name in header if plain(name) in meanings}
@@ -63,7 +76,7 @@ def _known(header: Sequence[str], landing: Landing) -> float:
 
 
 def _meanings(landing: Landing) -> dict[str, str]:
-    return {plain(spelling): column.name for column in landing.columns for spelling in column.spellings}
+    return {header: column.name for column in landing.columns for header in column.headers()}
 
 
 def _match(header: Sequence[str], landing: Landing) -> Fit:
@@ -115,5 +128,5 @@ def _missing(column: Column, header: Sequence[str], unknown: Sequence[str]) -> s
 
 
 def _found(header: Sequence[str], most: int = 20) -> str:
-    names = ", ".join(" ".join(name[:40].split()) or "(no name)" for name in header[:most])
+    names = ", ".join(printable(" ".join(name[:40].split())) or "(no name)" for name in header[:most])
     return f"found {names}{', ...' if len(header) > most else ''}"

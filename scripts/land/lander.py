@@ -9,12 +9,12 @@ from itertools import chain
 import psycopg
 from psycopg.rows import TupleRow
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 from scripts.land.bronze import copy, ledger
-from scripts.land.contract import EXTRA, Contract
+from scripts.land.contract import EXTRA, Contract, Landing
 from scripts.land.files.discovery import Delivery
 from scripts.land.files.unpack import fingerprint
-from scripts.land.header import Fit, fit
+from scripts.land.header import Fit, fit, likeliest
 from scripts.land.progress import Progress
 from scripts.land.readers.open import Reader, Table, open_reader
 from scripts.land.results import FileResult, Outcome, reasons
@@ -22,6 +22,9 @@ from scripts.land.rows import Batch, NeedsCare, Reject
 
 # Rejects stay in memory until the file has landed, and more are of no use to a reader.
 MOST_REJECTS = 100_000
+
+# Fewer bad rows than these are no share, so they do not refuse a file.
+FEWEST_FOR_SHARE = 20
 
 # After these errors, another file may still land: its data may be better, or it may fit on the disk.
 ABOUT_ONE_FILE = (
@@ -69,22 +72,30 @@ class Lander:
         """
         began = time.perf_counter() if began is None else began
         try:
-            if delivery.size in self.known.sizes:
-                name = self.known.name_of(fingerprint(delivery.path))
-                if name is not None:
-                    return _not_landed(delivery, began, "skipped", f"already landed as {name}")
-            try:
-                return self._attempt(delivery, began, careful=False)
-            except (psycopg.DataError, NeedsCare):
-                # The server does not say which rows it would accept, so the careful reading finds them.
-                return self._attempt(delivery, began, careful=True)
+            return self._land(delivery, began)
         except Refusal as refusal:
-            return _not_landed(delivery, began, "refused", refusal.message)
+            reason = refusal.message
         except OSError as error:
-            return _not_landed(delivery, began, "refused", f"cannot be read: {error.strerror or error}")
+            reason = f"cannot be read: {error.strerror or error}"
         except ABOUT_ONE_FILE as error:
-            reason = f"the server does not take it: {' '.join(str(error).split())}"
-            return _not_landed(delivery, began, "refused", reason)
+            reason = f"the server does not take it: {error}"
+        except psycopg.Error:
+            raise
+        except Exception as error:
+            # A fault of the loader in one file must not stop the others.
+            reason = f"the loader fails at it: {type(error).__name__}: {error}"
+        return _not_landed(delivery, began, "refused", reason)
+
+    def _land(self, delivery: Delivery, began: float) -> FileResult:
+        if delivery.size in self.known.sizes:
+            name = self.known.name_of(fingerprint(delivery.path))
+            if name is not None:
+                return _not_landed(delivery, began, "skipped", f"already landed as {name}")
+        try:
+            return self._attempt(delivery, began, careful=False)
+        except (psycopg.DataError, NeedsCare):
+            # The server does not say which rows it would accept, so the careful reading finds them.
+            return self._attempt(delivery, began, careful=True)
 
     def fit(self, header: Sequence[str], file_format: str) -> Fit:
         """Find the table for a header.
@@ -101,6 +112,29 @@ class Lander:
             self.fits[key] = fit(header, file_format, self.contract)
         return self.fits[key]
 
+    def settle(self, table: Table, file_format: str, notes: list[str]) -> Fit:
+        """Find the header of a table and the table of the contract for it, and add remarks to the notes.
+
+        The header is the first row, or below a title: then it is the row with the most columns of the contract.
+
+        Raises:
+            Refusal: no table takes the file.
+        """
+        try:
+            return self.fit(table.header, file_format)
+        except Refusal:
+            place = likeliest(table.candidates, file_format, self.contract)
+            if not place:
+                raise
+        above, header = table.candidates[:place], table.candidates[place]
+        if any(2 * sum(map(bool, map(str.strip, names))) > len(header) for names in above):
+            first = ", ".join(header[:3])
+            raise Refusal(f"rows stand above its header ({first}, ...): put the header above all rows")
+        table.begin_at(place)
+        fitting = self.fit(table.header, file_format)
+        notes.append(f"{_counted(place, 'line')} above the header passed over")
+        return fitting
+
     def _attempt(self, delivery: Delivery, began: float, *, careful: bool) -> FileResult:
         with closing(open_reader(delivery, encoding=self.encoding, careful=careful)) as reader:
             notes: list[str] = []
@@ -115,11 +149,15 @@ class Lander:
                     file_id = ledger.next_number(self.connection)
                 loaded, rejects = 0, list[Reject]()
                 for table, fitting in chain([first], tables):
-                    batches = table.batches(file_id, careful=careful, fewest=fitting.fewest)
+                    zone = fitting.landing.time_zone
+                    batches = table.batches(file_id, careful=careful, fewest=fitting.fewest, time_zone=zone)
                     counted = self._counted(delivery, batches, rejects)
                     loaded += copy.load(self.connection, self.contract.schema, fitting, table.delimiter, counted)
+                    notes += table.notes
                 entry = entry_of(delivery, reader, first, file_id=file_id, loaded=loaded, rejects=rejects)
-                self._judge(delivery, loaded, rejects)
+                self._judge(delivery, first[1].landing, loaded, rejects)
+                if not loaded and not rejects:
+                    notes.append("it has a header but no rows")
                 ledger.record(self.connection, entry)
         return landed(delivery, began, entry, detail([*remarks_on_reading(reader), *notes]))
 
@@ -128,11 +166,14 @@ class Lander:
         source: str | None = None
         for table in reader.tables():
             try:
-                fitting = self.fit(table.header, reader.format)
+                fitting = self.settle(table, reader.format, notes)
             except Refusal as refusal:
                 if not table.name:
                     raise
                 notes.append(f"sheet {table.name!r} passed over: {refusal.message}")
+                continue
+            if table.hidden and not fitting.landing.takes_hidden_sheets:
+                notes.append(f"sheet {table.name!r} passed over, as it is hidden")
                 continue
             if source not in (None, fitting.landing.table):
                 raise Refusal(f"its sheets belong to two tables, {source!r} and {fitting.landing.table!r}: part them")
@@ -151,14 +192,15 @@ class Lander:
             yield batch
             self.progress.advance(delivery.name, batch.consumed, batch.loaded + len(batch.rejects))
 
-    def _judge(self, delivery: Delivery, loaded: int, rejects: Sequence[Reject]) -> None:
-        """Refuse a file that changed, has no rows, or has too many rejects."""
+    def _judge(self, delivery: Delivery, landing: Landing, loaded: int, rejects: Sequence[Reject]) -> None:
+        """Refuse a file that changed, has no rows although the contract requires them, or has too many rejects."""
         if not delivery.is_unchanged():
             raise Refusal("the file changed while it was landed: land it again when it is complete")
         read = loaded + len(rejects)
-        if not read:
-            raise Refusal("the file has a header but no rows")
-        if len(rejects) > self.max_reject_share * read:
+        if not read and landing.needs_rows:
+            raise Refusal("the file has a header but no rows, which the contract requires (`required_rows`)")
+        has_too_many = len(rejects) > self.max_reject_share * read
+        if has_too_many and (len(rejects) >= FEWEST_FOR_SHARE or not loaded):
             share = f"{self.max_reject_share:.4g}"
             raise Refusal(
                 f"{len(rejects)} of {read} rows cannot be read, more than {share} of them: {reasons(rejects)}"
@@ -200,7 +242,7 @@ def entry_of(
 
 def detail(notes: Iterable[str]) -> str:
     """Return the notes in one line, each of them once."""
-    return "; ".join(dict.fromkeys(notes))
+    return "; ".join(dict.fromkeys(printable(note) for note in notes))
 
 
 def landed(delivery: Delivery, began: float, entry: ledger.Entry, detail: str) -> FileResult:
@@ -241,4 +283,10 @@ def remarks_on_columns(fitting: Fit) -> Iterable[str]:
 
 def _not_landed(delivery: Delivery, began: float, outcome: Outcome, detail: str) -> FileResult:
     seconds = time.perf_counter() - began
-    return FileResult(delivery.name, outcome, detail, bytes=delivery.size, seconds=seconds)
+    # Messages of libraries may have several lines.
+    told = printable(" ".join(detail.split()))
+    return FileResult(delivery.name, outcome, told, bytes=delivery.size, seconds=seconds)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ from scripts.land.contract import CONTRACT, read_contract
 from scripts.land.files.discovery import Delivery, Discovery, discover
 from scripts.land.lander import Lander
 from scripts.land.progress import Progress, Silent
+from scripts.land.readers import apart
 from scripts.land.results import FileResult, LandingReport
 
 MAX_REJECT_SHARE = 0.01
@@ -62,6 +63,9 @@ def land(
                 progress.start(sum(sizes))
                 files = list(_land_all(lander, discovery.deliveries, progress, stop, dry_run=dry_run))
                 files += [FileResult(name, "refused", reason) for name, reason in discovery.unreadable]
+                if not dry_run:
+                    refused = [(file.name, file.detail) for file in files if file.outcome == "refused"]
+                    ledger.record_refusals(connection, refused)
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -69,6 +73,8 @@ def land(
         raise Refusal(f"{reason}: grant the user `create` on the database, or let its owner land first.") from error
     except psycopg.Error as error:
         raise Refusal(f"the database gave up: {' '.join(str(error).split()).rstrip('.')}. Run it again.") from error
+    finally:
+        apart.dismiss()
     return LandingReport(files, discovery.passed_over, time.perf_counter() - began)
 
 

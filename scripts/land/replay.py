@@ -19,7 +19,7 @@ from scripts.land.bronze.session import connect, prepared
 from scripts.land.contract import CONTRACT, Contract, read_contract
 from scripts.land.header import Fit, fit
 from scripts.land.readers import csv_fields, jsonl
-from scripts.land.readers.csv import delimiter_of
+from scripts.land.readers.csv import CLOSED, delimiter_of
 from scripts.land.results import FileResult, LandingReport
 from scripts.land.rows import Batch, Reject, as_delivered
 
@@ -132,7 +132,7 @@ def _decoded(raw: bytes, encoding: str | None) -> bytes:
 
 
 def _csv_row(raw: bytes, line: int, file: ledger.Incomplete, fitting: Fit, delimiter: bytes) -> bytes:
-    good, count, bad, _, _ = csv_fields.sift(
+    found = csv_fields.sift(
         raw + b"\n",
         width=len(fitting.columns),
         fewest=fitting.fewest,
@@ -140,10 +140,11 @@ def _csv_row(raw: bytes, line: int, file: ledger.Incomplete, fitting: Fit, delim
         line=line,
         delimiter=delimiter,
         final=True,
+        closed=CLOSED in file.format.split(),
     )
-    if bad or count != 1:
-        raise ValueError(bad[0].reason if bad else f"{count} rows instead of one")
-    return good
+    if found.rejects or found.count != 1:
+        raise ValueError(found.rejects[0].reason if found.rejects else f"{found.count} rows instead of one")
+    return found.data
 
 
 def _json_row(raw: bytes, line: int, file: ledger.Incomplete, header: Sequence[str]) -> bytes:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# The columns that the loader adds to every row.
+FILE_ID, LINE = "_file_id", "_line"
+
 ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 

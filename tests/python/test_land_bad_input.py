@@ -24,7 +24,6 @@ PACKED = gzip.compress(HEADER + random.Random(1).randbytes(50_000).hex().encode(
 
 BAD = {
     "bad.csv: the file is empty.": ("bad.csv", b""),
-    "bad.csv: the file has a header but no rows.": ("bad.csv", HEADER),
     "bad.csv: the first row is no header of any table of the contract; found 1, 85123A, ": ("bad.csv", ROW * 9),
     "bad.csv: the header is not UTF-8: byte 0xf5.": ("bad.csv", GARBAGE),
     "bad.csv: line 1 is no text: it holds the control character 0x02.": ("bad.csv", b"\x7fELF\x02\x01\x01\0\n\0\0\n"),
@@ -42,13 +41,13 @@ BAD = {
     "bad.csv: line 3 is longer than 8 MiB.": ("bad.csv", HEADER + ROW + b"x" * 50_000_000),
     "bad.csv: the header has no end: ": ("bad.csv", b"x" * 50_000_000),
     "bad.jsonl: line 1 is longer than 8 MiB.": ("bad.jsonl", b'{"InvoiceNo": "' + b"x" * 50_000_000),
-    "bad.csv: 1 of 2 rows cannot be read, more than 0.01 of them: line 3: a NUL byte, ": (
+    "bad.csv: 20 of 21 rows cannot be read, more than 0.01 of them: line 3: a NUL byte, ": (
         "bad.csv",
-        HEADER + ROW + ROW.replace(b"LANTERN", b"\0"),
+        HEADER + ROW + ROW.replace(b"LANTERN", b"\0") * 20,
     ),
-    "bad.csv: 1 of 2 rows cannot be read, more than 0.01 of them: line 3: byte 0xed is not UTF-8.": (
+    "bad.csv: 20 of 21 rows cannot be read, more than 0.01 of them: line 3: byte 0xed is not UTF-8; ": (
         "bad.csv",
-        HEADER + ROW.replace(b"LANTERN", "Ä".encode()) + ROW.replace(b"LANTERN", b"\xed\xa0\x80\x81"),
+        HEADER + ROW.replace(b"LANTERN", "Ä".encode()) + ROW.replace(b"LANTERN", b"\xed\xa0\x80\x81") * 20,
     ),
     "bad.csv: two columns mean 'invoice': 'InvoiceNo' and 'InvoiceNo'.": (
         "bad.csv",

@@ -33,8 +33,9 @@ LAYERS = {
         {"source"},
     ],
     "scripts.land": [
-        {"contract", "files", "progress", "rows"},
-        {"header", "results"},
+        {"files", "progress", "rows"},
+        {"contract", "results"},
+        {"header"},
         {"bronze", "readers"},
         {"lander"},
         {"courier", "replay"},
@@ -46,7 +47,7 @@ LAYERS = {
 # The rest of scripts/land that each room may import.
 ROOMS = {
     "files": set(),
-    "readers": {"files", "contract", "rows"},
+    "readers": {"files", "rows"},
     "bronze": {"contract", "header", "rows"},
 }
 # Libraries that a room must not import: files and readers use no database, bronze uses no format.

@@ -15,7 +15,11 @@ cleaned as (
         {{ clean_text('category') }} as category_list,
         {{ clean_text('cost') }} as cost_text,
         {{ clean_text('list_price') }} as list_price_text,
-        {{ clean_text('effective_date') }} as effective_date_text
+        {{ clean_text('effective_date') }} as effective_date_text,
+        {% for column in ['stock_code', 'category', 'cost', 'list_price', 'effective_date'] -%}
+        {{ is_cell_error(column) }} {{ 'or' if not loop.last }}
+        {% endfor -%}
+        as has_cell_error
     from delivered_rows
 
 ),
@@ -37,6 +41,7 @@ judged as (
         *,
         -- Days before the calendar are in range: such a price is valid from the calendar's first day.
         {{ quarantine_reasons({
+            'error_in_cell': 'has_cell_error',
             'stock_code_missing': 'stock_code is null',
             'cost_not_a_number': 'unit_cost is null',
             'list_price_not_a_number': 'list_price is null and list_price_text is not null',

@@ -37,7 +37,13 @@ typed as (
         {{ safe_decimal('unit_price', 12, 4) }} as unit_price,
         customer_id as customer_id_text,
         {{ safe_integer('customer_id') }} as customer_id,
-        {{ clean_text('country') }} as country_text
+        {{ clean_text('country') }} as country_text,
+        {% for column in [
+            'invoice', 'stock_code', 'description', 'quantity', 'invoice_date', 'unit_price', 'customer_id', 'country'
+        ] -%}
+        {{ is_cell_error(column) }} {{ 'or' if not loop.last }}
+        {% endfor -%}
+        as has_cell_error
     from delivered_lines
     {{ pg_wap.optimization_fence() }}
 
@@ -71,7 +77,8 @@ judged as (
 
     select
         *,
-        not is_invoice_number_missing
+        not has_cell_error
+        and not is_invoice_number_missing
         and not is_stock_code_missing
         and not is_quantity_untypable
         and not is_invoice_date_untypable
@@ -103,6 +110,7 @@ final as (
             when is_usable then ''
             else
                 {{ quarantine_reasons({
+                    'error_in_cell': 'has_cell_error',
                     'invoice_number_missing': 'is_invoice_number_missing',
                     'stock_code_missing': 'is_stock_code_missing',
                     'quantity_not_an_integer': 'is_quantity_untypable',

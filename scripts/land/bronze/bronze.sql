@@ -35,3 +35,9 @@ create table if not exists bronze.rejected_rows (
     reason text not null,
     primary key (file_id, line)
 );
+
+create table if not exists bronze.refused_files (
+    name text not null,
+    reason text not null,
+    refused_at timestamptz not null default clock_timestamp()
+);

@@ -7,9 +7,9 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
-from scripts.land.contract import EXTRA, FILE_ID, LINE
+from scripts.land.contract import EXTRA
 from scripts.land.header import Fit
-from scripts.land.rows import Batch
+from scripts.land.rows import FILE_ID, LINE, Batch
 
 TEMPORARY = sql.Identifier("pg_temp", "delivered")
 

@@ -170,6 +170,17 @@ def record(connection: psycopg.Connection[TupleRow], entry: Entry) -> None:
                 copy.write_row((entry.file_id, reject.line, reject.raw, reject.reason))
 
 
+def record_refusals(connection: psycopg.Connection[TupleRow], refusals: Sequence[tuple[str, str]]) -> None:
+    """Record the files that did not land.
+
+    Args:
+        connection: in autocommit mode.
+        refusals: the name of each file, with the reason.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany("insert into bronze.refused_files (name, reason) values (%s, %s)", refusals)
+
+
 @dataclass(frozen=True)
 class Incomplete:
     """A landed file with rejected rows."""

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
-from scripts.land.contract import Contract
+from scripts.land.contract import LEDGER_TABLES, Contract
 
 ROLE = "retail_loader"
 
@@ -33,6 +33,7 @@ LEDGER_RIGHTS = """
     grant usage on sequence bronze.landed_files_file_id_seq to retail_loader;
     grant select, insert, update (rows_loaded, rows_rejected) on bronze.landed_files to retail_loader;
     grant select, insert, delete, update (reason) on bronze.rejected_rows to retail_loader;
+    grant insert on bronze.refused_files to retail_loader;
 """
 
 
@@ -90,7 +91,7 @@ def step_down(connection: psycopg.Connection[TupleRow], contract: Contract) -> N
 
 
 def _tables(contract: Contract) -> list[str]:
-    return ["landed_files", "rejected_rows", *(landing.table for landing in contract.landings)]
+    return [*LEDGER_TABLES, *(landing.table for landing in contract.landings)]
 
 
 def _state(connection: psycopg.Connection[TupleRow], contract: Contract) -> State:

@@ -1,11 +1,12 @@
 """Find the files to land, and their order."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 
 FORMATS = {
     ".csv": "csv",
@@ -28,7 +29,8 @@ class Delivery:
 
     Attributes:
         path: the file.
-        name: its name in the ledger: the path relative to the given folder.
+        name: its name in the ledger: the path relative to the given folder, with control characters and bytes that
+            are not UTF-8 escaped.
         format: a format of the contract, or `zip`.
         size: its size in bytes.
         changed_ns: its modification time in nanoseconds since the epoch.
@@ -95,11 +97,16 @@ def discover(paths: Sequence[Path], *, may_be_empty: bool = False) -> Discovery:
             deliveries += found.deliveries
             unreadable += found.unreadable
             passed_over += found.passed_over
-        elif path.exists():
+        elif path.exists() or path.is_symlink():
             deliveries.append(_given(path))
         else:
-            raise Refusal(f"{path}: no such file or folder.")
+            raise Refusal(f"{shown(path)}: no such file or folder.")
     return Discovery(tuple(deliveries), passed_over, tuple(unreadable))
+
+
+def shown(path: Path | str) -> str:
+    """Return a path for messages and the ledger: one line of text, which bytes that are not UTF-8 are not."""
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def format_of(name: str) -> str | None:
@@ -114,8 +121,8 @@ def format_of(name: str) -> str | None:
 
 def _given(path: Path) -> Delivery:
     file_format = format_of(path.name)
-    if file_format is None or not path.is_file():
-        raise Refusal(f"{path}: not a file of a known format ({KNOWN}).")
+    if file_format is None:
+        raise Refusal(f"{shown(path)}: not a file of a known format ({KNOWN}).")
     return _delivery(path, path.name, file_format)
 
 
@@ -128,16 +135,20 @@ def _in_folder(folder: Path, *, may_be_empty: bool) -> Discovery:
         if (file_format := format_of(path.name)) and _is_inside(path, folder)
     ]
     if not found and not errors and not may_be_empty:
-        raise Refusal(f"{folder}: nothing to land: no file of a known format ({KNOWN}) in this folder.")
-    unreadable = [(str(error.filename), f"the folder cannot be read: {error.strerror}") for error in errors]
+        raise Refusal(f"{shown(folder)}: nothing to land: no file of a known format ({KNOWN}) in this folder.")
+    unreadable = [(shown(error.filename), f"the folder cannot be read: {error.strerror}") for error in errors]
     return Discovery(tuple(found), len(paths) - len(found), tuple(unreadable))
 
 
 def _delivery(path: Path, name: str, file_format: str) -> Delivery:
+    name = shown(name)
     try:
         state = path.stat()
     except OSError as error:
         return Delivery(path, name, file_format, problem=f"cannot be read: {error.strerror or error}")
+    if not stat.S_ISREG(state.st_mode):
+        # To open a pipe would wait for a writer.
+        return Delivery(path, name, file_format, problem="no regular file, but a pipe, a socket or a device")
     return Delivery(path, name, file_format, state.st_size, state.st_mtime_ns)
 
 
@@ -148,4 +159,10 @@ def _walk(folder: Path, errors: list[OSError]) -> Iterator[Path]:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return not path.is_symlink() or path.resolve().is_relative_to(folder.resolve())
+    if not path.is_symlink():
+        return True
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        # A link to itself; its state says so.
+        return True

@@ -21,6 +21,27 @@ class Broken(Exception):
 
 
 @dataclass(frozen=True)
+class Sifted:
+    """The records of a buffer.
+
+    Attributes:
+        data: the good records, ready for `copy`.
+        count: their number.
+        rejects: the broken records.
+        next: the position of the first incomplete record.
+        line: the line number of that record.
+        repeated: the number of records that repeat the header. They are neither good nor broken.
+    """
+
+    data: bytes
+    count: int
+    rejects: Sequence[Reject]
+    next: int
+    line: int
+    repeated: int
+
+
+@dataclass(frozen=True)
 class Record:
     """One record: its fields, and the start of the next record."""
 
@@ -61,8 +82,17 @@ def read_record(buffer: bytes, start: int, delimiter: bytes) -> Record:
 
 
 def sift(
-    buffer: bytes, *, width: int, fewest: int, file_id: int, line: int, delimiter: bytes, final: bool
-) -> tuple[bytes, int, list[Reject], int, int]:
+    buffer: bytes,
+    *,
+    width: int,
+    fewest: int,
+    file_id: int,
+    line: int,
+    delimiter: bytes,
+    final: bool,
+    header: Sequence[Field] = (),
+    closed: bool = False,
+) -> Sifted:
     """Read the records of a buffer: reject the broken ones, and write the others for `copy`.
 
     A record that breaks the rules of quoting is rejected up to the end of its first line, and reading goes on with
@@ -76,19 +106,21 @@ def sift(
         line: the line number of the first record.
         delimiter: the delimiter.
         final: whether this is the end of the file, so that an incomplete record is broken.
-
-    Returns:
-        The records for `copy`, their number, the rejects, the position of the first incomplete record, and its line
-        number.
+        header: the fields of the header, which a concatenated file repeats.
+        closed: whether a record may end with a delimiter, behind its last field.
     """
     good: list[bytes] = []
     rejects: list[Reject] = []
-    at = 0
+    at = repeated = 0
+    header = tuple(header)
     while at < len(buffer):
         try:
             record = read_record(buffer, at, delimiter)
             following = record.next
-            fields = _filled(record.fields, width, fewest)
+            fields = record.fields
+            if closed and len(fields) == width + 1 and fields[-1] is None:
+                fields = fields[:-1]
+            fields = _filled(fields, width, fewest)
             complaint = _complaint(fields, buffer[at:following], width)
         except Incomplete:
             following = _next_line(buffer, at)
@@ -100,10 +132,12 @@ def sift(
         raw = buffer[at:following].rstrip(b"\r\n")
         if complaint:
             rejects.append(Reject(line, legible(raw), complaint))
+        elif raw and fields == header:
+            repeated += 1
         elif raw:
             good.append(for_copy(fields, delimiter, file_id, line))
         at, line = following, line + 1
-    return b"".join(good), len(good), rejects, at, line
+    return Sifted(b"".join(good), len(good), rejects, at, line, repeated)
 
 
 def values(record: Record) -> list[str]:

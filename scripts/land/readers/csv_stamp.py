@@ -70,6 +70,25 @@ def widths_are(width: int, block: bytes, ends: Positions, delimiter: int) -> boo
     return bool((per_record == width - 1).all())
 
 
+def without_last_delimiter(block: bytes, ends: Positions, delimiter: int) -> tuple[bytes, Positions] | None:
+    """Remove the delimiter at the end of every record.
+
+    Args:
+        block: regular, complete records.
+        ends: the positions of the line breaks that end them.
+        delimiter: the delimiter.
+
+    Returns:
+        The records and the positions of their line breaks, or None if a record has no delimiter at its end.
+    """
+    text = np.frombuffer(block, np.uint8)
+    last = ends - 1
+    last = np.where(text[last] == CR, last - 1, last)
+    if (text[last] != delimiter).any():
+        return None
+    return np.delete(text, last).tobytes(), ends - np.arange(1, ends.size + 1)
+
+
 def stamp(
     block: bytes, ends: Positions, file_id: int, line: int, delimiter: bytes = b","
 ) -> tuple[bytes | bytearray, int]:

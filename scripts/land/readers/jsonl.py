@@ -1,4 +1,4 @@
-"""Read JSON Lines: one object per line, each value as its text in the file."""
+"""Read JSON Lines: one object per line, each value as text."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any
 from scripts.errors import Refusal
 from scripts.land.files.text import UTF_8, TextSource
 from scripts.land.readers.csv_fields import LONGEST_RECORD, for_copy
+from scripts.land.readers.numbers import canonical
 from scripts.land.rows import Batch, Reject, legible
 
 BLOCK = 1 << 17
@@ -19,13 +20,18 @@ class JsonLinesReader:
     Attributes:
         format: `jsonl`.
         name: empty, because the file is one table.
+        hidden: whether it is a hidden sheet: never.
         header: all keys, in the order of their first occurrence.
+        candidates: the same, as the one header that the file can have.
+        notes: remarks about its rows, once they are read: none.
         delimiter: the delimiter of the batches.
         remarks: the packing and encoding, where they are not the usual ones.
     """
 
     format = "jsonl"
     name = ""
+    hidden = False
+    notes: tuple[str, ...] = ()
     delimiter = b","
 
     def __init__(self, path: Path, *, encoding: str | None = None) -> None:
@@ -37,6 +43,7 @@ class JsonLinesReader:
         """
         self._path, self._encoding = path, encoding
         self.header = self._keys()
+        self.candidates = [self.header]
         self._source = TextSource(path, encoding=encoding)
         odd_encoding = "" if self._source.encoding == UTF_8 else self._source.encoding
         self.remarks = tuple(filter(None, (self._source.packing, odd_encoding)))
@@ -44,6 +51,9 @@ class JsonLinesReader:
     def tables(self) -> "Iterator[JsonLinesReader]":
         """Return the file as its one table."""
         yield self
+
+    def begin_at(self, place: int) -> None:
+        """Take a candidate for the header."""
 
     def close(self) -> None:
         """Close the file."""
@@ -53,13 +63,16 @@ class JsonLinesReader:
         """Return the SHA-256 of the file, in hexadecimal."""
         return self._source.digest()
 
-    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
+    def batches(
+        self, file_id: int, *, careful: bool, fewest: int | None = None, time_zone: str | None = None
+    ) -> Iterator[Batch]:
         """Read the rows.
 
         Args:
             file_id: the number to stamp on every row.
             careful: ignored, because the reader checks every row anyway.
             fewest: ignored, because a missing key is an empty field.
+            time_zone: ignored, because text stays as delivered.
 
         Raises:
             Refusal: a line is longer than any real line.
@@ -101,14 +114,19 @@ class JsonLinesReader:
 def fields(line: bytes) -> dict[str, bytes | None]:
     """Return the values of an object as text, in UTF-8.
 
-    Numbers keep their text. Lists and objects within the object stay JSON.
+    A number becomes its canonical text, with all its digits. NaN becomes null. Lists and objects within the object
+    stay JSON.
 
     Raises:
         ValueError: the line is not an object, a key occurs twice, or PostgreSQL cannot store a value.
     """
     try:
         found = json.loads(
-            line.decode("utf-8"), parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_once
+            line.decode("utf-8"),
+            parse_float=canonical,
+            parse_int=canonical,
+            parse_constant=canonical,
+            object_pairs_hook=_once,
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"byte 0x{line[error.start]:02x} is not UTF-8") from None

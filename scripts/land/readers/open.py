@@ -1,15 +1,14 @@
 """Open the reader for the format of a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from scripts.errors import Refusal
 from scripts.land.files.discovery import Delivery, format_of
 from scripts.land.files.unpack import name_in_zip
+from scripts.land.readers.apart import ReaderApart
 from scripts.land.readers.csv import CsvReader
 from scripts.land.readers.jsonl import JsonLinesReader
-from scripts.land.readers.parquet import ParquetReader
-from scripts.land.readers.xlsx import XlsxReader
 from scripts.land.rows import Batch
 
 
@@ -21,14 +20,31 @@ class Table(Protocol):
         """Return the name of the sheet; empty for a whole file."""
 
     @property
+    def hidden(self) -> bool:
+        """Return whether it is a sheet that users do not see."""
+
+    @property
+    def candidates(self) -> Sequence[list[str]]:
+        """Return the first rows, each of which may be the header below some title."""
+
+    @property
     def header(self) -> list[str]:
         """Return the names of the columns, as delivered."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return remarks about the rows, once they are read."""
+
+    def begin_at(self, place: int) -> None:
+        """Take a candidate for the header, the first by default. The rows begin below it."""
 
     @property
     def delimiter(self) -> bytes:
         """Return the delimiter of the batches."""
 
-    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
+    def batches(
+        self, file_id: int, *, careful: bool, fewest: int | None = None, time_zone: str | None = None
+    ) -> Iterator[Batch]:
         """Read the rows, stamped with the file id and the line."""
 
 
@@ -59,7 +75,7 @@ def open_reader(delivery: Delivery, *, encoding: str | None, careful: bool) -> R
     Args:
         delivery: the file.
         encoding: the encoding of a text file, if it is known.
-        careful: whether to detect the encoding from the whole file.
+        careful: whether to detect the encoding of text from the whole file, and read others in a new process.
 
     Raises:
         Refusal: the content does not match the name, or there is no header.
@@ -77,9 +93,7 @@ def open_reader(delivery: Delivery, *, encoding: str | None, careful: bool) -> R
             return CsvReader(path, encoding=encoding, careful=careful)
         case "jsonl":
             return JsonLinesReader(path, encoding=encoding)
-        case "xlsx":
-            return XlsxReader(path)
-        case _ if delivery.format == "zip":
+        case "parquet" if delivery.format == "zip":
             raise Refusal(f"holds {within!r}, which is packed twice or need not be packed: unpack it")
         case _:
-            return ParquetReader(path)
+            return ReaderApart(path, file_format, careful=careful)

@@ -1,36 +1,37 @@
-"""Read a workbook as text: each sheet, in batches stamped with the file id and the row."""
+"""Read a workbook as text: each sheet, in batches stamped with the file id and the row.
+
+This module runs in the process of `child` only, because the library trusts the file.
+"""
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import fastexcel
+import polars as pl
 
 from scripts.errors import Refusal
-from scripts.land.contract import LINE
 from scripts.land.files import unpack
-from scripts.land.readers import frames
-from scripts.land.rows import Batch
-
-if TYPE_CHECKING:
-    import fastexcel
-    import polars as pl
+from scripts.land.readers import cell_errors, frames
+from scripts.land.rows import LINE, Batch
 
 # The first bytes of Microsoft's older formats and of encrypted workbooks.
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# The header is one of the first rows that are not blank.
+HEADER_WITHIN = 20
 
 
 class XlsxReader:
     """A workbook, plain or alone in a zip file.
 
-    One sheet at a time is in memory: about 500 MB for half a million rows, because the library reads a sheet whole.
+    One sheet at a time is in memory: about 1 GB for a million rows, because the library reads a sheet whole.
 
     Attributes:
-        format: `xlsx`.
         remarks: `zip`, if the workbook is in a zip file.
     """
-
-    format = "xlsx"
 
     def __init__(self, path: Path) -> None:
         """Open a workbook.
@@ -39,14 +40,17 @@ class XlsxReader:
             Refusal: the file is not a workbook, needs a password, or unpacks to too much.
             OSError: the file cannot be read.
         """
-        import fastexcel  # noqa: PLC0415  # most files do not need it
-
-        self._path = path
+        self._size = path.stat().st_size
         self.remarks = ("zip",) if path.suffix.lower() == ".zip" else ()
-        try:
-            self._book = fastexcel.read_excel(_content(path))
-        except fastexcel.FastExcelError as error:
-            raise Refusal(f"not a readable workbook: {_first_line(error)}") from error
+        content = _content(path)
+        with ThreadPoolExecutor(1) as beside:
+            # The library drops the errors of cells, so they are looked for while it reads the first sheet.
+            self._has_errors = beside.submit(cell_errors.are_in, content)
+            self._book = _book(content)
+            self._first = _load(self._book, self._book.sheet_names[0]) if self._book.sheet_names else None
+        if self._has_errors.result():
+            self._first = None
+            self._book = _book(cell_errors.as_text(content))
 
     def tables(self) -> "Iterator[Sheet]":
         """Read the sheets that are not blank, one after the other.
@@ -57,19 +61,15 @@ class XlsxReader:
             Refusal: a sheet is damaged.
         """
         above = 0
-        share = self._path.stat().st_size // max(len(self._book.sheet_names), 1)
+        share = self._size // max(len(self._book.sheet_names), 1)
+        growth = frames.Growth(self._size)
         for name in self._book.sheet_names:
-            sheet = _sheet(name, _frame(self._book, name, above), share)
+            loaded, self._first = self._first or _load(self._book, name), None
+            sheet = _sheet(loaded, above, share, growth)
+            del loaded
             above = max(above, sheet.last_line)
-            if sheet.header:
+            if sheet.candidates:
                 yield sheet
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the file as it is now, in hexadecimal."""
-        return unpack.fingerprint(self._path)
-
-    def close(self) -> None:
-        """Do nothing: the library closes the file itself."""
 
 
 @dataclass
@@ -78,44 +78,78 @@ class Sheet:
 
     Attributes:
         name: its name in the workbook.
-        header: its first row that is not blank; empty for a blank sheet.
-        rows: the rows below as text, with their lines.
+        hidden: whether a user does not see it.
+        rows: the rows that are not blank as text, with their lines.
         last_line: the line of its last row.
         bytes: its share of the file, for a progress bar.
+        growth: the size of the text of the workbook so far.
+        place: the row that is the header.
+        notes: remarks about the rows, once they are read.
     """
 
     name: str
-    header: list[str]
-    rows: "pl.DataFrame"
+    hidden: bool
+    rows: pl.DataFrame
     last_line: int
     bytes: int
-    delimiter = b","
+    growth: frames.Growth
+    place: int = 0
+    notes: tuple[str, ...] = ()
 
-    def batches(self, file_id: int, *, careful: bool, fewest: int | None = None) -> Iterator[Batch]:
+    @property
+    def candidates(self) -> list[list[str]]:
+        """Return the first rows, each without the columns that would be empty if it were the header."""
+        return [
+            [self.rows[column][place] or "" for column in self._filled(place)]
+            for place in range(min(HEADER_WITHIN, self.rows.height))
+        ]
+
+    def begin_at(self, place: int) -> None:
+        """Take a candidate for the header. The rows begin below it."""
+        self.place = place
+
+    def batches(self, file_id: int, *, careful: bool, time_zone: str | None = None) -> Iterator[Batch]:
         """Read the rows.
 
         Args:
             file_id: the number to stamp on every row.
             careful: whether to reject the rows that the server would refuse.
-            fewest: ignored, because a missing cell is an empty cell.
+            time_zone: ignored, because a workbook stores no time zones.
+
+        Raises:
+            Refusal: the sheet unpacks to too much.
         """
+        filled = self._filled(self.place)
+        header = [self.rows[column][self.place] or "" for column in filled]
         # Free the rows, because the next sheet needs the memory.
-        rows, self.rows = self.rows, self.rows.clear()
+        rows, self.rows = self.rows[self.place + 1 :].select(*filled, LINE), self.rows.clear()
+        again = pl.all_horizontal(
+            pl.col(column).eq_missing(pl.lit(title)) for column, title in zip(filled, header, strict=True)
+        )
+        repeated = 0
         for frame in rows.iter_slices(frames.ROWS):
             consumed = self.bytes * frame.height // rows.height
-            yield frames.batch(frame, self.header, file_id, careful=careful, consumed=consumed)
+            kept = frame.filter(~again) if (frame[filled[0]] == header[0]).any() else frame
+            repeated += frame.height - kept.height
+            batch = frames.batch(kept, header, file_id, careful=careful, consumed=consumed)
+            self.growth.add(len(batch.data))
+            yield batch
+        if repeated:
+            self.notes = (f"{repeated:,} repeated header{'' if repeated == 1 else 's'} passed over",)
+
+    def _filled(self, place: int) -> list[str]:
+        below = self.rows[place + 1 :]
+        return [name for name in self.rows.columns[:-1] if self.rows[name][place] or below[name].count()]
 
 
-def _sheet(name: str, frame: "pl.DataFrame", size: int) -> Sheet:
+def _sheet(loaded: "fastexcel.ExcelSheet", above: int, size: int, growth: frames.Growth) -> Sheet:
+    frame = loaded.to_polars() if loaded.width else pl.DataFrame()
+    frame = frame.with_columns(pl.int_range(above + 1, above + 1 + frame.height, dtype=pl.Int64).alias(LINE))
     last_line = int(frame[LINE][-1]) if frame.height else 0
     filled_rows = frame.select(_is_not_blank(frame)).to_series()
     # Most sheets have no blank rows and need no copy.
     rows = frame if filled_rows.all() else frame.filter(filled_rows)
-    if not rows.height:
-        return Sheet(name, [], rows, last_line, size)
-    titles = dict(zip(rows.columns[:-1], rows.row(0), strict=False))
-    filled = [column for column, title in titles.items() if title or rows[column].count()]
-    return Sheet(name, [titles[column] or "" for column in filled], rows[1:].select(*filled, LINE), last_line, size)
+    return Sheet(loaded.name, loaded.visible != "visible", rows, last_line, size, growth)
 
 
 def _content(path: Path) -> bytes | str:
@@ -141,22 +175,22 @@ def _check(file: BinaryIO, size: int) -> None:
     unpack.check_growth(unpack.zip_growth(file), size)
 
 
-def _frame(book: "fastexcel.ExcelReader", name: str, above: int) -> "pl.DataFrame":
-    """Read all rows of a sheet as text, and number them."""
-    import fastexcel  # noqa: PLC0415  # most files do not need it
-    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
-
+def _book(content: bytes | str) -> "fastexcel.ExcelReader":
     try:
-        sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        return fastexcel.read_excel(content)
+    except fastexcel.FastExcelError as error:
+        raise Refusal(f"not a readable workbook: {_first_line(error)}") from error
+
+
+def _load(book: "fastexcel.ExcelReader", name: str) -> "fastexcel.ExcelSheet":
+    """Read all rows of a sheet."""
+    try:
+        return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
     except fastexcel.FastExcelError as error:
         raise Refusal(f"sheet {name!r} cannot be read: {_first_line(error)}") from error
-    frame = sheet.to_polars() if sheet.width else pl.DataFrame()
-    return frame.with_columns(pl.int_range(above + 1, above + 1 + frame.height, dtype=pl.Int64).alias(LINE))
 
 
-def _is_not_blank(frame: "pl.DataFrame") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415  # slow to import, and CSV files do not need it
-
+def _is_not_blank(frame: pl.DataFrame) -> pl.Expr:
     names = [name for name in frame.columns if name != LINE]
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names) if names else pl.lit(value=False)
 
