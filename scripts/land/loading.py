@@ -65,7 +65,8 @@ def land(
                 files += [FileResult(name, "refused", reason) for name, reason in discovery.unreadable]
                 if not dry_run:
                     refused = [(file.name, file.detail) for file in files if file.outcome == "refused"]
-                    ledger.record_refusals(connection, refused)
+                    if refused:
+                        ledger.record_refusals(connection, refused)
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
     except psycopg.errors.InsufficientPrivilege as error:

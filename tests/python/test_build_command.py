@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -24,7 +25,7 @@ from warehouse_state import BOOKKEEPING, fingerprints
 
 from scripts import connection
 from scripts.build import run as command
-from scripts.build.report import Step, found_before
+from scripts.build.report import Outcome, Step, found_before
 from scripts.build.run import BUILD_LOCK
 from scripts.errors import Refusal
 from scripts.generate import sample as made_up
@@ -418,6 +419,7 @@ def assert_nothing_landed(url: str) -> None:
     with psycopg.connect(url) as session:
         tables = session.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'bronze'"
+            " and tablename <> 'refused_files'"
         ).fetchall()
         for (table,) in tables:
             assert session.execute(f"select count(*) from {table}").fetchone() == (0,), table
@@ -456,18 +458,35 @@ def test_each_refused_file_is_told_in_a_line(refuse: Callable[..., Answer], data
     (folder / "d.csv").write_text(HEADER + GOOD_LINE)
     (folder / "e.csv").symlink_to(folder / "gone.csv")
     answer = refuse(folder, **environment(database.name))
-    assert_refused(answer, "4 of 5 files refused, so nothing was built", lines=5)
-    assert [line.split(":")[1].strip() for line in answer.err.splitlines()[:4]] == [
-        "a.csv",
-        "b.parquet",
-        "c.csv",
-        "e.csv",
-    ]
+    assert_refused(answer, "3 of 5 files refused, so nothing was built", "ON_REFUSED=skip", lines=4)
+    assert [line.split(":")[1].strip() for line in answer.err.splitlines()[:3]] == ["a.csv", "b.parquet", "e.csv"]
+
+
+def test_refused_files_can_be_skipped(
+    refuse: Callable[..., Answer], database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broken file must not keep a hundred shops without their figures, if the user says so."""
+    built = SimpleNamespace(build=lambda **_: Outcome([], [], ""))
+    monkeypatch.setattr(command, "_load_dbt", lambda *_: built)
+    (folder / "a.csv").write_bytes(b"")
+    (folder / "[b].csv").write_text(HEADER + GOOD_LINE)
+    answer = refuse(folder, "--on-refused", "skip", **environment(database.name))
+    assert (answer.code, answer.err) == (0, "")
+    assert "Refused     1 file, whose rows are in no total; see bronze.refused_files\n" in answer.out
+    assert "            a.csv: the file is empty.\n" in answer.out
+    assert answer.out.index("Published") < answer.out.index("Refused")
+
+
+def test_skipping_all_files_is_no_build(refuse: Callable[..., Answer], database, folder: Path) -> None:
+    """A folder without one good file is a mistake, not a delivery."""
+    (folder / "a.csv").write_bytes(b"")
+    answer = refuse(folder, "--on-refused", "skip", **environment(database.name))
+    assert_refused(answer, "1 of 1 files refused, so nothing was built", lines=2)
 
 
 def test_good_file_beside_refused_ones_lands_whole(refuse: Callable[..., Answer], database, folder: Path) -> None:
     """What is mended and handed over again must add to what is there, and that must be whole files."""
-    (folder / "a.csv").write_text(HEADER + GOOD_LINE * 3 + '"' + GOOD_LINE)
+    (folder / "a.csv").write_text(HEADER + GOOD_LINE * 3 + ('"' + GOOD_LINE) * 20)
     (folder / "b.csv").write_text(HEADER + GOOD_LINE * 3)
     assert refuse(folder, **environment(database.name)).code == 1
     with psycopg.connect(database.url) as session:

@@ -274,7 +274,7 @@ class _Process:
         if not self.is_new:
             return NeedsCare()
         if b"memory" in said or self._process.returncode == -signal.SIGKILL:
-            return Refusal(f"reading it takes more than the {MEMORY >> 30} GiB of memory that a file may take")
+            return Refusal(f"reading it takes more than the {MEMORY >> 20:,} MiB of memory that a file may take")
         return Refusal(f"cannot be read, because the library of its format ended ({_ending(self._process.returncode)})")
 
 

@@ -54,7 +54,7 @@ def main(memory: int) -> None:
         except MemoryError:
             _send(
                 answers,
-                {"refused": f"reading it takes more than the {memory >> 30} GiB of memory that a file may take"},
+                {"refused": f"reading it takes more than the {memory >> 20:,} MiB of memory that a file may take"},
             )
         except OSError as error:
             _send(answers, {"unreadable": error.strerror or str(error)})
