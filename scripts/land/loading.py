@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 from scripts.land import courier
 from scripts.land.bronze import ledger
 from scripts.land.bronze.session import connect, prepared
@@ -97,7 +97,8 @@ def _land_all(
         try:
             result = next(results, None)
         except psycopg.Error as error:
-            reason = " ".join(str(error).split())
+            # The server quotes the row at which it stopped.
+            reason = printable(" ".join(str(error).split()))
             raise Refusal(
                 f"{delivery.name}: the database gave up: {reason}; what landed before stays, and the same command "
                 "goes on from there."

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import TupleRow
 
-from scripts.errors import Refusal
+from scripts.errors import Refusal, printable
 from scripts.land.bronze import copy, ledger
 from scripts.land.bronze.session import connect, prepared
 from scripts.land.contract import CONTRACT, Contract, read_contract
@@ -87,9 +87,11 @@ def _replay(
             copy.load(connection, contract.schema, fitting, delimiter, [batch])
             ledger.record_replay(connection, file.file_id, found.lines, found.bad)
     except Refusal as refusal:
-        return result(outcome="refused", detail=refusal.message)
+        return result(outcome="refused", detail=printable(refusal.message))
     except psycopg.DataError as error:
-        return result(outcome="refused", detail=f"the server does not take it: {' '.join(str(error).split())}")
+        return result(
+            outcome="refused", detail=printable(f"the server does not take it: {' '.join(str(error).split())}")
+        )
     return result(outcome="landed", file_id=file.file_id, rows_loaded=len(found.lines), rejects=found.bad)
 
 

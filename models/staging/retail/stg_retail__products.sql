@@ -16,10 +16,11 @@ cleaned as (
         {{ clean_text('cost') }} as cost_text,
         {{ clean_text('list_price') }} as list_price_text,
         {{ clean_text('effective_date') }} as effective_date_text,
-        {% for column in ['stock_code', 'category', 'cost', 'list_price', 'effective_date'] -%}
-        {{ is_cell_error(column) }} {{ 'or' if not loop.last }}
-        {% endfor -%}
-        as has_cell_error
+        {{ is_cell_error('stock_code') }}
+        or {{ is_cell_error('category') }}
+        or {{ is_cell_error('cost') }}
+        or {{ is_cell_error('list_price') }}
+        or {{ is_cell_error('effective_date') }} as has_cell_error
     from delivered_rows
 
 ),

@@ -38,12 +38,14 @@ typed as (
         customer_id as customer_id_text,
         {{ safe_integer('customer_id') }} as customer_id,
         {{ clean_text('country') }} as country_text,
-        {% for column in [
-            'invoice', 'stock_code', 'description', 'quantity', 'invoice_date', 'unit_price', 'customer_id', 'country'
-        ] -%}
-        {{ is_cell_error(column) }} {{ 'or' if not loop.last }}
-        {% endfor -%}
-        as has_cell_error
+        {{ is_cell_error('invoice') }}
+        or {{ is_cell_error('stock_code') }}
+        or {{ is_cell_error('description') }}
+        or {{ is_cell_error('quantity') }}
+        or {{ is_cell_error('invoice_date') }}
+        or {{ is_cell_error('unit_price') }}
+        or {{ is_cell_error('customer_id') }}
+        or {{ is_cell_error('country') }} as has_cell_error
     from delivered_lines
     {{ pg_wap.optimization_fence() }}
 
