@@ -8,7 +8,14 @@ from pathlib import Path
 from scripts.errors import Refusal
 from scripts.land.files.text import UTF_8, TextSource, guess_encoding
 from scripts.land.readers.csv_fields import LONGEST_RECORD, Broken, Incomplete, Record, read_record, sift, values
-from scripts.land.readers.csv_stamp import Positions, regular_ends, stamp, widths_are, without_last_delimiter
+from scripts.land.readers.csv_stamp import (
+    Positions,
+    begins_a_record,
+    regular_ends,
+    stamp,
+    widths_are,
+    without_last_delimiter,
+)
 from scripts.land.rows import Batch, NeedsCare
 
 # About the buffer of a Unix socket: Python stamps the next block while the server works on this one.
@@ -194,7 +201,7 @@ class CsvReader:
 
     def _plain(self, block: bytes, ends: Positions) -> tuple[bytes, Positions] | None:
         """Return a block that can be stamped in bulk. None: its fields must be read one by one."""
-        if block.startswith(self._header_text) or b"\n" + self._header_text in block:
+        if begins_a_record(self._header_text, block, ends):
             return None
         return without_last_delimiter(block, ends, self.delimiter[0]) if self._header.closed else (block, ends)
 

@@ -28,6 +28,8 @@ FOUR = 10_000
 # A lookup table of the digits of 0000 to 9999, four bytes each.
 FOUR_DIGITS = np.array([b"%04d" % number for number in range(FOUR)], dtype="S4").view(np.uint32)
 LAST_STAMP = FOUR**2
+# For more records than these, one search is cheaper than a comparison of each.
+MANY = 100
 
 Positions = NDArray[np.intp]
 
@@ -68,6 +70,25 @@ def widths_are(width: int, block: bytes, ends: Positions, delimiter: int) -> boo
     delimiters = delimiters[_outside(delimiters, np.flatnonzero(text == QUOTE))]
     per_record = np.diff(np.searchsorted(delimiters, ends), prepend=0)
     return bool((per_record == width - 1).all())
+
+
+def begins_a_record(start: bytes, block: bytes, ends: Positions) -> bool:
+    """Return whether a record of a block begins with these bytes.
+
+    The first byte alone rules out almost every record: a tenth of the time of a search in the block.
+
+    Args:
+        start: the bytes, at least one.
+        block: regular, complete records.
+        ends: the positions of the line breaks that end them.
+    """
+    if block.startswith(start):
+        return True
+    starts = ends[:-1] + 1
+    alike = starts[np.frombuffer(block, np.uint8)[starts] == start[0]]
+    if alike.size > MANY:
+        return b"\n" + start in block
+    return any(block.startswith(start, at) for at in alike.tolist())
 
 
 def without_last_delimiter(block: bytes, ends: Positions, delimiter: int) -> tuple[bytes, Positions] | None:
