@@ -86,7 +86,7 @@ def disagree(one: File, other: File) -> bool:
 
 def write(file: File, path: Path) -> None:
     """Write a file as the shop's system and the buying department do."""
-    is_list = isinstance(file[0], Entry)
+    is_list = bool(file) and isinstance(file[0], Entry)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
