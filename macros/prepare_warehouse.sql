@@ -2,6 +2,6 @@
 {% macro prepare_warehouse() -%}
     {%- if execute and flags.WHICH in ["build", "run", "test", "snapshot"] -%}
         {{ assert_files_have_landed() }}
-        create extension if not exists btree_gist
+        create extension if not exists btree_gist schema public
     {%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,7 @@
 """The command `make build`: hold the warehouse, decide what to land, land it, and run dbt."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Builds of one warehouse hold this advisory lock, so that they run one after the other.
 BUILD_LOCK = 0x6275_696C_6400
+# How long a build waits for another one, in seconds.
+BUILD_PATIENCE = 3600
 
 
 def _mapping(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -115,12 +118,38 @@ def _load_dbt(variables: str | None, clock: Clock) -> "Project":
 
 @contextmanager
 def _alone(console: Console) -> Iterator[psycopg.Connection]:
-    """Hold the warehouse for this build. Another build waits meanwhile."""
+    """Hold the warehouse for this build. Another build waits meanwhile, and says for which session.
+
+    Each attempt is a statement by itself: a statement that waits would hold a snapshot, which keeps vacuum from its work.
+    """
     with closing(connection.connect(autocommit=True)) as session:
-        if session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
-            console.print("Waiting     for another build of this warehouse")
-            session.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        session.execute("set application_name to 'make build'")
+        told, give_up_at = "", time.monotonic() + BUILD_PATIENCE
+        while session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
+            holder = _holder(session)
+            if time.monotonic() > give_up_at:
+                raise Refusal(f"waited an hour for another build of this warehouse: {holder}; end it, or run this later.")
+            if holder != told:
+                console.print(f"Waiting     for another build of this warehouse: {holder}", soft_wrap=True)
+                told = holder
+            time.sleep(0.2)
         yield session
+
+
+def _holder(session: psycopg.Connection) -> str:
+    """Return the name of the session that holds the warehouse."""
+    query = """
+        select format('process %%s (%%s of %%s, since %%s)', pid, coalesce(nullif(application_name, ''), 'unnamed application'),
+            coalesce(usename, 'unknown user'), coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown time'))
+        from pg_stat_activity
+        where pid in (
+            select pid from pg_locks
+            where granted and locktype = 'advisory' and objsubid = 1 and (classid::bigint << 32) + objid::bigint = %s
+                and database = (select oid from pg_database where datname = current_database())
+        )
+    """
+    found = cast("tuple[str] | None", session.execute(query, [BUILD_LOCK]).fetchone())
+    return found[0] if found else "a session that has ended"
 
 
 def _to_land(

@@ -517,19 +517,23 @@ def test_developer_without_a_prefix_is_told_so(refuse: Callable[..., Answer], da
 def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], working, folder: Path) -> None:
     """Two builds at once would rename each other's tables away."""
     (folder / "sales.csv").write_text(HEADER)
-    with psycopg.connect(working.url, autocommit=True) as first:
+    with psycopg.connect(working.url, autocommit=True, application_name="someone's tool") as first:
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
         with ThreadPoolExecutor() as pool:
             second = pool.submit(refuse, folder, **environment())
-            waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            # A session that waits in a statement would hold a snapshot.
+            waiting = "select count(*), count(backend_xmin) from pg_stat_activity where application_name = 'make build'"
             deadline = time.monotonic() + 30
-            while first.execute(waiting).fetchone() == (0,):
+            while first.execute(waiting).fetchone() != (1, 0):
                 assert not second.done(), second.result()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+            time.sleep(0.5)
+            assert first.execute("select count(*) from pg_locks where not granted").fetchone() == (0,)
             first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
             answer = second.result()
-    assert answer.out.startswith("Waiting     for another build of this warehouse")
+    waited_for = f"Waiting     for another build of this warehouse: process {first.info.backend_pid} (someone's tool of postgres, "
+    assert answer.out.startswith(waited_for)
     assert_refused(answer, "1 of 1 files refused", lines=2)
 
 

@@ -142,6 +142,12 @@ class Project:
         self.said, self.warnings, self.errors, self.outcomes = [], [], [], {}
         return self._read(self._invoke(arguments, None))
 
+    def compiled(self, template: str, *options: str) -> str:
+        """Return what dbt makes of a template, such as the SQL of a macro."""
+        outcome = self._invoke(("compile", "--inline", template, *options), self._parsed())
+        assert outcome.success, outcome.exception
+        return str(outcome.result.results[0].node.compiled_code)
+
     def build(self, *options: str) -> None:
         """Build everything, which must succeed."""
         assert self.dbt("build", *options), self.errors

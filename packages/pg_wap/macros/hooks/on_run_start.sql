@@ -6,21 +6,18 @@
         {%- set writes = flags.WHICH in ["build", "run", "seed", "snapshot"] -%}
         {%- if pg_wap.is_recorded() -%}
             {{ pg_wap.validate_project(graph.nodes.values() if writes else []) }}
-            {%- set is_old = pg_wap.tables_are_old() -%}
-            {{ pg_wap.wait_for_writer() if writes and not is_old }}
-            {%- call statement("begin_run", auto_begin=false) -%}
-                begin;
-                select pg_advisory_xact_lock(hashtext('runs of {{ pg_wap.audit_table("runs").schema }}'));
-                {{ pg_wap.create_tables() if is_old }}
-                {{ pg_wap.begin_run() }}
-                commit
-            {%- endcall -%}
+            {%- do run_query(pg_wap.create_tables_alone()) if pg_wap.tables_are_old() -%}
+            {%- if writes -%}
+                {{ pg_wap.wait_for_turn() }}
+            {%- else -%}
+                {%- call statement("begin_run", auto_begin=false) -%} begin; {{ pg_wap.begin_run() }} commit {%- endcall -%}
+            {%- endif -%}
         {%- endif -%}
         {{ pg_wap.record_checks() if flags.WHICH == "build" }}
         {%- if writes -%}
             {%- call statement("begin_build", auto_begin=false) -%}
                 begin;
-                {{ pg_wap.become_writer() }}
+                {{ pg_wap.assert_is_writer() }};
                 {{ pg_wap.begin_build() }}
                 {{ pg_wap.begin_candidate() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
                 commit

@@ -4,6 +4,7 @@
         nodes: the nodes to look at; `dbt test` looks at none, because it builds none. -#}
 {% macro validate_project(nodes) -%}
     {{ pg_wap.assert_target_may_be_limited() }}
+    {{ pg_wap.assert_is_no_retry() }}
     {%- set problems = [] -%}
     {%- do problems.extend(pg_wap.problems_of_the_root()) -%}
     {%- for node in nodes if node.resource_type in ["model", "seed", "snapshot"] -%}
@@ -38,6 +39,17 @@
         {{ exceptions.raise_compiler_error(
             pg_wap.limited_by() ~ " would build the release of target '" ~ target.name ~ "' from a part of the data: use a target whose"
             ~ " schemas are your own, such as --target dev. Nothing was built."
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A retry runs what failed, and what that held up. What the failed run built before is not part of the candidate any more, so the release
+    would hold a part of both. A build is incremental and does what is left. -#}
+{% macro assert_is_no_retry() -%}
+    {#- dbt gives a retry the flags of the command that it repeats, but selects nothing: it knows the nodes from the failed run. -#}
+    {%- if flags.WHICH in ["build", "run"] and not selected_resources -%}
+        {{ exceptions.raise_compiler_error(
+            "dbt retry would publish a part of a release: run `dbt " ~ flags.WHICH ~ "`, which builds only what is left. Nothing was built."
         ) }}
     {%- endif -%}
 {%- endmacro %}

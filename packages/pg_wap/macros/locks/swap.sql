@@ -5,11 +5,11 @@
         what: name of what is swapped, for the message.
         shared: an array of names, locked first against vacuum and other builds, without any reader noticing.
         exclusive: an array of names, in the order in which readers lock them.
-        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents` and `above`.
+        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents`, `above`,
+            `guard` and `previous`.
         before, after: statements to run before and after the locks are taken, in the same transaction.
-        only: `only` to leave the partitions of a table unlocked.
-        older: a query of the `pid` of sessions whose snapshot is too old to see the swap, or none. -#}
-{% macro swap_under_locks(what, shared, exclusive, swap, before="", after="", only="", older=none) -%}
+        only: `only` to leave the partitions of a table unlocked. -#}
+{% macro swap_under_locks(what, shared, exclusive, swap, before="", after="", only="") -%}
     {%- set patience = pg_wap.setting("lock_patience_seconds") -%}
     do $swap$
     declare
@@ -20,21 +20,15 @@
         attempts integer := 0;
         asked_at timestamptz;
         is_done boolean := false;
-        holders text;
         step record;
         derived record;
         created text[];
         dependents text;
         above text[];
+        guard text;
+        previous text[] := '{}';
     begin
         perform set_config('lock_timeout', '{{ patience }}s', true);
-        {%- if older %}
-        while exists ({{ older | indent(12) }}) loop
-            {{ pg_wap.raise_lock_timeout(what, patience, older) | indent(12) }}
-            perform pg_sleep(0.05);
-            perform pg_stat_clear_snapshot();
-        end loop;
-        {%- endif %}
         {{ before | indent(8) }}
         shared := {{ shared }};
         exclusive := {{ exclusive }};
@@ -43,7 +37,7 @@
             begin
                 execute format('lock table {{ only }} %s in share update exclusive mode', name);
             exception when lock_not_available then
-                {{ pg_wap.raise_lock_timeout(what, patience, older) | indent(16) }}
+                {{ pg_wap.raise_lock_timeout(what, patience) | indent(16) }}
                 raise;
             end;
         end loop;
@@ -55,7 +49,7 @@
                 {{ swap | indent(16) }}
                 is_done := true;
             exception when lock_not_available or deadlock_detected then
-                {{ pg_wap.raise_lock_timeout(what, patience, older) | indent(16) }}
+                {{ pg_wap.raise_lock_timeout(what, patience) | indent(16) }}
                 perform pg_sleep(case when attempts % 8 = 0 then 0.2 else 0.01 end);
             end;
         end loop;
@@ -79,32 +73,13 @@
     end loop;
 {%- endmacro %}
 
-{#- PostgreSQL shows little about sessions of other users, unless the role has pg_read_all_stats. -#}
-{% macro raise_lock_timeout(what, patience, older) -%}
+{% macro raise_lock_timeout(what, patience) -%}
     if clock_timestamp() >= give_up_at then
         perform pg_stat_clear_snapshot();
-        select
-            string_agg(format(
-                'process %s (%s of %s, since %s)',
-                pid,
-                coalesce(nullif(application_name, ''), 'unnamed application'),
-                coalesce(usename, 'unknown user'),
-                coalesce(to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown time')
-            ), ', ')
-        into holders
-        from pg_stat_activity
-        where
-            pid <> pg_backend_pid()
-            and (
-                pid in (
-                    select pid from pg_locks
-                    where granted and relation = any(array(select to_regclass(names) from unnest(shared || exclusive) as names))
-                )
-                {%- if older %}
-                or pid in ({{ older }})
-                {%- endif %}
-            );
         raise exception '{{ what }} could not be swapped within {{ patience }} s because it is in use by %; nothing changed. Run the command again when they are done.',
-            coalesce(holders, 'a session that has ended');
+            {{ pg_wap.sessions_in(
+                "select pid from pg_locks where granted and relation"
+                ~ " = any(array(select to_regclass(names) from unnest(shared || exclusive) as names))"
+            ) | indent(12) }};
     end if;
 {%- endmacro %}

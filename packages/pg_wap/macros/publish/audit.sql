@@ -22,6 +22,14 @@
                 commit
             {%- endcall -%}
         {%- endif -%}
+    {%- elif staged and pg_wap.is_part_of_a_build(outcome, is_complete) -%}
+        {%- do run_query(
+            "begin; delete from " ~ pg_wap.audit_table("candidate_steps") ~ "; delete from " ~ pg_wap.audit_table("candidate") ~ "; commit"
+        ) -%}
+        {%- do log(
+            "Not published: this run repeated a part of a build, and what was built before is no part of it. Run `dbt build`, which builds"
+            ~ " only what is left.", info=true
+        ) -%}
     {%- elif staged -%}
         {{ pg_wap.assert_checks_read_the_candidate(outcome.checks, staged) }}
         {%- do run_query(pg_wap.record_audit(outcome, is_complete, missing)) -%}
@@ -35,6 +43,41 @@
             ) -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Whether a build or `dbt run` without a selection left nodes out, as a retry does that the start hook did not notice: inside a
+    program that selected nodes before. With a selection: whether it ran just what the last run of the same command did not finish. -#}
+{% macro is_part_of_a_build(outcome, is_complete) -%}
+    {%- if flags.WHICH not in ["build", "run"] or is_complete -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set is_selected = namespace(value=false) -%}
+    {%- for name in ["select", "exclude", "selector", "models", "resource_types", "exclude_resource_types"]
+        if invocation_args_dict.get(name) -%}
+        {%- set is_selected.value = true -%}
+    {%- endfor -%}
+    {%- if not is_selected.value and flags.WHICH == "build" -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set runs, nodes = pg_wap.audit_table("runs"), pg_wap.audit_table("node_results") -%}
+    {%- set repeated -%}
+        select
+            count(*) filter (where node_results.status in ('success', 'pass', 'warn', 'no-op')) > 0
+            and array_agg(node_results.unique_id) filter (where node_results.status not in ('success', 'pass', 'warn', 'no-op'))
+            @> array['{{ outcome.ran | join("', '") }}']
+        from {{ nodes }} as node_results
+        where node_results.invocation_id = (
+            select runs.invocation_id
+            from {{ runs }} as runs
+            where
+                runs.invocation_id <> '{{ invocation_id }}'
+                and runs.started_at < (select mine.started_at from {{ runs }} as mine where mine.invocation_id = '{{ invocation_id }}')
+                and runs.command = (select mine.command from {{ runs }} as mine where mine.invocation_id = '{{ invocation_id }}')
+            order by runs.started_at desc
+            limit 1
+        )
+    {%- endset -%}
+    {{ return(run_query(repeated).columns[0].values() | first or false) }}
 {%- endmacro %}
 
 {#- A dbt that ignored the root's `ref` would check what readers see already, and publish what nothing has checked. -#}

@@ -8,8 +8,6 @@
     ] -%}
         {%- do schemas.update({name: relation.without_identifier().include(database=false)}) -%}
     {%- endfor -%}
-    select pg_advisory_xact_lock(hashtext('candidate of {{ release.schema }}'));
-
     create schema if not exists {{ schemas.published }};
     create schema if not exists {{ schemas.tables }};
     drop schema if exists {{ schemas.candidate }} cascade;
@@ -65,10 +63,10 @@
     end $begin$
 {%- endmacro %}
 
-{#- A published view has no table to start from: its candidate shows what readers see until the view is built again. -#}
+{#- A published view has no table to start from, nor has a relation that `dbt clone` made: the candidate shows what readers see until the
+    relation is built. -#}
 {% macro create_view_candidates() -%}
-    {%- for node in pg_wap.published_models()
-        if node.config.materialized in ["published_view", "view", "stable_view"] -%}
+    {%- for node in pg_wap.published_models() -%}
         {%- set candidate = pg_wap.candidate_of(pg_wap.relation_of(node)).include(database=false) %}
         {%- set view = pg_wap.relation_of(node).include(database=false) %}
 if to_regclass('{{ candidate }}') is null and to_regclass('{{ view }}') is not null then

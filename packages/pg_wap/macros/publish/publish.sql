@@ -20,22 +20,43 @@
     {{ pg_wap.published() }}
 {%- endmacro %}
 
-{#- Publishes the whole candidate, with the records of what is published, in one transaction.
+{#- Publishes the whole candidate, with the records of what is published, in one transaction. Then follows what no reader waits for.
 
     Arguments:
         is_complete: whether all change logs have been worked off, so that they may be emptied.
         invocation: the build that must still own the candidate; none for any. -#}
 {% macro publish_candidate(is_complete, invocation=none) -%}
+    {%- call statement("publish", auto_begin=false) -%}{{ pg_wap.publish_sql(is_complete, invocation) }}{%- endcall -%}
+    {%- set last = run_query(
+        "select release_id, cardinality(changed_models) from " ~ pg_wap.audit_table("releases") ~ " order by release_id desc limit 1"
+    ).rows[0] -%}
+    {%- do log(
+        "Published " ~ last[1] ~ " relation" ~ ("s" if last[1] != 1 else "") ~ " of " ~ pg_wap.published_schema()
+        ~ " (release " ~ last[0] ~ ").", info=true
+    ) -%}
+    {%- do run_query(pg_wap.run_after_sql()) -%}
+    {{ pg_wap.describe_release() }}
+{%- endmacro %}
+
+{#- Sizes of what is published, in a table and in comments. -#}
+{% macro describe_release() -%}
+    {%- do run_query(pg_wap.record_rows()) -%}
+    {%- do run_query(pg_wap.comment_row_counts()) -%}
+{%- endmacro %}
+
+{% macro publish_sql(is_complete, invocation=none) -%}
     {%- set steps = pg_wap.audit_table("candidate_steps") -%}
     {%- set before %}
+{{ pg_wap.lock_releases() }}
 perform from {{ pg_wap.audit_table("candidate") }} {% if invocation %}where invocation_id = '{{ invocation }}' {% endif %}for update;
 if not found then
-    raise exception 'another build of this warehouse began after this one: it will publish what it builds, or not';
+    raise exception 'another build or a rollback of this warehouse began after this one: run it again after the other';
 end if;
--- one release before the present one is kept, whole
-for step in {{ pg_wap.kept_tables("__previous(_gone|_added)?$") | indent(4) }} loop
+-- one release before the present one is kept, whole; tables that a prepared statement may still name are dropped under the locks
+for step in {{ pg_wap.kept_tables("__previous_(gone|added)$") | indent(4) }} loop
     execute format('drop table %s cascade', step.name);
 end loop;
+previous := array({{ pg_wap.kept_tables("__previous$") | indent(4) }});
 delete from {{ pg_wap.audit_table("rollback_steps") }};
 insert into {{ pg_wap.audit_table("rollback_steps") }} select * from {{ steps }};
 for step in select * from {{ steps }} order by view loop
@@ -66,20 +87,25 @@ end loop;
 delete from {{ steps }};
 delete from {{ pg_wap.audit_table("candidate") }};
     {%- endset -%}
-    {%- call statement("publish", auto_begin=false) -%}
-        begin;
-        {{ pg_wap.swap_release(steps, "", before, after, older=pg_wap.older_snapshots(steps)) }};
-        commit
-    {%- endcall -%}
-    {%- do run_query(pg_wap.run_after_sql()) -%}
-    {%- do run_query(pg_wap.record_rows()) -%}
-    {%- do run_query(pg_wap.comment_row_counts()) -%}
+    {{ return("begin;\n" ~ pg_wap.swap_release(steps, "", before, after) ~ ";\ncommit") }}
+{%- endmacro %}
+
+{#- One release or rollback at a time: a second one that began meanwhile would take back, or publish, what the first has already. -#}
+{% macro lock_releases() -%}
+begin
+    lock table {{ pg_wap.audit_table("releases") }} in share row exclusive mode;
+exception when lock_not_available then
+    raise exception 'another release or rollback of {{ pg_wap.published_schema() }} is in progress: run this again when it has ended. Nothing changed.';
+end;
 {%- endmacro %}
 
 {#- Swaps all views of the release. `way` is empty to publish, and `rollback_` to go back. -#}
-{% macro swap_release(steps, way, before, after, older=none) -%}
+{% macro swap_release(steps, way, before, after) -%}
     {%- set swap %}
 created := '{}';
+foreach name in array previous loop
+    execute format('drop table %s cascade', name);
+end loop;
 -- a view without rows comes after the relations that it reads
 for step in select * from {{ steps }} where {{ way }}published_by <> '' order by view = stored, view loop
     {{ pg_wap.replace_view(steps, way ~ "published_by") | indent(4) }}
@@ -94,11 +120,10 @@ end loop;
     {{ pg_wap.swap_under_locks(
         what=pg_wap.published_schema(),
         shared="array(select stored from " ~ steps ~ " where to_regclass(nullif(stored, '')) is not null order by view)",
-        exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view)",
+        exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view) || previous",
         swap=swap,
-        before=before,
+        before=before ~ "\n" ~ pg_wap.prepare_guard(),
         after=after,
-        older=older,
     ) }}
 {%- endmacro %}
 
@@ -113,7 +138,7 @@ end loop;
             if to_regclass(step.view) is null then
                 created := created || step.view;
             end if;
-            execute format('create or replace view %s as select * from %s', step.view, step.{{ published_by }});
+            execute format('create or replace view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
         exception when invalid_table_definition then
             above := '{}';
             for derived in {{ pg_wap.published_views_above(steps) | indent(12) }} loop
@@ -139,7 +164,7 @@ end loop;
                     step.view, dependents;
             end if;
             execute format('drop view %s', step.view);
-            execute format('create view %s as select * from %s', step.view, step.{{ published_by }});
+            execute format('create view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
             created := created || step.view;
             begin
                 execute array_to_string(above, ' ');
@@ -197,19 +222,6 @@ end loop;
     from distances
     group by distances.oid
     order by max(distances.distance) desc
-{%- endmacro %}
-
-{#- Sessions in repeatable read with a snapshot of before the candidate would find the swapped tables empty. A statement in read committed
-    that is alone in its transaction has its locks already, and takes no other snapshot. -#}
-{% macro older_snapshots(steps) -%}
-    select pid
-    from pg_stat_activity
-    where
-        datname = current_database()
-        and backend_type = 'client backend'
-        and pid <> pg_backend_pid()
-        and age(backend_xmin) >= (select min(age(staged_by::xid)) from {{ steps }})
-        and (state <> 'active' or xact_start < query_start)
 {%- endmacro %}
 
 {#- Statistics of what changed: no reader has to wait for them. -#}

@@ -1,9 +1,8 @@
 {#- Last in its transaction, so that it knows how long the transaction took. A run-operation runs no hooks, so this is its only record.
 
     Arguments:
-        kind: `publish` or `rollback`.
-        release: of a rollback, the numbers of the release that is `taken_back` and of the one that is `back`. -#}
-{% macro record_release(kind, release=none) -%}
+        kind: `publish` or `rollback`. A rollback takes back the last release, and has the inputs and checks of the one before. -#}
+{% macro record_release(kind) -%}
 {%- set releases = pg_wap.audit_table("releases") %}
 insert into {{ releases }} (
     kind, known_until, invocation_id, git_commit, files, last_file_id, changed_models, checks_passed, checks_warned, rolled_back,
@@ -19,7 +18,7 @@ select
     array(select view from {{ pg_wap.audit_table("candidate_steps" if kind == "publish" else "rollback_steps") }} order by view),
     checks_passed,
     checks_warned,
-    {{ release.taken_back if release else "null" }},
+    {{ "(select max(release_id) from " ~ releases ~ ")" if kind == "rollback" else "null" }},
     round(1000 * extract(epoch from clock_timestamp() - transaction_timestamp()), 1),
     round(1000 * extract(epoch from clock_timestamp() - asked_at), 1)
 from (
@@ -44,7 +43,9 @@ from (
         checks_passed,
         checks_warned
     from {{ releases }}
-    where release_id = {{ release.back }}
+    order by release_id desc
+    offset 1
+    limit 1
     {%- endif %}
 ) as released;
 
@@ -83,6 +84,7 @@ on conflict (invocation_id) do update set release_id = excluded.release_id;
     left join pg_inherits on published.stored = pg_inherits.inhparent
     inner join pg_class as stored on coalesce(pg_inherits.inhrelid, published.stored) = stored.oid
     group by releases.release_id, published.relation
+    on conflict do nothing
 {%- endmacro %}
 
 {#- Tools that show comments then show how large a relation is: behind a view, they find no row count of their own. The comment's last line

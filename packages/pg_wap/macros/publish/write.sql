@@ -60,7 +60,7 @@
     begin
         perform from {{ pg_wap.audit_table("candidate") }} where invocation_id = '{{ invocation_id }}' for share;
         if not found then
-            raise exception 'another build of this warehouse began after this one, so this one stops: run it again after the other';
+            raise exception 'another build or a rollback of this warehouse began after this one, so this one stops: run it again after the other';
         end if;
         if {{ change.get("only_if", "true") }} then
             {%- if "rows" in change %}

@@ -3,9 +3,12 @@
     {{ return(execute and flags.WHICH in ["build", "run", "test", "seed", "snapshot"]) }}
 {%- endmacro %}
 
-{#- A run that is killed records no end; the next run marks it. If both run at the same time, the earlier run corrects that when it ends. -#}
+{#- A run that is killed records no end; the next run marks it. If both run at the same time, the earlier run corrects that when it ends.
+    The run that may write is marked by the run that takes its place only: while it is on record as running, others wait for it. -#}
 {% macro begin_run() -%}
-    update {{ pg_wap.audit_table("runs") }} set status = 'killed' where status = 'running';
+    update {{ pg_wap.audit_table("runs") }}
+    set status = 'killed'
+    where status = 'running' and invocation_id not in (select invocation_id from {{ pg_wap.audit_table("writer") }});
 
     insert into {{ pg_wap.audit_table("runs") }} (invocation_id, command, git_commit, target, is_full_refresh)
     values (
@@ -60,13 +63,14 @@
     commit
 {%- endmacro %}
 
-{#- Last of what happens at the end: if anything before it failed, the run stays an error. -#}
+{#- Last of what happens at the end: if anything before it failed, the run stays an error. Then the next run may write. -#}
 {% macro end_run(results) -%}
     {%- if not pg_wap.failures_of(results) -%}
         update {{ pg_wap.audit_table("runs") }}
         set status = 'success', ended_at = clock_timestamp()
         where invocation_id = '{{ invocation_id }}';
-    {%- endif -%}
+    {%- endif %}
+    {{ pg_wap.end_turn() }}
 {%- endmacro %}
 
 {#- dbt counts one row for a check (the row that holds the number of failures), and -1 for statements that write no rows. -#}

@@ -18,6 +18,18 @@
     {{ return("One row per run of dbt. Tables of state " ~ local_md5(pg_wap.create_tables.macro.macro_sql)[:8] ~ ".") }}
 {%- endmacro %}
 
+{#- Two first runs at once would create the same tables. -#}
+{% macro create_tables_alone() -%}
+    {%- set schema = pg_wap.audit_table("runs").schema -%}
+    begin;
+    do $tables$
+    begin
+        {{ pg_wap.take_advisory_lock("pg_wap", "tables of " ~ schema, "the tables of the schema " ~ schema ~ " cannot be created") }}
+    end $tables$;
+    {{ pg_wap.create_tables() }}
+    commit
+{%- endmacro %}
+
 {#- Every table that the package keeps, in the audit schema. One statement list, safe to run in every build. -#}
 {% macro create_tables() -%}
     create schema if not exists {{ pg_wap.audit_table("runs").without_identifier().include(database=false) }};

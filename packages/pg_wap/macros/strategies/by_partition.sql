@@ -98,12 +98,10 @@
     declare
         leftover regclass;
     begin
-        perform set_config('lock_timeout', '{{ pg_wap.setting("lock_patience_seconds") }}s', true);
-        begin
-            perform pg_advisory_lock(hashtext('partitioned'), hashtext('{{ relation.schema }}.{{ relation.identifier }}'));
-        exception when lock_not_available then
-            raise exception '{{ relation.schema }}.{{ relation.identifier }} is being built by another session';
-        end;
+        {{ pg_wap.take_advisory_lock(
+            "partitioned", relation.schema ~ "." ~ relation.identifier,
+            relation.schema ~ "." ~ relation.identifier ~ " is being built by another session", scope=""
+        ) | indent(8) }}
         if to_regnamespace('"{{ base.schema }}"') is null then
             begin
                 create schema {{ base.without_identifier().include(database=false) }};

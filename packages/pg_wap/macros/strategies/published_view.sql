@@ -32,11 +32,11 @@
     {%- set view = this.include(database=false) -%}
     {%- set previous = make_intermediate_relation(pg_wap.stored_table(this), "__previous").include(database=false) -%}
     {%- set keep_old -%}
-        alter table if exists {{ pg_wap.stored_table(this).include(database=false) }} rename to {{ adapter.quote(previous.identifier) }};
         update {{ pg_wap.audit_table("rollback_steps") }}
-        set rollback_published_by = coalesce(
-            '(' || rtrim(pg_get_viewdef(to_regclass(view)), ';') || ') as previous', rollback_published_by
-        )
+        set rollback_published_by = case
+            when to_regclass('{{ pg_wap.stored_table(this).include(database=false) }}') is not null then '{{ previous }}'
+            else coalesce('(' || rtrim(pg_get_viewdef(to_regclass(view)), ';') || ') as previous', rollback_published_by)
+        end
         where unique_id = '{{ model.unique_id }}';
     {%- endset -%}
     {{ return({
@@ -44,6 +44,8 @@
         "rows": pg_wap.contracted_query(sql),
         "stored": view,
         "prepare_sql": keep_old,
+        "swap_sql": "alter table if exists " ~ pg_wap.stored_table(this).include(database=false) ~ " rename to "
+            ~ adapter.quote(make_intermediate_relation(this, "__previous").identifier) ~ ";",
         "published_by": "(" ~ pg_wap.contracted_query(pg_wap.published_text()) ~ "\n) as published",
         "rollback": {
             "swap_sql": "alter table if exists " ~ previous ~ " rename to " ~ adapter.quote(this.identifier) ~ ";",

@@ -1,12 +1,10 @@
 {#- dbt-postgres makes scalar functions only; this is how it makes a function that returns a table. In the published schema the function is
-    part of the release: it is created in the candidate schema, and takes the place of the old one when the release is published.
-
-    PostgreSQL refuses `create or replace` where the columns change; then the function is dropped with the views on it, as with tables that
-    dbt replaces. A function that is not marked as parallel safe keeps every query that calls it on one core. -#}
+    part of the release: it is created in the candidate schema, and the published one is defined again when the release is published, if it
+    differs. A function that is not marked as parallel safe keeps every query that calls it on one core. -#}
 {% macro postgres__table_function_sql(target_relation) -%}
     {%- set function = target_relation.include(database=false) -%}
     {%- if not pg_wap.is_in_published_schema(model) -%}
-    {{ pg_wap.replace_function(function, model.compiled_code) }}
+    {{ pg_wap.redefine_function(function, model.compiled_code) }};
     {%- else -%}
     {{ pg_wap.write_change(pg_wap.change_function(function)) }}
     {%- endif -%}
@@ -21,14 +19,87 @@ parallel {{ "safe" if config.get("volatility") in ["stable", "deterministic"] el
 as $function${{ query }}$function$
 {%- endmacro %}
 
-{% macro replace_function(function, query) -%}
-do $replace$
+{#- Defines a function again. Its identity, its grants and the views on it stay. PostgreSQL does not replace a function that has other
+    columns or arguments: it is dropped and created with its grants, which the views on it forbid. -#}
+{% macro redefine_function(function, query) -%}
+    {%- set signature = function ~ "(" ~ (model.arguments or []) | map(attribute="data_type") | join(", ") ~ ")" -%}
+    {#- Elsewhere dbt describes it, with `persist_docs`. -#}
+    {%- set description = model.description if pg_wap.is_in_published_schema(model) else "" -%}
+    {%- set values = {
+        "signature": signature, "definition": pg_wap.create_function(function, query, "or replace"), "description": description,
+    } -%}
+    {%- set statement = namespace(sql=pg_wap.redefine_function_template(this)) -%}
+    {%- for name, value in values.items() -%}
+        {%- set statement.sql = statement.sql.replace("{" ~ name ~ "}", "'" ~ escape_single_quotes(value) ~ "'") -%}
+    {%- endfor -%}
+    {{ return(statement.sql) }}
+{%- endmacro %}
+
+{#- A statement with {signature}, {definition} and {description}, which are replaced by SQL texts. -#}
+{% macro redefine_function_template(relation) -%}
+do $redefine$
+declare
+    named constant oid[] := array(
+        select oid
+        from pg_proc
+        where
+            pronamespace = to_regnamespace('{{ relation.without_identifier().include(database=false) }}')
+            and proname = '{{ relation.identifier }}'
+    );
+    signature constant text := {signature};
+    definition constant text := {definition};
+    description constant text := {description};
+    is_new boolean := to_regprocedure(signature) is null;
+    grants text;
+    dependents text;
+    former record;
 begin
-    {{ pg_wap.create_function(function, query, "or replace") }};
-exception when invalid_function_definition then
-    drop function {{ function }} cascade;
-    {{ pg_wap.create_function(function, query) }};
-end $replace$;
+    select
+        string_agg(distinct format('revoke execute on function %s from public;', signature), '')
+        || coalesce(string_agg(
+            format(
+                'grant execute on function %s to %s;',
+                signature, case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+            ),
+            ''
+        ) filter (where grantee <> proowner), '')
+    into grants
+    from pg_proc
+    cross join lateral aclexplode(proacl)
+    where oid = any(named);
+    if not is_new then
+        begin
+            execute definition;
+        exception when invalid_function_definition then
+            is_new := true;
+        end;
+    end if;
+    if is_new then
+        for former in
+            select oid, oid::regprocedure as signature
+            from pg_proc
+            where oid = any(named)
+        loop
+            select string_agg(
+                distinct coalesce(pg_rewrite.ev_class::regclass::text, pg_describe_object(pg_depend.classid, pg_depend.objid, 0)), ', '
+            )
+            into dependents
+            from pg_depend
+            left join pg_rewrite on pg_depend.objid = pg_rewrite.oid and pg_depend.classid = 'pg_rewrite'::regclass
+            where pg_depend.refclassid = 'pg_proc'::regclass and pg_depend.refobjid = former.oid;
+            if dependents is not null then
+                raise exception 'the function % has other columns or arguments than before, and % reads it: drop or change that, then run this again',
+                    former.signature, dependents;
+            end if;
+            execute format('drop function %s', former.signature);
+        end loop;
+        execute definition;
+        execute coalesce(grants, '');
+    end if;
+    if description <> '' then
+        execute format('comment on function %s is %L', signature, description);
+    end if;
+end $redefine$
 {%- endmacro %}
 
 {#- Only a function that differs is part of the release: a build that changes nothing publishes nothing. -#}
@@ -57,14 +128,18 @@ end $replace$;
     {%- endset -%}
     {%- set keep_old -%}
         update {{ pg_wap.audit_table("rollback_steps") }}
-        set rollback_swap_sql = 'drop function if exists {{ function }} cascade;' || coalesce((
-            select string_agg(
-                pg_get_functiondef(published.oid)
-                || format('; comment on function %s is %L;', published.oid::regprocedure, obj_description(published.oid, 'pg_proc')),
-                ''
-            )
-            from ({{ named }}) as published
-        ), '')
+        set rollback_swap_sql = coalesce(
+            (
+                select
+                    replace(replace(replace(
+                        $template${{ pg_wap.redefine_function_template(this) }}$template$,
+                        '{signature}', quote_literal(published.oid::regprocedure)),
+                        '{definition}', quote_literal(pg_get_functiondef(published.oid))),
+                        '{description}', quote_literal(coalesce(obj_description(published.oid, 'pg_proc'), '')))
+                from ({{ named }}) as published
+            ),
+            $drop$drop function {{ function }}$drop$
+        ) || ';'
         where unique_id = '{{ model.unique_id }}';
     {%- endset -%}
     {{ return({
@@ -73,8 +148,7 @@ end $replace$;
         "stored": "",
         "prepare_sql": keep_old,
         "published_by": "",
-        "swap_sql": pg_wap.replace_function(function, query) ~ "\ncomment on function " ~ function ~ " is '"
-            ~ escape_single_quotes(model.description) ~ "';",
+        "swap_sql": pg_wap.redefine_function(function, query) ~ ";",
         "rollback": {"published_by": ""},
     }) }}
 {%- endmacro %}
