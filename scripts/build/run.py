@@ -128,7 +128,9 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
         while session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
             holder = _holder(session)
             if time.monotonic() > give_up_at:
-                raise Refusal(f"waited an hour for another build of this warehouse: {holder}; end it, or run this later.")
+                raise Refusal(
+                    f"waited an hour for another build of this warehouse: {holder}; end it, or run this later."
+                )
             if holder != told:
                 console.print(f"Waiting     for another build of this warehouse: {holder}", soft_wrap=True)
                 told = holder

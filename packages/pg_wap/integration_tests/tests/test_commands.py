@@ -117,7 +117,9 @@ def test_a_retry_publishes_no_part_of_a_release(
     monkeypatch.setattr(selected_resources, "SELECTED_RESOURCES", [] if is_noticed else ["model.store.orders"])
     succeeds = store.dbt("retry")
     if is_noticed:
-        refused = "dbt retry would publish a part of a release: run `dbt build`, which builds only what is left. Nothing was"
+        refused = (
+            "dbt retry would publish a part of a release: run `dbt build`, which builds only what is left. Nothing was"
+        )
         assert not succeeds
         assert refused in store.errors[0]
         assert len(store.errors) == 1

@@ -54,11 +54,18 @@ def test_other_columns_or_arguments_are_refused_while_a_view_of_others_reads_the
     versions.ask(f"revoke execute on function {PUBLISHED}.orders_since from public")
     versions.ask(f"grant execute on function {PUBLISHED}.orders_since to pg_monitor")
     versions.ask(REPORT)
-    versions.write("functions/orders_since.sql", FUNCTION.replace("version", "version, day", 1).replace("since", "earliest"))
+    versions.write(
+        "functions/orders_since.sql", FUNCTION.replace("version", "version, day", 1).replace("since", "earliest")
+    )
     wider = FUNCTION_YAML.replace("(version integer)", "(version integer, day date)")
-    versions.write("functions/orders_since.yml", wider.replace("name: since, data_type: date", "name: earliest, data_type: timestamp"))
+    versions.write(
+        "functions/orders_since.yml",
+        wider.replace("name: since, data_type: date", "name: earliest, data_type: timestamp"),
+    )
     assert not versions.build_version(2)
-    message = f"the function {PUBLISHED}.orders_since(date) has other columns or arguments than before, and outside.report"
+    message = (
+        f"the function {PUBLISHED}.orders_since(date) has other columns or arguments than before, and outside.report"
+    )
     assert message in " ".join(versions.errors)
     assert versions.ask(SEEN) == [(1,)]
     versions.ask("drop view outside.report")

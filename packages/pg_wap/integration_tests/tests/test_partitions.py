@@ -622,7 +622,10 @@ def test_two_builds_of_one_table_do_not_meet(bounded: Lines) -> None:
     before = bounded.oids()
     with psycopg.connect(bounded.url) as other:
         other.execute(f"select pg_advisory_lock(hashtext('partitioned'), hashtext('{SCHEMA}.lines'))")
-        assert f"{SCHEMA}.lines is being built by another session" in bounded.fails("lines")
+        message = (
+            f"{SCHEMA}.lines is being built by another session: the lock is held by process {other.info.backend_pid} ("
+        )
+        assert message in bounded.fails("lines")
     assert bounded.oids() == before
     bounded.build()
 

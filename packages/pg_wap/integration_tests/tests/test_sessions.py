@@ -3,9 +3,11 @@
 import random
 import threading
 import time
+from contextlib import closing
 
 import psycopg
 import pytest
+import yaml
 
 from .project import AUDIT, PUBLISHED, Project
 from .versions import Versions
@@ -29,7 +31,7 @@ def test_functions_of_others_are_not_run(versions: Versions) -> None:
     versions.ask(f"create role {role}; grant create, usage on schema public to {role}")
     try:
         with psycopg.connect(versions.url, autocommit=True) as session:
-            session.execute("create table public.noted (said text); grant insert on public.noted to public")
+            session.execute("create table public.noted (said text); grant all on public.noted to public")
             session.execute(f"set role {role}".encode())
             session.execute(
                 "create function public.note(text) returns text language sql as"
@@ -51,6 +53,7 @@ def test_a_lock_of_another_role_is_named(bare: Project) -> None:
     """Any role may hold an advisory lock. Nobody waits for it without a word, nor for ever."""
     role = f"other_{random.randrange(10**9)}"
     bare.ask(f"create role {role}")
+    bare.model("one", "select 1 as id")
     with psycopg.connect(bare.url, autocommit=True, application_name="a tool") as session:
         session.execute(f"set session authorization {role}".encode())
         session.execute(f"select pg_advisory_lock(hashtext('pg_wap'), hashtext('tables of {AUDIT}'))".encode())
@@ -95,7 +98,9 @@ def test_ten_runs_in_a_queue_get_their_turns_one_by_one(versions: Versions) -> N
 
 def test_nothing_runs_after_a_start_hook_that_failed(versions: Versions) -> None:
     """The models would run on for half a minute, and report another reason than the true one."""
-    versions.configure({"on-run-start": ["{{ pg_wap.on_run_start() }}", "select 1 / 0"]})
+    settings = yaml.safe_load(versions.read("dbt_project.yml"))
+    settings["on-run-start"].append("select 1 / 0")
+    versions.write("dbt_project.yml", yaml.safe_dump(settings))
     versions.ask("update raw.state set version = 2")
     assert not versions.dbt("build")
     assert [error for error in versions.errors if "division by zero" not in error] == []
@@ -108,7 +113,7 @@ def test_a_rollback_after_one_that_was_killed_says_what_is_true(is_committed: bo
     """A user whose terminal closed asks again, and must not take back one release more, nor hear that nothing is kept."""
     assert versions.build_version(2), versions.errors
     rollback = versions.compiled("{{ pg_wap.rollback_sql(2) }}")
-    with psycopg.connect(versions.url, autocommit=True) as session:
+    with closing(psycopg.connect(versions.url, autocommit=True)) as session:
         session.execute(rollback.removesuffix("commit").encode())
         if is_committed:
             session.execute("commit")

@@ -219,7 +219,9 @@ def test_a_dump_can_be_read_in_another_cluster(versions: Versions, releases: Rel
     ((definition,),) = versions.ask(f"select pg_get_viewdef('{PUBLISHED}.totals'::regclass)")
     ((cluster,),) = versions.ask("select system_identifier from pg_control_system()")
     assert str(cluster) in definition
-    ((released_by,),) = versions.ask(rf"select substring(pg_get_viewdef('{PUBLISHED}.totals'::regclass) from '''(\d+)''')")
+    ((released_by,),) = versions.ask(
+        rf"select substring(pg_get_viewdef('{PUBLISHED}.totals'::regclass) from '''(\d+)''')"
+    )
     future = definition.replace(f"'{released_by}'", "'999999999999'")
     versions.ask(f"create or replace view {PUBLISHED}.totals as {future}")
     with pytest.raises(psycopg.errors.SerializationFailure):
@@ -234,7 +236,9 @@ def shape(plan: dict) -> list:
     inner = [shape(child) for child in plan.get("Plans", []) if child.get("Parent Relationship") != "InitPlan"]
     if plan["Node Type"] == "Result" and "One-Time Filter" in plan and len(inner) == 1:
         return inner[0]
-    details = [plan.get(key) for key in ("Node Type", "Index Name", "Index Cond", "Filter", "Relation Name", "Join Type")]
+    details = [
+        plan.get(key) for key in ("Node Type", "Index Name", "Index Cond", "Filter", "Relation Name", "Join Type")
+    ]
     return [*details, inner]
 
 
