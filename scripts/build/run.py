@@ -120,7 +120,7 @@ def _load_dbt(variables: str | None, clock: Clock) -> "Project":
 def _alone(console: Console) -> Iterator[psycopg.Connection]:
     """Hold the warehouse for this build. Another build waits meanwhile, and says for which session.
 
-    Each attempt is a statement by itself: a statement that waits would hold a snapshot, which keeps vacuum from its work.
+    Each attempt is a statement by itself: a statement that waits would hold a snapshot, which keeps vacuum from work.
     """
     with closing(connection.connect(autocommit=True)) as session:
         session.execute("set application_name to 'make build'")
@@ -141,8 +141,13 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
 def _holder(session: psycopg.Connection) -> str:
     """Return the name of the session that holds the warehouse."""
     query = """
-        select format('process %%s (%%s of %%s, since %%s)', pid, coalesce(nullif(application_name, ''), 'unnamed application'),
-            coalesce(usename, 'unknown user'), coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown time'))
+        select format(
+            'process %%s (%%s of %%s, since %%s)',
+            pid,
+            coalesce(nullif(application_name, ''), 'unnamed application'),
+            coalesce(usename, 'unknown user'),
+            coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown time')
+        )
         from pg_stat_activity
         where pid in (
             select pid from pg_locks

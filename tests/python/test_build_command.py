@@ -518,6 +518,7 @@ def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], worki
     """Two builds at once would rename each other's tables away."""
     (folder / "sales.csv").write_text(HEADER)
     with psycopg.connect(working.url, autocommit=True, application_name="someone's tool") as first:
+        process = first.info.backend_pid
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
         with ThreadPoolExecutor() as pool:
             second = pool.submit(refuse, folder, **environment())
@@ -532,7 +533,7 @@ def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], worki
             assert first.execute("select count(*) from pg_locks where not granted").fetchone() == (0,)
             first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
             answer = second.result()
-    waited_for = f"Waiting     for another build of this warehouse: process {first.info.backend_pid} (someone's tool of postgres, "
+    waited_for = f"Waiting     for another build of this warehouse: process {process} (someone's tool of postgres, "
     assert answer.out.startswith(waited_for)
     assert_refused(answer, "1 of 1 files refused", lines=2)
 

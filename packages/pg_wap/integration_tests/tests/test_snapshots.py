@@ -2,13 +2,13 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -129,7 +129,7 @@ def reading(url: str, level: str) -> Iterator[list[list]]:
 
 
 def test_no_reader_sees_parts_of_two_releases(versions: Versions, releases: Releases) -> None:
-    """50 releases and 5 rollbacks; a new table, changed rows and partitions change together at every isolation level."""
+    """A new table, changed rows and partitions change together, through 50 releases and 5 rollbacks."""
     with (
         reading(versions.url, LEVELS[0]) as committed,
         reading(versions.url, LEVELS[1]) as repeatable,
@@ -219,9 +219,7 @@ def test_a_dump_can_be_read_in_another_cluster(versions: Versions, releases: Rel
     ((definition,),) = versions.ask(f"select pg_get_viewdef('{PUBLISHED}.totals'::regclass)")
     ((cluster,),) = versions.ask("select system_identifier from pg_control_system()")
     assert str(cluster) in definition
-    ((released_by,),) = versions.ask(
-        rf"select substring(pg_get_viewdef('{PUBLISHED}.totals'::regclass) from '''(\d+)''')"
-    )
+    released_by = re.findall(r"'(\d+)'", definition)[0]
     future = definition.replace(f"'{released_by}'", "'999999999999'")
     versions.ask(f"create or replace view {PUBLISHED}.totals as {future}")
     with pytest.raises(psycopg.errors.SerializationFailure):
