@@ -39,7 +39,7 @@ def test_functions_of_others_are_not_run(versions: Versions) -> None:
             session.execute(PLANTED.encode())
             # where names are looked up in public, they are run
             session.execute("select format('%s'::text, 'x'::text)")
-        assert versions.ask("delete from public.noted returning said") == [("x",)]
+        assert versions.ask("delete from public.noted returning said") == [("%s",)]
         for options in ([], ["--full-refresh"]):
             assert versions.build_version(2, *options), versions.errors
         assert versions.dbt("run-operation", "pg_wap.rollback"), versions.errors
