@@ -516,7 +516,7 @@ def test_developer_without_a_prefix_is_told_so(refuse: Callable[..., Answer], da
 
 def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], working, folder: Path) -> None:
     """Two builds at once would rename each other's tables away."""
-    (folder / "sales.csv").write_text(HEADER)
+    (folder / "sales.csv").write_bytes(b"")
     with psycopg.connect(working.url, autocommit=True, application_name="someone's tool") as first:
         process = first.info.backend_pid
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
