@@ -22,7 +22,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
 BENCH_INSTALLED := $(VENV)/bench-installed
-INSTALL = $(PYTHON) -m scripts.install $(VENV)
+INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
+# What `make clean` deletes.
+GENERATED := .venv .venv.old .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml \
+	.pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
@@ -102,24 +105,24 @@ deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offlin
 dev: deps $(DEV_INSTALLED) ## install the tools of `make lint` and `make test` as well
 
 clean: ## stop the embedded server; delete it, its data, the environments and all that was generated
+	@for path in $(wildcard $(GENERATED) data); do \
+		if [ -L "$$path" ]; then \
+			echo "Error: $$path is a symbolic link, and \`make clean\` never deletes what is behind one: remove the link" >&2; exit 1; \
+		fi; done
 	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
-	@rm -rf .venv .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml
-	@rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf $(GENERATED)
 	@rmdir data 2>/dev/null || true
 	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
-# The stamp is written last, so the next run repeats an installation that was interrupted.
+# Each installation writes its stamp last, so the next run repeats an installation that was interrupted.
 $(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
-	@$(INSTALL) requirements.lock $(DBT_LOCK) --fresh
-	@touch $@
+	@$(INSTALL) --fresh requirements.lock $(DBT_LOCK)
 
 $(DEV_INSTALLED): $(INSTALLED) requirements-dev.lock
 	@$(INSTALL) requirements-dev.lock $(DBT_LOCK)
-	@touch $@
 
 # What the benchmark compares with; nothing else needs it.
 $(BENCH_INSTALLED): $(DEV_INSTALLED) requirements-bench.lock
 	@$(INSTALL) requirements-bench.lock $(DBT_LOCK)
-	@touch $@

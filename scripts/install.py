@@ -1,14 +1,22 @@
-"""Install lock files into a virtual environment, and report progress. Needs nothing but Python's standard library."""
+"""Install lock files into a virtual environment, and report progress. Needs nothing but Python's standard library.
+
+The programs in a virtual environment name its folder, so it cannot be made elsewhere and renamed. A new environment is
+made in its place, after the old one was moved aside, and the old one comes back if the installation fails. The stamp is
+written last: an environment without a stamp is not complete, whatever is in it.
+"""
 
 import argparse
+import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import venv
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 # Exactly what a lock file names: pip adds nothing, and so leaves out the parser that dbt 1.12 can do without.
@@ -55,24 +63,80 @@ def packages_of(lock: Path) -> set[str]:
     return {name for name, marker in lines if "win32" not in marker and "os_name == 'nt'" not in marker}
 
 
-def install(environment: Path, locks: list[Path], *, fresh: bool) -> None:
+def install(environment: Path, locks: list[Path], *, fresh: bool, stamp: Path | None = None) -> None:
     """Install lock files, one after the other.
 
     Args:
         environment: the folder of the virtual environment.
         locks: the lock files. A later one replaces versions of an earlier one.
         fresh: whether to create the environment again first.
+        stamp: a file to touch when the installation is complete.
 
     Raises:
-        SystemExit: pip failed. Its messages were printed.
+        SystemExit: the folder is not ours to replace, or pip failed. The messages of pip were printed.
     """
+    asked = time.time()
+    if environment.is_symlink():
+        raise SystemExit(
+            f"Error: {environment} is a symbolic link, and an installation would change the folder behind it: "
+            "remove the link and run this again."
+        )
+    with _alone(environment.parent):
+        if stamp is not None and stamp.exists() and stamp.stat().st_mtime >= asked:
+            # Another installation was under way, and this one waited for it.
+            return
+        with _replaced(environment) if fresh else nullcontext():
+            _install_all(environment, locks, fresh=fresh)
+        if stamp is not None:
+            stamp.touch()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; an installation that comes meanwhile waits."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _replaced(environment: Path) -> Iterator[None]:
+    """Move an environment aside, and bring it back if the `with` block fails.
+
+    After a kill, the environment before the half-made one is still aside, and stays there for the next installation.
+    """
+    aside = environment.with_name(f"{environment.name}.old")
+    if aside.is_symlink():
+        raise SystemExit(f"Error: {aside} is a symbolic link: remove it and run this again.")
+    if environment.exists():
+        if not (environment / "pyvenv.cfg").exists() and any(environment.iterdir()):
+            raise SystemExit(f"Error: {environment} is no virtual environment: move it away and run this again.")
+        if aside.exists():
+            shutil.rmtree(environment)
+        else:
+            environment.rename(aside)
+    try:
+        yield
+    except BaseException:
+        if aside.exists():
+            shutil.rmtree(environment, ignore_errors=True)
+            aside.rename(environment)
+        raise
+    if aside.exists():
+        shutil.rmtree(aside)
+
+
+def _install_all(environment: Path, locks: list[Path], *, fresh: bool) -> None:
     total = len(set().union(*map(packages_of, locks)))
     packages = f"{total} package{'' if total == 1 else 's'}"
     print(f"Installing  {packages} of {', '.join(map(str, locks))} into {environment}, once", flush=True)
     print("            a minute or two on two cores, longer if the download is slow", flush=True)
     progress = Progress()
     if fresh:
-        venv.create(environment, clear=True, with_pip=True, symlinks=os.name != "nt")
+        venv.create(environment, with_pip=True, symlinks=os.name != "nt")
     for lock in locks:
         _install(environment, lock, progress, ["--no-compile"] if fresh else [])
     if fresh:
@@ -141,8 +205,9 @@ def main() -> None:
     parser.add_argument("environment", type=Path, help="folder of the virtual environment")
     parser.add_argument("locks", type=Path, nargs="+", help="lock files, in their order")
     parser.add_argument("--fresh", action="store_true", help="create the environment again")
+    parser.add_argument("--stamp", type=Path, help="file to touch when all is installed")
     given = parser.parse_args()
-    install(given.environment, given.locks, fresh=given.fresh)
+    install(given.environment, given.locks, fresh=given.fresh, stamp=given.stamp)
 
 
 if __name__ == "__main__":
