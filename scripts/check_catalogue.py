@@ -14,6 +14,7 @@ from rich.table import Table
 
 from scripts import connection, release
 from scripts.paths import PROJECT_ROOT
+from scripts.privacy import keep_private
 
 # Within the folders that dbt reads, so that it is a page of the documentation.
 PAGE = PROJECT_ROOT / "models" / "_docs" / "checks.md"
@@ -54,6 +55,7 @@ class Check(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print all checks, rules and references as JSON.")
 def main(as_json: bool) -> None:
     """Write the catalogue of all checks, and tell when each of them last found something."""
+    keep_private()
     # A partial parse may have lost the descriptions of singular tests.
     release.operate("record_checks", "--no-partial-parse")
     with connection.connect() as session:

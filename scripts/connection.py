@@ -2,9 +2,11 @@
 
 import logging
 import os
+import re
 from urllib.parse import quote
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
 from scripts.paths import socket_dir
@@ -16,9 +18,15 @@ LOCAL_DATABASE = "retail"
 LOCAL_USER = "postgres"
 PORT = "5432"
 REMOTE_TARGETS = ("ci", "dev", "prod")
+PREFIXED_TARGETS = ("ci", "dev")
 REQUIRED_VARIABLES = ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE")
 # `pg_input_is_valid`, on which the typing of lines rests, is of version 16.
 OLDEST_VERSION = 16
+# Our sessions have many rights, so they resolve names in the catalog only. A function that another role has put into
+# `public` would otherwise win wherever its arguments fit better, and would run with these rights.
+SEARCH_PATH = "pg_catalog,pg_temp"
+# `macros/generate_schema_name.sql` has the same pattern. PostgreSQL cuts names at 63 bytes, and the layers add to this.
+PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
 
 def target_name() -> str:
@@ -53,6 +61,12 @@ def libpq_environment(target: str | None = None) -> dict[str, str]:
     missing = [name for name in required if not os.environ.get(name)]
     if missing:
         raise Refusal(f"target {target!r} needs {', '.join(missing)}: export it, or leave DBT_TARGET unset for local.")
+    prefix = os.environ.get("DBT_SCHEMA", target)
+    if target in PREFIXED_TARGETS and not PREFIX.fullmatch(prefix):
+        raise Refusal(
+            f"DBT_SCHEMA={prefix!r} is no prefix for schemas: give 1 to 40 lower case letters, digits and underscores, "
+            "with no digit first."
+        )
     given = {name: os.environ[name] for name in REQUIRED_VARIABLES}
     return given | {"PGPORT": os.environ.get("PGPORT") or PORT}
 
@@ -74,7 +88,7 @@ def url(target: str | None = None) -> str:
 def audit_schema() -> str:
     """Return the name that macros/generate_schema_name.sql gives the schema `audit` in the target in use."""
     target = target_name()
-    return "audit" if target in ("local", "prod") else f"{os.environ.get('DBT_SCHEMA', target)}_audit"
+    return f"{os.environ.get('DBT_SCHEMA', target)}_audit" if target in PREFIXED_TARGETS else "audit"
 
 
 def refuse_to_land_for_developers() -> None:
@@ -87,27 +101,39 @@ def refuse_to_land_for_developers() -> None:
         raise Refusal("target 'dev' builds from what `prod` has landed, and lands nothing: run `make build` alone.")
 
 
-def connect(target: str | None = None, *, autocommit: bool = False) -> psycopg.Connection:
-    """Open a connection to a target.
+def connect(target: str | None = None, *, autocommit: bool = False, name: str = "scripts") -> psycopg.Connection:
+    """Open a connection to a target. It resolves names in the catalog of PostgreSQL only, see `SEARCH_PATH`.
 
     Args:
         target: a target of `profiles.yml`; the one in use when omitted.
         autocommit: whether each statement is its own transaction.
+        name: the name that others see in `pg_stat_activity`, unless PGAPPNAME is set.
 
     Raises:
         Refusal: the server does not answer, does not let us in or is too old; the message says what to do.
     """
-    name = target or target_name()
+    target = target or target_name()
     try:
-        session = psycopg.connect(url(name), autocommit=autocommit, connect_timeout=10)
+        session = psycopg.connect(url(target), autocommit=True, connect_timeout=10, fallback_application_name=name)
+        set_search_path(session)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
-        remedy = "start it with `python -m scripts.warehouse start`" if name == "local" else "check the PG* variables"
-        raise Refusal(f"cannot connect to target {name!r}: {reason}; {remedy}.") from error
+        remedy = "start it with `python -m scripts.warehouse start`" if target == "local" else "check the PG* variables"
+        raise Refusal(f"cannot connect to target {target!r}: {reason}; {remedy}.") from error
     version = session.info.server_version
     if version < OLDEST_VERSION * 10_000:
         session.close()
         raise Refusal(
-            f"target {name!r} is PostgreSQL {version // 10_000}: version {OLDEST_VERSION} or newer is needed."
+            f"target {target!r} is PostgreSQL {version // 10_000}: version {OLDEST_VERSION} or newer is needed."
         )
+    session.autocommit = autocommit
     return session
+
+
+def set_search_path(session: psycopg.Connection[TupleRow]) -> None:
+    """Let a session resolve names in the catalog only. A pooler may refuse it as an option of the connection.
+
+    Args:
+        session: a connection in autocommit mode, so that no rollback takes it back.
+    """
+    session.execute(f"set search_path to {SEARCH_PATH}")

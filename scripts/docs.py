@@ -20,6 +20,7 @@ from scripts import connection
 from scripts.errors import Refusal
 from scripts.page import complete
 from scripts.paths import PROJECT_ROOT
+from scripts.privacy import keep_private
 from scripts.warehouse import server
 
 # What dbt reads of the project.
@@ -99,6 +100,7 @@ class Quiet(SimpleHTTPRequestHandler):
 @click.option("--port", type=click.IntRange(1, 65_535), default=8080, show_default=True)
 def main(port: int) -> None:
     """Serve the documentation on this machine until Ctrl-C."""
+    keep_private()
     try:
         http = ThreadingHTTPServer(("localhost", port), partial(Quiet, directory=str(folder())))
     except OSError as error:

@@ -17,6 +17,7 @@ import yaml
 
 from scripts.errors import Refusal
 from scripts.paths import PROJECT_ROOT
+from scripts.privacy import keep_private
 
 ORIGINS = {
     "hub": "from the dbt Hub",
@@ -88,6 +89,7 @@ def _dbt_deps(root: Path, entries: list[dict[str, str]], scratch: Path, seconds:
 @click.option("--from", "wanted", envvar="DBT_PACKAGES", type=click.Choice(["auto", *ORIGINS]), default="auto")
 def main(wanted: str) -> None:
     """Install the dbt packages, from the dbt Hub if it can be reached."""
+    keep_private()
     try:
         fcntl.flock(os.open(PROJECT_ROOT, os.O_RDONLY), fcntl.LOCK_EX)  # one installation at a time
         click.echo(install(PROJECT_ROOT, wanted))

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from scripts import connection
 from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT
+from scripts.privacy import keep_private
 
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
@@ -31,6 +32,7 @@ def main(operation: str, as_json: bool) -> None:
 
     Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md describes.
     """
+    keep_private()
     if not as_json:
         operate(operation)
     elif operation == "published":

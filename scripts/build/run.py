@@ -14,7 +14,7 @@ import psycopg
 import yaml
 from rich.console import Console
 
-from scripts import connection
+from scripts import connection, locks
 from scripts.build import report
 from scripts.build.clock import Clock
 from scripts.build.log import Landing, Log
@@ -24,6 +24,7 @@ from scripts.generate import sample
 from scripts.land import LandingReport, land
 from scripts.land.files.discovery import shown
 from scripts.land.results import refusals
+from scripts.privacy import keep_private
 from scripts.warehouse import server
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 # Builds of one warehouse hold this advisory lock, so that they run one after the other.
 BUILD_LOCK = 0x6275_696C_6400
-# How long a build waits for another one, in seconds.
-BUILD_PATIENCE = 3600
+# The longest build of the benchmark, of ten times the data, takes a quarter of this time.
+PATIENCE_SECONDS = 3600.0
 
 
 def _mapping(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -72,6 +73,7 @@ def main(
     no file has landed yet, it generates sample files in data/sample and lands them. DBT_TARGET names the warehouse, by
     default the embedded server.
     """
+    keep_private()
     console = Console(highlight=False)
     log = Log(console)
     clock = Clock(log.say)
@@ -118,45 +120,20 @@ def _load_dbt(variables: str | None, clock: Clock) -> "Project":
 
 @contextmanager
 def _alone(console: Console) -> Iterator[psycopg.Connection]:
-    """Hold the warehouse for this build. Another build waits meanwhile, and says for which session.
-
-    Each attempt is a statement by itself: a statement that waits would hold a snapshot, which keeps vacuum from work.
-    """
-    with closing(connection.connect(autocommit=True)) as session:
-        session.execute("set application_name to 'make build'")
-        told, give_up_at = "", time.monotonic() + BUILD_PATIENCE
-        while session.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone() == (False,):
-            holder = _holder(session)
-            if time.monotonic() > give_up_at:
-                raise Refusal(
-                    f"waited an hour for another build of this warehouse: {holder}; end it, or run this later."
-                )
-            if holder != told:
-                console.print(f"Waiting     for another build of this warehouse: {holder}", soft_wrap=True)
-                told = holder
-            time.sleep(0.2)
+    """Hold the warehouse for this build. Another build waits meanwhile."""
+    with closing(connection.connect(autocommit=True, name="scripts.build")) as session:
+        try:
+            locks.take(
+                session,
+                BUILD_LOCK,
+                what="another build of this warehouse",
+                patience=PATIENCE_SECONDS,
+                say=lambda line: console.print(line, soft_wrap=True, markup=False),
+                statement=locks.TRY_SESSION,
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            raise Refusal(f"{error}, and run this again.") from error
         yield session
-
-
-def _holder(session: psycopg.Connection) -> str:
-    """Return the name of the session that holds the warehouse."""
-    query = """
-        select format(
-            'process %%s (%%s of %%s, since %%s)',
-            pid,
-            coalesce(nullif(application_name, ''), 'unnamed application'),
-            coalesce(usename, 'unknown user'),
-            coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown time')
-        )
-        from pg_stat_activity
-        where pid in (
-            select pid from pg_locks
-            where granted and locktype = 'advisory' and objsubid = 1 and (classid::bigint << 32) + objid::bigint = %s
-                and database = (select oid from pg_database where datname = current_database())
-        )
-    """
-    found = cast("tuple[str] | None", session.execute(query, [BUILD_LOCK]).fetchone())
-    return found[0] if found else "a session that has ended"
 
 
 def _to_land(

@@ -22,6 +22,7 @@ from scripts.land.files.discovery import Discovery, shown
 from scripts.land.loading import MAX_REJECT_SHARE, land
 from scripts.land.results import FileResult, LandingReport, refusals
 from scripts.land.watch import stopped_by_signals, watch
+from scripts.privacy import keep_private
 
 MEGABYTE = 1_000_000
 UNFOLDED = 200
@@ -63,6 +64,7 @@ def main(
     PATH is a file or a folder, searched to the bottom; files land in the order of their names. DBT_TARGET names the
     database. Exit code 0: all files landed. 1: a file was refused. 2: wrong usage.
     """
+    keep_private()
     if [bool(paths), replay, status].count(True) != 1:
         raise click.UsageError("give either files and folders to land, or --replay, or --status.")
     if status:

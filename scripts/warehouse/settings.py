@@ -81,6 +81,10 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         "log_timezone": "UTC",
         "datestyle": "ISO, YMD",
         "lc_messages": "C",
+        # The log says what failed, not with which rows: their values are in details, contexts and statements.
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
+        "log_parameter_max_length_on_error": "0",
         "default_text_search_config": "pg_catalog.english",
     }
 

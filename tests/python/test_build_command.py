@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from dbt_project import Dbt, environment, on_a_short_stack
 from warehouse_state import BOOKKEEPING, fingerprints
 
-from scripts import connection
+from scripts import connection, locks
 from scripts.build import run as command
 from scripts.build.report import Outcome, Step, found_before
 from scripts.build.run import BUILD_LOCK
@@ -514,18 +514,23 @@ def test_developer_without_a_prefix_is_told_so(refuse: Callable[..., Answer], da
     assert_refused(answer, "target 'dev' needs DBT_SCHEMA")
 
 
-def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], working, folder: Path) -> None:
-    """Two builds at once would rename each other's tables away."""
+def test_a_second_build_waits_for_the_first(
+    refuse: Callable[..., Answer], working, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds at once would rename each other's tables away, and a wait in the server would hold a snapshot."""
+    monkeypatch.setattr(locks, "SECONDS_OF_SILENCE", 0)
     (folder / "sales.csv").write_bytes(b"")
-    with psycopg.connect(working.url, autocommit=True, application_name="someone's tool") as first:
-        process = first.info.backend_pid
+    with psycopg.connect(working.url, autocommit=True) as first:
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        pid = first.info.backend_pid
         with ThreadPoolExecutor() as pool:
             second = pool.submit(refuse, folder, **environment())
-            # A session that waits in a statement would hold a snapshot.
-            waiting = "select count(*), count(backend_xmin) from pg_stat_activity where application_name = 'make build'"
+            waiting = """
+                select count(*) from pg_stat_activity
+                where application_name = 'scripts.build' and query like '%pg_locks%' and state = 'idle'
+            """
             deadline = time.monotonic() + 30
-            while first.execute(waiting).fetchone() != (1, 0):
+            while first.execute(waiting).fetchone() == (0,):
                 assert not second.done(), second.result()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -533,9 +538,20 @@ def test_a_second_build_waits_for_the_first(refuse: Callable[..., Answer], worki
             assert first.execute("select count(*) from pg_locks where not granted").fetchone() == (0,)
             first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
             answer = second.result()
-    waited_for = f"Waiting     for another build of this warehouse: process {process} (someone's tool of postgres, "
-    assert answer.out.startswith(waited_for)
+    holder = f"process {pid} (role postgres, application none, since "
+    assert answer.out.startswith(f"Waiting     for another build of this warehouse, which {holder}")
     assert_refused(answer, "1 of 1 files refused", lines=2)
+
+
+def test_a_build_does_not_wait_for_ever(
+    refuse: Callable[..., Answer], working, sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any role may take the lock, so the wait must end in a line that says who holds it."""
+    monkeypatch.setattr(command, "PATIENCE_SECONDS", 0.2)
+    with psycopg.connect(working.url, autocommit=True) as first:
+        first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        answer = refuse(sample.folder, **environment())
+        assert_refused(answer, "for another build", f"process {first.info.backend_pid} (", "run this again")
 
 
 def test_the_sample_makes_way_for_real_files(database, sample, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scripts.paths import PROJECT_ROOT
 LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "page", "paths"},
-        {"connection"},
+        {"connection", "locks", "privacy"},
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
         {"check_catalogue", "docs", "land", "lint"},
         {"build", "scaffold"},

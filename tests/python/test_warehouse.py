@@ -270,7 +270,7 @@ def test_killed_server_comes_back(spare: Path) -> None:
     embedded.ensure_running()
     with connection.connect(autocommit=True) as session:
         session.execute("set synchronous_commit = on")
-        session.execute("create table if not exists kept as select 1 as one")
+        session.execute("create table if not exists public.kept as select 1 as one")
     # This query never checks whether its server still runs.
     busy = subprocess.Popen(
         [embedded.binary("psql"), "-Xc", "select count(*) from generate_series(1, 1e10)"],
@@ -286,7 +286,7 @@ def test_killed_server_comes_back(spare: Path) -> None:
     assert run("start").output.startswith("started")
     busy.wait()
     with connection.connect() as session:
-        assert session.execute("select one from kept").fetchone() == (1,)
+        assert session.execute("select one from public.kept").fetchone() == (1,)
 
 
 def test_stale_pid_of_another_process(spare: Path) -> None:
@@ -312,7 +312,7 @@ def test_data_of_another_version(spare: Path) -> None:
     ours = version.read_text()
     version.write_text("12\n")
     try:
-        assert_refused(run("start"), "PostgreSQL 12", embedded.version(), "destroy")
+        assert_refused(run("start"), "PostgreSQL 12", embedded.version(), "keep the folder", "pg_dump")
     finally:
         version.write_text(ours)
 
@@ -363,6 +363,59 @@ def test_socket_folder_of_somebody_else(tmp_path: Path, monkeypatch: pytest.Monk
         assert_refused(run("start"), str(socket_dir()), "belongs to somebody else")
     finally:
         socket_dir().unlink()
+
+
+# What others may read and reach
+
+
+@pytest.fixture
+def loopback(spare: Path) -> Iterator[str]:
+    """Start the server so that it also listens on an address of this machine that no other test uses."""
+    address = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+    (spare / "override.conf").write_text(f"listen_addresses = '{address}'\n")
+    # As a data directory of an earlier version has it.
+    (spare / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
+    embedded.ensure_running()
+    yield f"postgresql://postgres@{address}:5432/retail"
+    with connection.connect(autocommit=True) as session:
+        session.execute("alter role postgres password null")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have one loopback address only")
+def test_the_network_needs_a_password(loopback: str) -> None:
+    """One line in override.conf must not let every user of the machine in as superuser."""
+    for password in ("", "guessed"):
+        with pytest.raises(psycopg.OperationalError, match=r"no password supplied|password authentication failed"):
+            psycopg.connect(loopback, password=password)
+    with connection.connect(autocommit=True) as session:
+        session.execute("alter role postgres password 'right'")
+    with psycopg.connect(loopback, password="right") as remote:
+        assert remote.execute("select current_user").fetchone() == ("postgres",)
+
+
+def test_logs_are_private_and_hold_no_rows(spare: Path) -> None:
+    """Raw rows name customers, and messages of the server quote the rows that it refuses."""
+    (spare / "server.log").write_text("of an earlier version")
+    (spare / "server.log").chmod(0o644)
+    embedded.ensure_running()
+    with connection.connect(autocommit=True) as session:
+        session.execute("create temporary table few (number integer check (number > 0))")
+        with pytest.raises(psycopg.errors.CheckViolation), session.cursor() as cursor:
+            cursor.execute("insert into few values (-4242)")
+        with pytest.raises(psycopg.DataError), session.cursor().copy("copy few from stdin") as copy:
+            copy.write(b"1\tMISS SECRET\n")
+    log = spare / "server.log"
+    assert "violates check constraint" in log.read_text()
+    assert not re.search("4242|SECRET", log.read_text())
+    assert [stat.S_IMODE(path.stat().st_mode) for path in sorted(spare.glob("*.log"))] == [0o600, 0o600]
+
+
+def test_a_new_home_is_private(home: Path) -> None:
+    """The folder holds the data and the logs."""
+    embedded.stop()
+    with embedded._home():
+        pass
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 # User of the server

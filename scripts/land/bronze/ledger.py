@@ -5,16 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import click
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
+from scripts import locks
 from scripts.land.rows import Reject
 
 # Each transaction that lands a file holds this lock to its end. So files commit in the order of their numbers, and a
 # reader that sees file 7 also sees files 1 to 6. With one lock for each content, file 7 could become visible before
 # file 6, and a reader that continues from the last number would miss file 6.
 LANDING_LOCK = 0x6272_6F6E_7A65
+# The seconds to wait for one file of another loader. A large file takes minutes.
+PATIENCE_SECONDS = 900.0
 
 NEXT_NUMBER = "select nextval(pg_get_serial_sequence('bronze.landed_files', 'file_id'))::integer"
 ALIKE = "select bytes, sha256, name from bronze.landed_files where bytes = any(%s)"
@@ -25,6 +29,8 @@ RECORD = """
         landed_at
     ) values ({}, now(), clock_timestamp())
 """
+# Fails with a division by zero if another loader holds the lock: whoever waits, asks again (scripts/locks.py).
+LOCK_OR_FAIL = "select 1 / pg_try_advisory_xact_lock({})::integer"
 # Fails with a division by zero unless the number is the next number and the content is new.
 EXPECT = f"""
     select 1 / (
@@ -110,6 +116,24 @@ def landed_name(connection: psycopg.Connection[TupleRow], sha256: str) -> str | 
     return None if row is None else str(row[0])
 
 
+def lock(connection: psycopg.Connection[TupleRow]) -> None:
+    """Wait for the landing lock, and hold it to the end of the transaction.
+
+    Args:
+        connection: in a transaction that has done nothing yet.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: another session holds the lock for too long.
+    """
+    locks.take(
+        connection,
+        LANDING_LOCK,
+        what="the lock of the loader",
+        patience=PATIENCE_SECONDS,
+        say=lambda line: click.echo(line, err=True),
+    )
+
+
 def claim(connection: psycopg.Connection[TupleRow], size: int) -> int | None:
     """Wait for the landing lock, and take the next number if the file is certainly new.
 
@@ -121,20 +145,20 @@ def claim(connection: psycopg.Connection[TupleRow], size: int) -> int | None:
         The number, or None if a file of the same size has landed, so that the contents must be compared.
     """
     # Two statements, because the second must see what other loaders committed while the first waited.
-    connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+    lock(connection)
     row = connection.execute(CLAIM, [size]).fetchone()
     return None if row is None else int(row[0])
 
 
 def expecting(file_id: int, sha256: str) -> tuple[sql.Composed, sql.Composed]:
-    """Return statements that wait for the landing lock, and fail unless number and content are new.
+    """Return statements that take the landing lock, and fail unless it is free, and number and content are new.
 
     Args:
         file_id: the number that the file should get.
         sha256: the hash of its content.
     """
     check = sql.SQL(EXPECT).format(file_id=sql.Literal(file_id), sha256=sql.Literal(sha256))
-    return sql.SQL("select pg_advisory_xact_lock({})").format(sql.Literal(LANDING_LOCK)), check
+    return sql.SQL(LOCK_OR_FAIL).format(sql.Literal(LANDING_LOCK)), check
 
 
 def next_number(connection: psycopg.Connection[TupleRow]) -> int:
@@ -205,7 +229,7 @@ def rejects_of(connection: psycopg.Connection[TupleRow], file_id: int) -> list[R
         connection: in the transaction that lands the rows.
         file_id: the number of the file.
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+    lock(connection)
     return connection.cursor(row_factory=class_row(Reject)).execute(REJECTS, [file_id]).fetchall()
 
 

@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from scripts.land.bronze import role
-from scripts.land.bronze.ledger import LANDING_LOCK
+from scripts.land.bronze.ledger import lock
 from scripts.land.contract import EXTRA, LINEAGE, Contract
 
 LEDGER_DDL = Path(__file__).parent / "bronze.sql"
@@ -44,7 +44,7 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
     if indexed and not _outdated(connection, contract) and not role.is_lacking(connection, contract):
         return
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+        lock(connection)
         connection.execute(LEDGER_DDL.read_bytes())
         for landing in contract.landings:
             _make(connection, contract.schema, landing.table, [column.name for column in landing.columns])

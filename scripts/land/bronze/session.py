@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 import psycopg
 from psycopg.rows import TupleRow
 
+from scripts.connection import set_search_path
 from scripts.errors import Refusal
 from scripts.land.bronze.role import step_down
 from scripts.land.bronze.schema import ensure, summarize
@@ -42,6 +43,7 @@ def connect(connection_url: str) -> psycopg.Connection[TupleRow]:
         connect_timeout=10,
         fallback_application_name="scripts.land",
     )
+    set_search_path(connection)
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         connection.close()
