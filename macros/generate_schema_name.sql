@@ -14,6 +14,12 @@
         {{ target.schema }}
     {%- elif target.name in var("pg_wap_protected_targets") -%}
         {{ schema | trim }}
+    {#- The prefix is part of many statements. scripts/connection.py has the same pattern. -#}
+    {%- elif not modules.re.fullmatch("[a-z_][a-z0-9_]{0,39}", target.schema) -%}
+        {{ exceptions.raise_compiler_error(
+            "the schema `" ~ target.schema ~ "` of target '" ~ target.name ~ "' is no prefix for schemas: set DBT_SCHEMA to 1"
+            ~ " to 40 lower case letters, digits and underscores, with no digit first."
+        ) }}
     {%- else -%}
         {{ target.schema }}_{{ schema | trim }}
     {%- endif -%}
