@@ -23,6 +23,9 @@ ORIGINS = {
     "hub": "from the dbt Hub",
     "offline": "from offline_packages/ (only the macros that this project calls)",
 }
+# Where there is no network, this is as it should be, and a stack of errors would alarm the user.
+UNREACHABLE = "the dbt Hub does not answer"
+NO_CONNECTION = ("External connection exception", "ConnectionError", "Max retries exceeded", "Connection refused")
 SECONDS = {"auto": 30, "hub": 300}  # if a network drops packets, `dbt deps` waits for minutes
 
 
@@ -56,7 +59,7 @@ def install(root: Path, wanted: str) -> str:
         if origin == "hub":
             (scratch / lock.name).rename(lock)
         (scratch / origin).rename(installed)
-    because = f" because dbt deps failed: {reason}" if reason else ""
+    because = {None: "", UNREACHABLE: f", as {UNREACHABLE}"}.get(reason, f" because dbt deps failed: {reason}")
     return f"dbt packages: {ORIGINS[origin]}, installed{because}."
 
 
@@ -80,8 +83,10 @@ def _dbt_deps(root: Path, entries: list[dict[str, str]], scratch: Path, seconds:
     try:
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return f"it took more than {seconds:g} s"
+        return UNREACHABLE
     said = (done.stdout or done.stderr).partition("Encountered an error:")[2].partition("Traceback")[0]
+    if any(words in said for words in NO_CONNECTION):
+        return UNREACHABLE
     return textwrap.shorten(said or f"exit code {done.returncode}", 200) if done.returncode else None
 
 

@@ -187,6 +187,9 @@ def report_landing(console: Console, landing: Path, report: LandingReport) -> No
         soft_wrap=True,
         markup=False,
     )
+    if report.passed_over:
+        others = _counted(report.passed_over, "other file")
+        console.print(f"Passed over {others}: of no known format, or a link that leads elsewhere", soft_wrap=True)
 
 
 def report_refused(console: Console, refused: Sequence[str]) -> None:
@@ -226,7 +229,7 @@ def report_build(console: Console, session: psycopg.Connection, outcome: Outcome
     counts = f"{kinds['model']} models, {kinds['snapshot']} snapshots, {kinds['seed']} seeds"
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
     checks = Counter(step.status for step in steps if step.kind == "test")
-    console.print(f"Checks      {checks['pass']} of {checks.total()} passed", soft_wrap=True)
+    console.print(f"Checks      {_checks(checks)}", soft_wrap=True)
     warned = [step for step in steps if step.status == "warn"]
     before = found_before(session, warned, outcome.invocation_id)
     rules = broken_rules(session, outcome.invocation_id)
@@ -372,6 +375,23 @@ def _report_model(console: Console, session: psycopg.Connection, step: Step, beg
 
 def _report_warning(console: Console, warning: str) -> None:
     console.print(f"Warning     {warning}", soft_wrap=True, markup=False)
+
+
+def _checks(checks: Mapping[str, int]) -> str:
+    """Return how many checks passed, and what became of the others, by their status in dbt.
+
+    A check that was skipped has not looked at anything: the step before it failed.
+    """
+    others = [
+        f"{number} {words}"
+        for words, number in (
+            ("found rows and only warn", checks["warn"]),
+            ("failed", checks["fail"] + checks["error"]),
+            ("were skipped", checks["skipped"]),
+        )
+        if number
+    ]
+    return ", ".join([f"{checks['pass']} of {sum(checks.values())} passed", *others])
 
 
 def _counted(number: int, noun: str) -> str:

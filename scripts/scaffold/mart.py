@@ -134,13 +134,16 @@ def create(project: Path, name: str, domain: str) -> list[Path]:
         Refusal: the name or the domain will not do. Nothing is written.
     """
     domains = sorted(path.name for path in (project / MARTS).iterdir() if path.is_dir() and path.name != CORE)
-    if domain not in domains:
-        raise Refusal(f"DOMAIN={domain} is no folder of {MARTS}: give one of {', '.join(domains)}.")
+    problems = []
     if not NAME.fullmatch(name):
-        raise Refusal(
+        problems.append(
             f"NAME={name} will not do: give 3 to 40 lower case letters, digits and underscores, with a letter first and"
-            " without the prefix of a layer (stg_, int_, dim_, fct_, bridge_, snp_)."
+            " without the prefix of a layer (stg_, int_, dim_, fct_, bridge_, snp_)"
         )
+    if domain not in domains:
+        problems.append(f"DOMAIN={domain} is no folder of {MARTS}: give one of {', '.join(domains)}")
+    if problems:
+        raise Refusal(f"{'; '.join(problems)}.")
     for folder in ("models", "snapshots", "seeds", "analyses"):
         for taken in sorted((project / folder).rglob(f"{name}.*")):
             raise Refusal(f"NAME={name} is taken by {taken.relative_to(project)}: give another name.")

@@ -1,16 +1,19 @@
 """`scripts/build/report.py` prints the reports that models declare in their YAML."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from rich.console import Console
 
-from scripts.build.report import Outcome, Step, report_build, report_next, reports_of
+from scripts.build.report import Outcome, Step, report_build, report_landing, report_next, reports_of
 from scripts.errors import Refusal
+from scripts.land import LandingReport
 
 BEGAN = datetime(2026, 1, 2, tzinfo=timezone.utc)
 RELATION = ("silver", "Lines set aside")
@@ -72,6 +75,31 @@ def test_a_query_that_fails_is_a_warning(session) -> None:
     """The build is complete and published, so a failed report must not hide the other messages."""
     (line,) = printed(session, {"label": "Wrong", "query": "select nothing from {relation}"})
     assert line.startswith("Warning     model aside: the query of its report 'Wrong' failed: column \"nothing\"")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["pass"] * 3, "3 of 3 passed"),
+        (["pass", "warn", "skipped", "skipped"], "1 of 4 passed, 1 found rows and only warn, 2 were skipped"),
+        (["pass", "fail", "error", "skipped"], "1 of 4 passed, 2 failed, 1 were skipped"),
+    ],
+)
+def test_skipped_checks_are_told_from_failed_ones(session, statuses: list[str], words: str) -> None:
+    """A check that was skipped says nothing about the data, neither good nor bad."""
+    console = Console(file=StringIO(), width=80)
+    outcome = Outcome([Step("test", f"check_{place}", status) for place, status in enumerate(statuses)], [], "")
+    with suppress(Refusal):
+        report_build(console, session, outcome, BEGAN)
+    assert f"Checks      {words}\n" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("passed_over", "words"), [(0, None), (1, "Passed over 1 other file:"), (2, "2 other files:")])
+def test_files_of_other_formats_are_counted(passed_over: int, words: str | None) -> None:
+    """A delivery with a wrong ending would be missing without a word."""
+    console = Console(file=StringIO(), width=80)
+    report_landing(console, Path("inbox"), LandingReport([], passed_over, 0))
+    assert (words in console.file.getvalue()) if words else ("Passed over" not in console.file.getvalue())
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def state(project: Path) -> dict[str, str]:
         ("top_customers", "core", "DOMAIN=core is no folder of models/marts"),
         ("TopCustomers", "marketing", "NAME=TopCustomers will not do"),
         ("fct_customers", "marketing", "NAME=fct_customers will not do"),
+        ("", "", "bridge_, snp_); DOMAIN= is no folder of models/marts"),
         ("../escape", "marketing", "NAME=../escape will not do"),
         ("daily_sales", "marketing", "NAME=daily_sales is taken by models/marts/finance/daily_sales.sql"),
     ],
