@@ -5,9 +5,11 @@ import re
 import shutil
 import textwrap
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
+import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -74,6 +76,24 @@ def readable(line: str, width: int) -> str:
     return "\n".join([f"It changed {counts}:", *listed])
 
 
+def with_the_present_state(problem: str, release: dict[str, Any] | None) -> str:
+    """Return why a rollback failed, with what readers see now.
+
+    The server may finish a rollback whose command was killed, and then a second call finds nothing to go back to.
+
+    Args:
+        problem: why the rollback failed.
+        release: the release that readers see.
+    """
+    if release is None:
+        return problem
+    number, since = release["release_id"], release["published_at"]
+    told = f"{problem.rstrip('.')}. Readers see release {number}, published {since:%Y-%m-%d %H:%M:%S %Z}"
+    if release["kind"] == "rollback":
+        told += f", a rollback of release {release['rolled_back']} that has succeeded"
+    return f"{told}."
+
+
 def operate(operation: str, *options: str) -> None:
     """Run a run-operation of dbt, and say what it says.
 
@@ -99,7 +119,12 @@ def operate(operation: str, *options: str) -> None:
         ["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders, *options]
     )
     if not outcome.success:
-        raise Refusal(said_in_one_line(problems[0] if problems else str(outcome.exception)))
+        problem = said_in_one_line(problems[0] if problems else str(outcome.exception))
+        if operation == "rollback":
+            # Without an answer of the server, the first problem is all that is known.
+            with suppress(Refusal, psycopg.Error):
+                problem = with_the_present_state(problem, current())
+        raise Refusal(problem)
 
 
 if __name__ == "__main__":

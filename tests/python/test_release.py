@@ -1,11 +1,13 @@
 """`make published` is readable where a release changed many relations, and JSON for programs."""
 
+from datetime import datetime, timezone
+
 import pytest
 from click.testing import CliRunner
 from dbt_project import environment
 from harness import Database
 
-from scripts.release import current, main, readable
+from scripts.release import current, main, readable, with_the_present_state
 
 
 def test_many_relations_are_counted_and_listed_below() -> None:
@@ -21,6 +23,20 @@ def test_many_relations_are_counted_and_listed_below() -> None:
 def test_other_lines_stay(line: str) -> None:
     """The words are those of the engine."""
     assert readable(line, 80) == line
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("rollback", ", a rollback of release 2 that has succeeded."), ("publish", " UTC.")],
+)
+def test_a_second_rollback_says_what_the_first_has_done(kind: str, words: str) -> None:
+    """After a kill, "nothing to go back to" alone would read as if the rollback had failed."""
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    release = {"release_id": 3, "kind": kind, "published_at": since, "rolled_back": 2}
+    told = with_the_present_state("there is nothing to go back to.", release)
+    assert told.startswith("there is nothing to go back to. Readers see release 3, published 2026-01-02 03:04:05 UTC")
+    assert told.endswith(words)
+    assert with_the_present_state("nothing was published yet.", None) == "nothing was published yet."
 
 
 def test_the_release_is_printed_as_json(built: Database, monkeypatch: pytest.MonkeyPatch) -> None:
