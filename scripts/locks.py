@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 # A wait of a moment is not worth a line.
 SECONDS_OF_SILENCE = 2.0
 
-TRY_SESSION = "select pg_catalog.pg_try_advisory_lock(%s)"
-TRY_TRANSACTION = "select pg_catalog.pg_try_advisory_xact_lock(%s)"
+TRY_SESSION = "select pg_catalog.pg_try_advisory_lock({})"
+TRY_TRANSACTION = "select pg_catalog.pg_try_advisory_xact_lock({})"
 # Within a transaction, pg_stat_activity stays as it was first read.
 LOOK_AGAIN = "select pg_catalog.pg_stat_clear_snapshot()"
 # A lock on one 64-bit number is listed under its two halves. Only members of pg_read_all_stats see since when.
@@ -33,7 +34,7 @@ HOLDER = """
         l.locktype = 'advisory'
         and l.granted
         and l.objsubid = 1
-        and ((l.classid::bigint << 32) | l.objid::bigint) = %s
+        and ((l.classid::bigint << 32) | l.objid::bigint) = {}
         and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
     limit 1
 """
@@ -84,11 +85,15 @@ def take(
         psycopg.errors.LockNotAvailable: the same transaction still holds the lock when our patience ends. The message
             says which, and what to do.
     """
+    number = sql.Literal(lock)
+    asking, looking = sql.SQL(statement).format(number), sql.SQL(HOLDER).format(number)
     pause, began, waited_for, said = FIRST_PAUSE, time.monotonic(), None, False
-    while connection.execute(statement, [lock]).fetchone() != (True,):
+    # Simple queries, without parameters and not prepared: after any other, the portal and its snapshot stay open in the
+    # transaction until the next query.
+    while connection.execute(asking, prepare=False).fetchone() != (True,):
         now = time.monotonic()
-        connection.execute(LOOK_AGAIN)
-        holder = connection.cursor(row_factory=class_row(Holder)).execute(HOLDER, [lock]).fetchone()
+        connection.execute(LOOK_AGAIN, prepare=False)
+        holder = connection.cursor(row_factory=class_row(Holder)).execute(looking, prepare=False).fetchone()
         if holder != waited_for:
             # The lock changes hands, so the others are at work.
             began, waited_for = now, holder

@@ -126,7 +126,7 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
             locks.take(
                 session,
                 BUILD_LOCK,
-                what="another build of this warehouse",
+                what="the build lock",
                 patience=PATIENCE_SECONDS,
                 say=lambda line: console.print(line, soft_wrap=True, markup=False),
                 statement=locks.TRY_SESSION,

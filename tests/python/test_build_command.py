@@ -539,7 +539,7 @@ def test_a_second_build_waits_for_the_first(
             first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
             answer = second.result()
     holder = f"process {pid} (role postgres, application none, since "
-    assert answer.out.startswith(f"Waiting     for another build of this warehouse, which {holder}")
+    assert answer.out.startswith(f"Waiting     for the build lock, which {holder}")
     assert_refused(answer, "1 of 1 files refused", lines=2)
 
 
@@ -551,7 +551,7 @@ def test_a_build_does_not_wait_for_ever(
     with psycopg.connect(working.url, autocommit=True) as first:
         first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
         answer = refuse(sample.folder, **environment())
-        assert_refused(answer, "for another build", f"process {first.info.backend_pid} (", "run this again")
+        assert_refused(answer, "for the build lock", f"process {first.info.backend_pid} (", "run this again")
 
 
 def test_the_sample_makes_way_for_real_files(database, sample, tmp_path: Path) -> None:

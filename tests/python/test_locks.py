@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_a_landing_ends_and_names_who_stopped_it(
     assert holder in refused.value.message
     assert f"pg_terminate_backend({rude.info.backend_pid})" in refused.value.message
     assert "\n" not in refused.value.message
-    assert f"Waiting     for the lock of the loader, which {holder}" in capsys.readouterr().err
+    assert f"Waiting     for the landing lock, which {holder}" in capsys.readouterr().err
     rude.execute("select pg_advisory_unlock_all()")
     assert [file.outcome for file in land([tmp_path], database.url).files] == ["skipped", "landed", "landed"]
 
@@ -57,16 +57,19 @@ def test_a_landing_that_waits_holds_no_snapshot(rude: psycopg.Connection, databa
         select from pg_stat_activity
         where
             application_name = 'scripts.land' and datname = current_database()
-            and state = 'idle in transaction' and backend_xmin is null
+            and state = 'idle in transaction' and query like '%pg_locks%' and backend_xmin is null
     """
     with ThreadPoolExecutor() as pool, psycopg.connect(database.url, autocommit=True) as observer:
         landing = pool.submit(land, [tmp_path], database.url)
         deadline = time.monotonic() + 30
-        while not observer.execute(waiting).rowcount:
-            assert time.monotonic() < deadline
-            assert not landing.done(), landing.result()
-            time.sleep(0.01)
-        rude.execute("select pg_advisory_unlock_all()")
+        try:
+            while not observer.execute(waiting).rowcount:
+                assert time.monotonic() < deadline
+                assert not landing.done(), landing.result()
+                time.sleep(0.01)
+        finally:
+            # The landing would wait for as long as the pool waits for it.
+            rude.execute("select pg_advisory_unlock_all()")
         assert [file.outcome for file in landing.result().files] == ["skipped", "landed", "landed"]
 
 
@@ -97,5 +100,5 @@ def test_a_lock_is_told_from_others(database: Database, monkeypatch: pytest.Monk
     with psycopg.connect(database.url) as one, psycopg.connect(database.url, application_name="right") as other:
         one.execute("select pg_advisory_lock(2, 5)")
         other.execute("select pg_advisory_lock(%s)", [number])
-        holder: Callable[..., psycopg.Cursor] = one.execute
-        assert [row[3] for row in holder(locks.HOLDER, [number]).fetchall()] == ["right"]
+        found = one.execute(locks.HOLDER.format(number)).fetchall()
+        assert [row[3] for row in found] == ["right"]

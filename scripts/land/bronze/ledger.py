@@ -128,7 +128,7 @@ def lock(connection: psycopg.Connection[TupleRow]) -> None:
     locks.take(
         connection,
         LANDING_LOCK,
-        what="the lock of the loader",
+        what="the landing lock",
         patience=PATIENCE_SECONDS,
         say=lambda line: click.echo(line, err=True),
     )
