@@ -1,7 +1,6 @@
 """The command `make build`: hold the warehouse, decide what to land, land it, and run dbt."""
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
