@@ -1,9 +1,9 @@
 {#- A text of another format is rearranged to ISO 8601: `to_date` would accept `1/2/11`, and fail on 31 February. Its shape is compared
     with each digit as 0, which is exact and cheaper than a regular expression. -#}
-{% macro safe_date(expression, formats=[]) -%}
+{% macro safe_date(expression, formats=[], date_order=none) -%}
     {%- set text = clean_text(expression) -%}
     coalesce(
-        ({{ safe_timestamp(expression) }})::date
+        ({{ safe_timestamp(expression, date_order) }})::date
         {%- for format in formats %}
         {%- set shape = format | replace("YYYY", "0000") | replace("MM", "00") | replace("DD", "00") %}
         {%- if "YYYY" not in format or "MM" not in format or modules.re.search("[A-Za-z1-9']", shape) %}

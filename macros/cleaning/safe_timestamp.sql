@@ -1,17 +1,32 @@
-{#- The shapes are tested first, because PostgreSQL also accepts 'now', 'today' and 'epoch', and silently drops a time zone. -#}
-{% macro safe_timestamp(expression) -%}
+{#- The shapes are tested first, because PostgreSQL also accepts 'now', 'today' and 'epoch', and silently drops an offset
+    (`2010-12-01+05:00`). The most frequent shape comes first. -#}
+{% macro safe_timestamp(expression, date_order=none, time_zone=none) -%}
+    {%- set text = bracketed(expression) -%}
     case
-        {%- for text in [bracketed(expression), clean_text(expression)] %}
+        when {{ text }} is null
+            then null
         when
             (
-                {{ text }} like '____-__-_____:__:__'
-                or {{ text }} like '____-__-_____:__'
-                or {{ text }} like '____-__-__'
-                or {{ text }} like '____-__-_____:__:__.___'
-                or {{ text }} like '____-__-_____:__:__.______'
+                {%- for between in " T" %}
+                {%- for time in ["__:__:__", "__:__", "__:__:__.___", "__:__:__.______"] %}
+                {{ text }} like '____-__-__{{ between }}{{ time }}' or
+                {%- endfor %}
+                {%- endfor %}
+                {{ text }} like '____-__-__'
             )
             and pg_input_is_valid({{ text }}, 'timestamp')
             then {{ text }}::timestamp
-        {%- endfor %}
+        else (
+            select
+                case
+                    when times.zone is null and pg_input_is_valid(times.value, 'timestamp')
+                        then times.value::timestamp
+                    {%- if time_zone %}
+                    when times.zone is not null and pg_input_is_valid(times.value || times.zone, 'timestamptz')
+                        then (times.value || times.zone)::timestamptz at time zone '{{ time_zone }}'
+                    {%- endif %}
+                end
+            from {{ written_time(text, date_order) }} as times
+        )
     end
 {%- endmacro %}

@@ -7,7 +7,7 @@ error, because a misspelt key would otherwise be ignored in silence.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,6 +39,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 # Blanks and punctuation. Signs of currencies and the percent sign are units, so they count.
 _WITHOUT_MEANING = re.compile(r"(?:(?![$%\u00a2-\u00a5\u20a0-\u20cf])[\W_])+")
 Location = tuple[int | str, ...]
+ReadsAs = Literal["timestamp", "date", "integer", "decimal"]
 
 
 def _known_zone(name: str) -> str:
@@ -66,6 +67,7 @@ class _ColumnMeta(_Strict):
     spellings: list[Text] = []
     units: list[Text] = []
     required: bool = False
+    reads_as: ReadsAs | None = None
 
 
 class _ColumnConfig(_Open):
@@ -83,7 +85,16 @@ class _InvoiceNumbers(_Strict):
     reused_after: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]* days$")]
 
 
-class _Landing(_Strict):
+class _Reading(_Strict):
+    date_order: Literal["mdy", "dmy", "ymd"] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+
+
+class _ReadingOfFiles(_Reading):
+    files: Text
+
+
+class _Landing(_Reading):
     # What concerns deliveries and invoice numbers is for the models; here it is checked.
     deliveries: Literal["whole", "parts"] = "whole"
     invoice_numbers: _InvoiceNumbers | None = None
@@ -93,6 +104,7 @@ class _Landing(_Strict):
     required_rows: bool = False
     hidden_sheets: Literal["skip", "land"] = "skip"
     time_zone: TimeZone | None = None
+    readings: list[_ReadingOfFiles] = []
 
 
 class _TableMeta(_Strict):
@@ -130,18 +142,28 @@ class Column:
         spellings: headers that stand for it.
         units: units that a header may name behind a spelling.
         required: whether a file without the column is refused.
+        reads_as: the type of its texts, if they are dates or numbers.
     """
 
     name: str
     spellings: tuple[str, ...]
     units: tuple[str, ...]
     required: bool
+    reads_as: ReadsAs | None = None
 
     def headers(self) -> Iterator[str]:
         """Yield all headers that stand for the column, as `plain` writes them."""
         for spelling in self.spellings:
             yield plain(spelling)
             yield from (plain(f"{spelling} ({unit})") for unit in self.units)
+
+
+@dataclass(frozen=True)
+class ReadingOfFiles:
+    """How some files write dates and numbers: a pattern of their names, and `date_order`, `decimal_mark` or both."""
+
+    files: str
+    reading: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -157,6 +179,8 @@ class Landing:
         needs_rows: whether a file without rows is refused.
         takes_hidden_sheets: whether the rows of hidden sheets land.
         time_zone: the zone whose local time the table holds, or None if a time with an offset stays as delivered.
+        reading: how all files write dates and numbers, as far as it is declared.
+        readings: the same for files of some names.
     """
 
     table: str
@@ -167,6 +191,8 @@ class Landing:
     needs_rows: bool
     takes_hidden_sheets: bool
     time_zone: str | None
+    reading: Mapping[str, str] = field(default_factory=dict)
+    readings: tuple[ReadingOfFiles, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,6 +271,7 @@ def _landing(table: _Table) -> Landing:
             spellings=(*column.config.meta.spellings, column.name),
             units=tuple(column.config.meta.units),
             required=column.config.meta.required,
+            reads_as=column.config.meta.reads_as,
         )
         for column in table.columns
         if column.name not in ADDED
@@ -258,7 +285,13 @@ def _landing(table: _Table) -> Landing:
         needs_rows=landing.required_rows,
         takes_hidden_sheets=landing.hidden_sheets == "land",
         time_zone=landing.time_zone,
+        reading=_reading(landing),
+        readings=tuple(ReadingOfFiles(each.files, _reading(each)) for each in landing.readings),
     )
+
+
+def _reading(declared: _Reading) -> dict[str, str]:
+    return declared.model_dump(include={"date_order", "decimal_mark"}, exclude_none=True)
 
 
 def _descriptions(tables: Sequence[_Table]) -> dict[tuple[str, str | None], str]:

@@ -9,8 +9,8 @@ nine round trips take 2.3 times as long; three, with the next file read in paral
 with the statements composed in advance, 1.4 times. Sending the rows alone, stamped before, takes 0.75 times: the rest
 is Python.
 
-The courier leaves each unusual file (by size, quotes, rows or columns) to `lander`, and also each file that the server
-refuses, because `lander` reports the reason.
+The courier leaves each unusual file (by size, quotes, rows, columns, dates or numbers) to `lander`, and also each file
+that the server refuses, because `lander` reports the reason.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,6 +26,7 @@ from scripts.land.bronze.pipeline import Pipeline, Reply
 from scripts.land.files.discovery import Delivery
 from scripts.land.lander import Lander, detail, entry_of, landed, remarks_on_columns, remarks_on_reading
 from scripts.land.readers.open import open_reader
+from scripts.land.reading import Survey
 from scripts.land.results import FileResult
 from scripts.land.rows import NeedsCare
 
@@ -147,7 +148,12 @@ def _pack(lander: Lander, delivery: Delivery, began: float, file_id: int) -> Par
             unusual = fitting.new or not loaded or any(batch.rejects for batch in batches)
             if unusual or not delivery.is_unchanged():
                 return None
-            entry = entry_of(delivery, reader, (table, fitting), file_id=file_id, loaded=loaded)
+            survey = Survey(fitting.landing, delivery.name)
+            survey.first_look(fitting, table.delimiter, next(batch for batch in batches if batch.loaded))
+            if survey.needs_all_rows:
+                return None
+            reading, _ = survey.conclude()
+            entry = entry_of(delivery, reader, (table, fitting), reading, file_id=file_id, loaded=loaded)
             copying = copy.straight(lander.contract.schema, fitting, table.delimiter)
             claiming = ledger.expecting(file_id, entry.sha256)
             return Parcel(

@@ -1,7 +1,7 @@
 """Land one file: its rows, its rejects and its line of the ledger in one transaction."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,6 +17,7 @@ from scripts.land.files.unpack import fingerprint
 from scripts.land.header import Fit, fit, likeliest
 from scripts.land.progress import Progress
 from scripts.land.readers.open import Reader, Table, open_reader
+from scripts.land.reading import Survey
 from scripts.land.results import FileResult, Outcome, reasons
 from scripts.land.rows import Batch, NeedsCare, Reject
 
@@ -148,18 +149,21 @@ class Lander:
                         return _not_landed(delivery, began, "skipped", f"already landed as {name}")
                     file_id = ledger.next_number(self.connection)
                 loaded, rejects = 0, list[Reject]()
+                survey = Survey(first[1].landing, delivery.name)
                 for table, fitting in chain([first], tables):
                     zone = fitting.landing.time_zone
                     batches = table.batches(file_id, careful=careful, fewest=fitting.fewest, time_zone=zone)
+                    batches = survey.watch(fitting, table.delimiter, batches)
                     counted = self._counted(delivery, batches, rejects)
                     loaded += copy.load(self.connection, self.contract.schema, fitting, table.delimiter, counted)
                     notes += table.notes
-                entry = entry_of(delivery, reader, first, file_id=file_id, loaded=loaded, rejects=rejects)
                 self._judge(delivery, first[1].landing, loaded, rejects)
                 if not loaded and not rejects:
                     notes.append("it has a header but no rows")
+                reading, remarks = survey.conclude()
+                entry = entry_of(delivery, reader, first, reading, file_id=file_id, loaded=loaded, rejects=rejects)
                 ledger.record(self.connection, entry)
-        return landed(delivery, began, entry, detail([*remarks_on_reading(reader), *notes]))
+        return landed(delivery, began, entry, detail([*remarks_on_reading(reader), *notes, *remarks]))
 
     def _fitting(self, reader: Reader, notes: list[str]) -> Iterator[tuple[Table, Fit]]:
         """Yield the tables of a file that fit the contract, and add remarks to the notes."""
@@ -211,6 +215,7 @@ def entry_of(
     delivery: Delivery,
     reader: Reader,
     first: tuple[Table, Fit],
+    reading: Mapping[str, str] | None,
     *,
     file_id: int,
     loaded: int,
@@ -222,6 +227,7 @@ def entry_of(
         delivery: the file.
         reader: its reader, at the end of the file.
         first: its first table, and the fit of that table.
+        reading: how it writes dates and numbers, None if it is plain.
         file_id: its number.
         loaded: the number of rows in bronze.
         rejects: the rejected rows.
@@ -235,6 +241,7 @@ def entry_of(
         bytes=delivery.size,
         format=" ".join((reader.format, *reader.remarks)),
         header=table.header if reader.format == "csv" else None,
+        reading=reading,
         rows_loaded=loaded,
         rejects=rejects,
     )

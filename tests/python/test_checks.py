@@ -22,12 +22,13 @@ PROJECT = "retail_warehouse"
 # Checks and rules of checks that warn and do not fail the build.
 WARNINGS = {
     "assert_cancellations_find_their_sales",
+    "assert_countries_are_known",
     "assert_customers_are_in_one_country_at_a_time",
     "assert_deliveries_take_little_away",
     "assert_invoices_name_one_customer",
     "assert_no_invoice_is_from_the_future",
     "assert_no_unexpected_day",
-    "country_is_resolved",
+    "stock_code_is_intact",
     "units_are_taken_back",
 }
 
@@ -511,6 +512,15 @@ FAULTS = [
     ),
     # Monitoring
     Fault(
+        "assert_countries_are_known",
+        "misspelt country",
+        one(
+            "gold_tables.dim_country",
+            "delivered_country_name = 'Germny', is_resolved = false",
+            "delivered_country_name = 'Germany'",
+        ),
+    ),
+    Fault(
         "assert_no_unexpected_day",
         "last day out of the ordinary",
         "insert into gold_tables.daily_anomalies"
@@ -518,6 +528,11 @@ FAULTS = [
         " select max(invoiced_on), '-', 'lines', true, 'too_low', 1, 2, 3, 4 from silver.int_trading_days",
     ),
     # Reference data
+    Fault(
+        "country_spellings_name_known_countries",
+        "spelling of no country",
+        one("silver.country_spellings", "country_name = 'Atlantis'"),
+    ),
     *(
         Fault("price_bands_have_neither_overlaps_nor_gaps", what, one("silver.price_bands", change, "lower_price = 1"))
         for what, change in (("overlap", "upper_price = 3"), ("gap", "upper_price = 1.5"))
@@ -778,15 +793,15 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         one("gold_tables.dim_country", "iso_alpha3 = 'gbr'"),
         one("gold_tables.dim_country", "iso_alpha3 = 'GBRX'"),
     ],
-    ("dim_country_obeys_its_rules", "country_is_resolved"): [
-        one("gold_tables.dim_country", "is_resolved = false", "country_key <> -1"),
-    ],
     ("dim_customer_obeys_its_rules", "customer_has_an_id"): [
         one("gold_tables.dim_customer", "customer_id = null", KNOWN)
     ],
     ("dim_product_obeys_its_rules", "product_says_what_it_is"): [
         one("gold_tables.dim_product", "description = ''"),
         one("gold_tables.dim_product", "description = ' '"),
+    ],
+    ("dim_product_obeys_its_rules", "stock_code_is_intact"): [
+        one("gold_tables.dim_product", f"stock_code = '{code}'") for code in ("1E+05", "8.5123E4", "8.51E+08")
     ],
     ("dim_product_obeys_its_rules", "cost_is_known_or_null"): [
         one("gold_tables.dim_product", "is_cost_known = not is_cost_known"),

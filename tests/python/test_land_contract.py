@@ -57,6 +57,11 @@ FAULTS = {
         "          - {name: _file_id",
         "          - {name: total, description: T., data_type: text}\n          - {name: _file_id",
     ),
+    "10: sources.shop.tables.sales.config.meta.landing.date_order: "
+    "input should be 'mdy', 'dmy' or 'ymd', found 'ydm'": (
+        "            landing:\n              formats: [csv]",
+        "            landing:\n              {formats: [csv], date_order: ydm}",
+    ),
     "10: sources.shop.tables.sales.config.meta.landing.time_zone: "
     "no time zone of the IANA database, found 'Europe/Londn'": (
         "            landing:\n              formats: [csv]",

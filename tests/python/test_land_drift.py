@@ -89,7 +89,10 @@ def test_a_price_list_lands_without_code(database, tmp_path):
     """A second source must need only an entry in the contract."""
     (tmp_path / "prices.csv").write_text("Code;Category;Unit Cost;Valid from\n85123A;Lights;1,20;2010-12-01\n")
     (file,) = land([tmp_path / "prices.csv"], database.url).files
-    assert (file.outcome, file.detail) == ("landed", "read as semicolon; without list_price")
+    assert (file.outcome, file.detail) == (
+        "landed",
+        "read as semicolon; without list_price; decimals read with the mark ',', proved by '1,20'",
+    )
     columns = "stock_code, category, cost, list_price, effective_date"
     assert query(database, f"select {columns} from bronze.products") == [
         ("85123A", "Lights", "1,20", None, "2010-12-01")

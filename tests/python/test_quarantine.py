@@ -31,7 +31,7 @@ def two_lines(invoice: str, quantity: str) -> str:
 # An invoice a file. Its first line is good, the second waits.
 FILES = {
     "good.csv": LINE.format("536365", "2"),
-    "thousands.csv": two_lines("536366", '"1,000"'),
+    "thousands.csv": two_lines("536366", "1_000"),
     "nameless.csv": LINE.format("536367", "2") + LINE.format("", "3"),
     "many.csv": two_lines("536368", "many"),
     "some.csv": two_lines("536369", "some"),
@@ -185,7 +185,8 @@ def warehouse(waiting: Database, work_on) -> Iterator[Database]:
 def story(waiting: Database, work_on, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Mend each line in another way at once; build again; and undo what was mended, or go on from it."""
     folder = tmp_path_factory.mktemp("story")
-    tolerant = project_with(("safe_integer('quantity')", """safe_integer("replace(quantity, ',', '')")"""), folder)
+    typed = "safe_integer('delivered_lines.quantity'"
+    tolerant = project_with((typed, """safe_integer("replace(delivered_lines.quantity, '_', '')\""""), folder)
     moments = {"waiting": look(waiting)}
     with work_on(waiting) as database:
         deliver(CORRECTIONS, database, folder)

@@ -36,6 +36,10 @@ final as (
         rows_loaded,
         case when is_part then min(file_id) over (partition by export_name, is_part) else file_id end as delivery_id,
 
+        -- A ledger in which nothing has landed since an upgrade lacks the column.
+        to_jsonb(parts) -> 'reading' ->> 'date_order' as date_order,
+        to_jsonb(parts) -> 'reading' ->> 'decimal_mark' as decimal_mark,
+
         landed_at
     from parts
 

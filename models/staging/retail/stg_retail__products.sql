@@ -6,22 +6,31 @@ delivered_rows as (
 
 ),
 
+files as (
+
+    select * from {{ ref('stg_retail__landed_files') }}
+
+),
+
 cleaned as (
 
     select
-        _file_id as file_id,
-        _line as file_line,
-        upper({{ clean_text('stock_code') }}) as stock_code,
-        {{ clean_text('category') }} as category_list,
-        {{ clean_text('cost') }} as cost_text,
-        {{ clean_text('list_price') }} as list_price_text,
-        {{ clean_text('effective_date') }} as effective_date_text,
-        {{ is_cell_error('stock_code') }}
-        or {{ is_cell_error('category') }}
-        or {{ is_cell_error('cost') }}
-        or {{ is_cell_error('list_price') }}
-        or {{ is_cell_error('effective_date') }} as has_cell_error
+        delivered_rows._file_id as file_id,
+        delivered_rows._line as file_line,
+        files.date_order,
+        files.decimal_mark,
+        upper({{ clean_text('delivered_rows.stock_code') }}) as stock_code,
+        {{ clean_text('delivered_rows.category') }} as category_list,
+        {{ clean_text('delivered_rows.cost') }} as cost_text,
+        {{ clean_text('delivered_rows.list_price') }} as list_price_text,
+        {{ clean_text('delivered_rows.effective_date') }} as effective_date_text,
+        {{ is_cell_error('delivered_rows.stock_code') }}
+        or {{ is_cell_error('delivered_rows.category') }}
+        or {{ is_cell_error('delivered_rows.cost') }}
+        or {{ is_cell_error('delivered_rows.list_price') }}
+        or {{ is_cell_error('delivered_rows.effective_date') }} as has_cell_error
     from delivered_rows
+    left join files on delivered_rows._file_id = files.file_id
 
 ),
 
@@ -29,9 +38,9 @@ typed as (
 
     select
         *,
-        {{ safe_decimal('cost_text', 12, 4) }} as unit_cost,
-        {{ safe_decimal('list_price_text', 12, 4) }} as list_price,
-        {{ safe_date('effective_date_text') }} as effective_on
+        {{ safe_decimal('cost_text', 12, 4, 'decimal_mark') }} as unit_cost,
+        {{ safe_decimal('list_price_text', 12, 4, 'decimal_mark') }} as list_price,
+        {{ safe_date('effective_date_text', date_order='date_order') }} as effective_on
     from cleaned
 
 ),

@@ -13,7 +13,6 @@
     check_column='file_id',
     event_time='invoiced_at',
 ) }}
--- depends_on: {{ ref('stg_retail__landed_files') }}
 
 with
 
@@ -24,29 +23,43 @@ delivered_lines as (
 
 ),
 
+-- Most files are plain: years first, points before decimals.
+unusual_files as (
+
+    select
+        file_id,
+        date_order,
+        decimal_mark
+    from {{ ref('stg_retail__landed_files') }}
+    where num_nonnulls(date_order, decimal_mark) > 0
+
+),
+
 typed as (
 
     select
-        _file_id as file_id,
-        _line as file_line,
-        upper({{ clean_text('invoice') }}) as invoice_number,
-        upper({{ clean_text('stock_code') }}) as stock_code,
-        nullif({{ clean_text('description') }}, 'nan') as description,
-        {{ safe_integer('quantity') }} as quantity,
-        {{ safe_timestamp('invoice_date') }} as invoiced_at,
-        {{ safe_decimal('unit_price', 12, 4) }} as unit_price,
-        customer_id as customer_id_text,
-        {{ safe_integer('customer_id') }} as customer_id,
-        {{ clean_text('country') }} as country_text,
-        {{ is_cell_error('invoice') }}
-        or {{ is_cell_error('stock_code') }}
-        or {{ is_cell_error('description') }}
-        or {{ is_cell_error('quantity') }}
-        or {{ is_cell_error('invoice_date') }}
-        or {{ is_cell_error('unit_price') }}
-        or {{ is_cell_error('customer_id') }}
-        or {{ is_cell_error('country') }} as has_cell_error
+        delivered_lines._file_id as file_id,
+        delivered_lines._line as file_line,
+        upper({{ clean_text('delivered_lines.invoice') }}) as invoice_number,
+        upper({{ clean_text('delivered_lines.stock_code') }}) as stock_code,
+        {{ clean_text('delivered_lines.description') }} as description,
+        {{ safe_integer('delivered_lines.quantity', 'unusual_files.decimal_mark') }} as quantity,
+        {{ safe_timestamp('delivered_lines.invoice_date', 'unusual_files.date_order', 'Europe/London') }}
+            as invoiced_at,
+        {{ safe_decimal('delivered_lines.unit_price', 12, 4, 'unusual_files.decimal_mark') }} as unit_price,
+        delivered_lines.customer_id as customer_id_text,
+        {{ safe_integer('delivered_lines.customer_id', 'unusual_files.decimal_mark') }} as customer_id,
+        {{ clean_text('delivered_lines.country') }} as country_text,
+        {{ is_cell_error('delivered_lines.invoice') }}
+        or {{ is_cell_error('delivered_lines.stock_code') }}
+        or {{ is_cell_error('delivered_lines.description') }}
+        or {{ is_cell_error('delivered_lines.quantity') }}
+        or {{ is_cell_error('delivered_lines.invoice_date') }}
+        or {{ is_cell_error('delivered_lines.unit_price') }}
+        or {{ is_cell_error('delivered_lines.customer_id') }}
+        or {{ is_cell_error('delivered_lines.country') }} as has_cell_error
     from delivered_lines
+    left join unusual_files on delivered_lines._file_id = unusual_files.file_id
     {{ pg_wap.optimization_fence() }}
 
 ),

@@ -28,6 +28,9 @@ create index if not exists landed_files_bytes on bronze.landed_files (bytes);
 -- The list is JSON, because dbt's unit tests cannot create arrays.
 alter table bronze.landed_files add column if not exists header jsonb;
 
+-- How the file writes dates and numbers, if it is not plain: `date_order`, `decimal_mark`.
+alter table bronze.landed_files add column if not exists reading jsonb;
+
 create table if not exists bronze.rejected_rows (
     file_id integer not null references bronze.landed_files,
     line integer not null,

@@ -1,7 +1,7 @@
 """The ledger of bronze: the landed contents, their numbers, and the rejected rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,8 +25,8 @@ ALIKE = "select bytes, sha256, name from bronze.landed_files where bytes = any(%
 CLAIM = f"{NEXT_NUMBER} where not exists (select from bronze.landed_files where bytes = %s)"
 RECORD = """
     insert into bronze.landed_files (
-        file_id, source, name, sha256, bytes, format, header, rows_read, rows_loaded, rows_rejected, started_at,
-        landed_at
+        file_id, source, name, sha256, bytes, format, header, reading, rows_read, rows_loaded, rows_rejected,
+        started_at, landed_at
     ) values ({}, now(), clock_timestamp())
 """
 # Fails with a division by zero if another loader holds the lock: whoever waits, asks again (scripts/locks.py).
@@ -68,6 +68,7 @@ class Entry:
     bytes: int
     format: str
     header: Sequence[str] | None
+    reading: Mapping[str, str] | None
     rows_loaded: int
     rejects: Sequence[Reject]
 
@@ -178,6 +179,7 @@ def recording(entry: Entry) -> sql.Composed:
         entry.bytes,
         entry.format,
         None if entry.header is None else json.dumps(list(entry.header)),
+        None if entry.reading is None else json.dumps(entry.reading),
         entry.rows_loaded + rejected,
         entry.rows_loaded,
         rejected,

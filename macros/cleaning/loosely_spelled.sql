@@ -1,0 +1,3 @@
+{% macro loosely_spelled(expression) -%}
+    lower(regexp_replace({{ expression }}, '[^[:alnum:]]', '', 'g'))
+{%- endmacro %}
