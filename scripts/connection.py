@@ -25,6 +25,8 @@ OLDEST_VERSION = 16
 # Our sessions have many rights, so they resolve names in the catalog only. A function that another role has put into
 # `public` would otherwise win wherever its arguments fit better, and would run with these rights.
 SEARCH_PATH = "pg_catalog,pg_temp"
+# The same for a session that libpq or another program opens.
+OPTIONS = f"-c search_path={SEARCH_PATH}"
 # `macros/generate_schema_name.sql` has the same pattern. PostgreSQL cuts names at 63 bytes, and the layers add to this.
 PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from scripts import connection
 from scripts.bench.measure import Row, in_turn
 from scripts.paths import PROJECT_ROOT
 
@@ -42,7 +43,7 @@ def measure(url: str, runs: int = 100, compiled: dict[str, str] | None = None) -
     """
     compiled = compiled or queries()
     # Plan each query on every run, as for a dashboard; psycopg would otherwise prepare a query after five runs.
-    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None, options=connection.OPTIONS) as session:
         rows = in_turn({name: partial(_answer, session, query) for name, query in compiled.items()}, runs)
     for row in rows.values():
         row.note = f"p95 {1000 * percentile_95(row):.1f} ms, goal {GOAL_MS} ms"

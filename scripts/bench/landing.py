@@ -84,7 +84,10 @@ def memory(files: Path) -> Row:
 
 def bare_copy(file: Path) -> None:
     """Copy a CSV file into a text table with plain psycopg: the minimum cost of landing."""
-    with psycopg.connect(connection.url()) as session, file.open("rb", buffering=0) as source:
+    with (
+        psycopg.connect(connection.url(), options=connection.OPTIONS) as session,
+        file.open("rb", buffering=0) as source,
+    ):
         session.execute("set local synchronous_commit to off")
         columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in COLUMNS)
         session.execute("drop table if exists public.bare_copy")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from scripts import connection
+
 # This query takes the same locks as any query, on the table and on all of its partitions. It reads at most one row of
 # each, so it is slow only when it waits for a lock.
 DOOR = sql.SQL("select exists (select from gold.fct_sales)")
@@ -48,7 +50,7 @@ class Reader:
         self._thread.join()
 
     def _ask(self) -> None:
-        with psycopg.connect(self.url, autocommit=True) as session:
+        with psycopg.connect(self.url, autocommit=True, options=connection.OPTIONS) as session:
             # Plan each query again, as for a client that has just connected.
             session.prepare_threshold = None
             while not self._stop.is_set():

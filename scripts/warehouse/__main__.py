@@ -63,8 +63,10 @@ def psql(arguments: tuple[str, ...]) -> None:
     if connection.target_name() == "local" and not server.is_running():
         raise Refusal("the server is not running: start it with `python -m scripts.warehouse start`.")
     program = server.binary("psql")
+    # The catalog first: a function that another role has put into `public` would run with the rights of this session.
+    options = {"PGOPTIONS": os.environ.get("PGOPTIONS", "-c search_path=pg_catalog,gold")}
     # By the environment, as anybody on the machine can read a command line, password and all.
-    os.execve(program, [program, *arguments], os.environ | connection.libpq_environment())
+    os.execve(program, [program, *arguments], os.environ | options | connection.libpq_environment())
 
 
 @main.command()

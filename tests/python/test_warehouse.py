@@ -178,6 +178,12 @@ def test_psql_passes_arguments_on(server: str) -> None:
     assert process.communicate()[0].strip() == "42"
 
 
+def test_psql_looks_no_name_up_in_public(server: str) -> None:
+    """It works as a superuser, and any role may have put a function there that fits better than PostgreSQL's own."""
+    process = command("psql", "--", "-X", "-At", "-c", "show search_path")
+    assert process.communicate()[0].strip() == "pg_catalog,gold"
+
+
 def test_psql_keeps_the_password_off_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every user of a machine can list the command lines of all other users."""
     for name, value in {"HOST": "db", "USER": "me", "PASSWORD": "s3cret", "DATABASE": "retail"}.items():
