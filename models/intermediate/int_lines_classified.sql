@@ -38,73 +38,9 @@ product_classes as (
 
 ),
 
-countries as (
-
-    select * from {{ ref('countries') }}
-
-),
-
 country_spellings as (
 
-    select * from {{ ref('country_spellings') }}
-
-),
-
-spellings as (
-
-    select
-        country_name as spelling,
-        country_name,
-        1 as place
-    from countries
-
-    union all
-
-    -- A till may also print the usual name of a country that has another name in the shop's system.
-    select
-        standard_name as spelling,
-        country_name,
-        2 as place
-    from countries
-
-    union all
-
-    select
-        spelling,
-        country_name,
-        3 as place
-    from country_spellings
-
-    union all
-
-    select
-        codes.spelling,
-        countries.country_name,
-        4 as place
-    from countries
-    cross join lateral (values (countries.iso_alpha2), (countries.iso_alpha3)) as codes (spelling)
-    where codes.spelling is not null
-
-),
-
--- One country for each spelling, or a line would be doubled.
-exact_spellings as (
-
-    select distinct on (lower(spelling))
-        lower(spelling) as spelling,
-        country_name
-    from spellings
-    order by lower(spelling), place, country_name
-
-),
-
-loose_spellings as (
-
-    select distinct on ({{ loosely_spelled('spelling') }})
-        {{ loosely_spelled('spelling') }} as spelling,
-        country_name
-    from spellings
-    order by {{ loosely_spelled('spelling') }}, place, country_name
+    select * from {{ ref('int_country_spellings') }}
 
 ),
 
@@ -128,12 +64,14 @@ resolved as (
         coalesce(product_classes.product_class, 'merchandise') as product_class,
         current_lines.invoice_number like 'C%' as is_cancellation
     from current_lines
-    left join exact_spellings on lower(current_lines.country_text) = exact_spellings.spelling
+    left join country_spellings as exact_spellings
+        on lower(current_lines.country_text) = exact_spellings.spelling and not exact_spellings.is_loose
     -- To leave the punctuation out takes 1.5 s for a million lines, so only an unknown spelling is compared like that.
-    left join loose_spellings
+    left join country_spellings as loose_spellings
         on
             case when exact_spellings.spelling is null then {{ loosely_spelled('current_lines.country_text') }} end
             = loose_spellings.spelling
+            and loose_spellings.is_loose
     left join product_classes
         on {{ stock_code_family('current_lines.stock_code') }} = product_classes.stock_code
 
