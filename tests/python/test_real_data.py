@@ -50,7 +50,7 @@ def gold(warehouse: Database) -> Iterator[psycopg.Connection]:
 @pytest.fixture(scope="module")
 def lines() -> list[Line]:
     """Read the raw files without the help of the warehouse, cleaned as the rules say."""
-    text = pl.all().cast(pl.String).str.strip_chars(" \t\r\n\u00a0")
+    text = pl.all().cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
     columns = [
         "invoice",
         "stock_code",
