@@ -40,7 +40,8 @@ TWO, CENTURY = 2, 2000
 
 csv.field_size_limit(LONGEST_RECORD)
 
-# The readings that a text fits, and whether all of them give the same value.
+# The readings that a text fits. Of a date also whether all of them give the same day, of a number whether it has a
+# comma.
 Fits = tuple[frozenset[str], bool]
 
 
@@ -222,11 +223,11 @@ def _marks(text: str) -> Fits | None:
     mark = "," if commas else "."
     if commas + points == 1:
         if not THOUSANDS.fullmatch(core):
-            return frozenset(mark), True
+            return frozenset(mark), bool(commas)
         # Prices such as 1.234 are usual, so a point proves nothing, but a comma needs a proof.
-        return (frozenset(",."), False) if commas else None
+        return (frozenset(",."), True) if commas else None
     other = "." if commas else ","
-    return (frozenset(other), True) if commas + points and THOUSANDS.fullmatch(core) else None
+    return (frozenset(other), bool(commas)) if commas + points and THOUSANDS.fullmatch(core) else None
 
 
 def _order(dates: Evidence) -> tuple[str, str]:
@@ -265,15 +266,17 @@ def _mark(numbers: Evidence) -> tuple[str | None, str]:
         Refusal: the numbers contradict each other, and most of them have a comma.
     """
     comma, point = numbers.against("."), numbers.against(",")
-    if not comma and not point:
-        doubtful = next(iter(numbers.examples.values()))
+    doubtful = next((text for (readings, _), text in numbers.examples.items() if len(readings) > 1), "")
+    # In a file of points, a comma may still be a slip: only a comma between thousands shows what the others mean.
+    shows_thousands = (frozenset("."), True) in numbers.counts
+    if doubtful and not comma and not shows_thousands:
         return (
             None,
             f"numbers such as {doubtful!r} fit two readings: declare `decimal_mark` for the file in the contract",
         )
     best, other = (",", ".") if comma >= point else (".", ",")
     wrong, proof = min(comma, point), numbers.example(for_=best, against=other)
-    if wrong <= CONTRADICTIONS * max(comma, point):
+    if wrong <= CONTRADICTIONS * max(comma, point) and (best == "," or not doubtful or shows_thousands):
         remark = f"decimals read with the mark {best!r}, proved by {proof!r}"
         return best, remark + (f"; {wrong:,} numbers contradict it" if wrong else "")
     mixed = f"numbers are mixed: {proof!r} and {numbers.example(for_=other, against=best)!r}"

@@ -79,6 +79,8 @@ CASES = [
            "decimals read with the mark ',', proved by '2,55'"),
     priced("dialect_thousands.csv", 160411, {"2.55": "2.55", "1,234.50": "1234.5", "1,234": "1234"},
            "decimals read with the mark '.', proved by '2.55'"),
+    priced("dialect_comma_among_points.csv", 160425, {"2.55": "2.55", "2,950": None}, "numbers such as '2,950' fit two",
+           why="A comma among points may be a slip, and the price a thousand times too high."),
     priced("dialect_ambiguous.csv", 160421, {"1,234": None, "3": "3"}, "numbers such as '1,234' fit two readings"),
     priced("dialect_few_commas.csv", 160431, {"2.55": "2.55", "2.95": "2.95", "2,55": None}, "numbers are mixed"),
     priced("dialect_zero_comma.csv", 160441, {"0,125": "0.125"}, "proved by '0,125'"),

@@ -82,7 +82,10 @@ FILES = {
         says="its dates are mixed: '13/12/2010' fits dmy, and '12/13/2010' fits mdy; part the file, or declare",
     ),
     "thousands with a comma": File(
-        quantities=("6", "1,000"), reading=POINT, says="decimals read with the mark '.', proved by '2.55'"
+        quantities=("6", "1,000"), prices=("2.55", "1,234.50"), reading=POINT, says="decimals read with the mark '.'"
+    ),
+    "points do not prove what a comma is": File(
+        quantities=("6", "1,000"), says="numbers such as '1,000' fit two readings: declare `decimal_mark`"
     ),
     "thousands twice": File(prices=("2", "1,234,567"), reading=POINT),
     "thousands with a point": File(prices=("2", "1.234.567"), reading=COMMA),
