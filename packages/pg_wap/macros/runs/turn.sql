@@ -18,7 +18,7 @@
             {%- if not found or wait.steps_unseen > 20 -%}
                 {%- set taken = run_query(pg_wap.take_turn(killed=found["invocation_id"] if found else "")).rows[0][0] -%}
                 {%- set wait.is_over = taken -%}
-            {%- elif wait.steps > 10 * patience -%}
+            {%- elif found["is_seen"] and wait.steps > 10 * patience -%}
                 {{ exceptions.raise_compiler_error(
                     pg_wap.name_of_writer(found) ~ " and has not ended within " ~ patience
                     ~ " s: run this again when it has ended. Nothing was built."
