@@ -40,7 +40,7 @@ FAULTS: list[Fault] = [
     ("effective_date_not_a_date", edit("EffectiveDate", lambda text: f"{text[:4]}-13-01")),
     ("stock_code_missing", set_to("StockCode", "  ")),
     ("list_price_not_a_number", edit("ListPrice", lambda text: f"{text}?")),
-    ("cost_not_a_number", edit("Cost", lambda text: f"GBP {text}")),
+    ("cost_not_a_number", edit("Cost", lambda text: f"EUR {text}")),
     ("effective_date_not_a_date", set_to("EffectiveDate", "immediately")),
 ]
 REASONS = sorted({reason for reason, _ in FAULTS})

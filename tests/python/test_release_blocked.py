@@ -176,7 +176,7 @@ WARNED: dict[str, list[dirt.Row]] = {
         line(950_002, customer="17852.0"),
         line(950_003, customer="17852.0", country="EIRE"),
     ],
-    "dim_country_obeys_its_rules": [line(950_005, country="New Atlantis", customer=None)],
+    "assert_countries_are_known": [line(950_005, country="New Atlantis", customer=None)],
     "fct_invoices_obeys_its_rules": [line("C950006")],
 }
 # What is corrected or understood: the line as it is delivered, and what gold has to say of it.
@@ -367,7 +367,7 @@ def test_bad_lines_are_told_by_the_checks_that_warn(accepted: Build) -> None:
         "assert_invoices_name_one_customer": 3,
         "assert_customers_are_in_one_country_at_a_time": 3,
         "fct_invoices_obeys_its_rules": 2,
-        "dim_country_obeys_its_rules": 1,
+        "assert_countries_are_known": 1,
     }
 
 
