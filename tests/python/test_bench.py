@@ -289,7 +289,7 @@ def test_reader_tells_answers_errors_and_waits(server: str, database) -> None:
     """The reader proves that publishing is safe only if it records its waits and the loss of its table."""
     with psycopg.connect(database.url, autocommit=True) as session:
         session.execute("create table fact as select 1 as value")
-        with Reader(database.url, sql.SQL("select value from fact")) as reader:
+        with Reader(database.url, sql.SQL("select value from public.fact")) as reader:
             until(lambda: reader.answers.get((1,)))
             with session.transaction():
                 session.execute("update fact set value = 2")
