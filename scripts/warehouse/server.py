@@ -500,6 +500,11 @@ def _write_configuration(home: Path, identity: dict[str, Any]) -> None:
             os.chown(unfinished, identity["user"], identity["group"])
         unfinished.chmod(0o600)
         unfinished.replace(target)
+    own = home / "override.conf"
+    if identity and own.is_file() and not own.is_symlink():
+        # Written by root under our umask, it would be passed over in silence: the server's user could not read it.
+        os.chown(own, -1, identity["group"])
+        own.chmod(own.stat().st_mode | stat.S_IRGRP)
 
 
 def _launch(home: Path, identity: dict[str, Any]) -> None:

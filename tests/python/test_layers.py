@@ -37,6 +37,7 @@ LAYERS = {
         {"contract", "results"},
         {"header"},
         {"bronze", "readers"},
+        {"reading"},
         {"lander"},
         {"courier", "replay"},
         {"bar", "loading", "watch"},

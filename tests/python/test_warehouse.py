@@ -334,6 +334,8 @@ def test_foreign_data_directory(home: Path) -> None:
 def test_own_settings_win(spare: Path) -> None:
     """The documentation promises that `override.conf` changes any setting."""
     (spare / "override.conf").write_text("work_mem = '33MB'\n")
+    # As written under a strict umask; as root, the server has another user.
+    (spare / "override.conf").chmod(0o600)
     embedded.ensure_running()
     with connection.connect() as session:
         assert session.execute("show work_mem").fetchone() == ("33MB",)
