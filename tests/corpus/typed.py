@@ -30,7 +30,7 @@ def parquet(**values: Any) -> Callable[[Path], object]:
 
 def times(*values: Any, unit: str = "us", zone: str | None = None) -> pl.Series:
     """Return a column of timestamps; an integer counts units since 1970."""
-    return pl.Series(values, dtype=pl.Int64 if isinstance(values[0], int) else None).cast(pl.Datetime(unit, zone))  # type: ignore[arg-type]
+    return pl.Series(values, dtype=pl.Int64 if isinstance(values[0], int) else None).cast(pl.Datetime(unit, zone))
 
 
 def unknown_zone(path: Path) -> None:

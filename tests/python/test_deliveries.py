@@ -10,7 +10,9 @@ import pytest
 from dbt_project import Dbt, copy_of_project
 from harness import Database
 
+from scripts.errors import Refusal
 from scripts.land import land
+from scripts.land.contract import read_contract
 from scripts.paths import PROJECT_ROOT
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -141,7 +143,7 @@ def supplied(database: Database) -> Supplied:
 def state(database: Database) -> dict[str, object]:
     with psycopg.connect(database.url) as session:
         return {
-            name: session.execute(f"select * from silver.{name} as rows order by rows::text").fetchall()  # type: ignore[arg-type]
+            name: session.execute(f"select * from silver.{name} as rows order by rows::text").fetchall()
             for name in COMPARED
         }
 
@@ -181,9 +183,6 @@ def test_what_a_delivery_took_away_is_told(story: Story) -> None:
 
 def test_the_contract_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     """A declaration that is misspelt would be ignored in silence, and invoices would be cut in two."""
-    from scripts.errors import Refusal  # noqa: PLC0415  # used here only
-    from scripts.land.contract import read_contract  # noqa: PLC0415  # used here only
-
     contract = tmp_path / "sources.yml"
     contract.write_text(declaring("invoice_numbers: {reused_after: 3 months}"))
     with pytest.raises(Refusal, match="reused_after"):

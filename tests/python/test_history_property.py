@@ -75,7 +75,7 @@ KNOWN_IN_TWO_STATES = """
 
 def sale(number: int, *on: int) -> File:
     """Return a file with one sale of one line."""
-    moment = datetime(*on, 9)  # type: ignore[arg-type, misc]
+    moment = datetime(*on, 9)
     return (Line(f"{number}", "22423", "LANTERN", 2, moment, Decimal("2.5"), 12346, "France"),)
 
 

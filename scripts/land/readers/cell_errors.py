@@ -55,6 +55,7 @@ def as_text(content: bytes | str) -> bytes:
                 data = archive.read(member)
                 is_sheet = member.filename.startswith(SHEETS)
                 copy.writestr(member.filename, CELL.sub(rb"\1\2str\2", data) if is_sheet else data)
+    # What the standard library raises for a damaged, cut off or encrypted archive.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise Refusal(f"not a readable workbook: {error}") from error
     return written.getvalue()
