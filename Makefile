@@ -14,12 +14,13 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 WORKERS ?= 2
 # DBT=1.12 works in an environment of its own: requirements.lock first, then the packages that 1.12 needs in other versions.
-# requirements-dev.lock and requirements-bench.lock hold what they add, and are installed when a target needs them.
+# requirements-site.lock, -dev and -bench hold what each adds to those before it, and are installed when a target needs them.
 OTHER_DBT := $(filter-out 1.11,$(DBT))
 VENV := $(if $(OTHER_DBT),.venv-dbt-$(OTHER_DBT),.venv)
 DBT_LOCK := $(OTHER_DBT:%=requirements-dbt-%.lock)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+SITE_INSTALLED := $(VENV)/site-installed
 DEV_INSTALLED := $(VENV)/dev-installed
 BENCH_INSTALLED := $(VENV)/bench-installed
 INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
@@ -120,7 +121,11 @@ $(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
 	@$(INSTALL) --fresh requirements.lock $(DBT_LOCK)
 
-$(DEV_INSTALLED): $(INSTALLED) requirements-dev.lock
+# The site, the lineage, metrics and questions.
+$(SITE_INSTALLED): $(INSTALLED) requirements-site.lock
+	@$(INSTALL) requirements-site.lock $(DBT_LOCK)
+
+$(DEV_INSTALLED): $(SITE_INSTALLED) requirements-dev.lock
 	@$(INSTALL) requirements-dev.lock $(DBT_LOCK)
 
 # What the benchmark compares with; nothing else needs it.
