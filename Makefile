@@ -26,7 +26,7 @@ BENCH_INSTALLED := $(VENV)/bench-installed
 INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
 # What `make clean` deletes.
 GENERATED := .venv .venv.old .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml \
-	.pytest_cache .hypothesis .mypy_cache .ruff_cache
+	.pytest_cache .hypothesis .mypy_cache .ruff_cache site
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
@@ -37,7 +37,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build demo published publish rollback catalogue test check lint fix new-mart docs psql bench plans pictures deps dev clean new-source
+.PHONY: help build demo published publish rollback catalogue test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ new-mart: $(INSTALLED) ## write the files of a mart that builds at once: NAME=to
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
 	@$(BIN)/python -m scripts.docs --port $(or $(DOCS_PORT),8080)
+
+site: deps $(SITE_INSTALLED) ## write the page of the release to site/index.html: sales, quality and service, without a server
+	@$(START) >&2
+	@$(BIN)/python -m scripts.site
 
 psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2

@@ -15,7 +15,7 @@ LAYERS = {
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
         {"dbt_tuning", "generate", "packages", "release", "warehouse"},
-        {"check_catalogue", "docs", "land", "lint"},
+        {"check_catalogue", "docs", "land", "lint", "site"},
         {"build", "scaffold"},
         {"demo"},
         {"bench", "pictures"},

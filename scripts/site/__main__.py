@@ -1,0 +1,74 @@
+"""`make site`: write the page of the release to `site/index.html`."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT
+from scripts.privacy import keep_private
+from scripts.site import datasets, page
+
+TARGET = PROJECT_ROOT / "site" / "index.html"
+# Each returns data sets by name, read in the snapshot that it is given.
+CONTRIBUTORS: tuple[Callable[[psycopg.Connection[Any]], datasets.Datasets], ...] = (datasets.of_files,)
+
+
+def made(url: str | None = None) -> tuple[int, str]:
+    """Return the number of the release that readers see, and its page.
+
+    Args:
+        url: the database; that of the target in use when omitted.
+
+    Raises:
+        Refusal: there is no release yet, or releases follow each other too quickly to be read.
+    """
+    for _ in range(datasets.ATTEMPTS):
+        try:
+            with datasets.snapshot(url) as session:
+                release = datasets.release(session)
+                found: datasets.Datasets = {}
+                for contribute in CONTRIBUTORS:
+                    found |= contribute(session)
+        except psycopg.errors.SerializationFailure:
+            continue
+        return release["release_id"], page.assembled(release, found)
+    raise Refusal("the release was replaced while the page was being read, several times: run `make site` again.")
+
+
+def write(target: Path, content: str) -> None:
+    """Write a file aside and rename it, so that an interrupted run leaves the file that was there.
+
+    Args:
+        target: the file.
+        content: its text.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        aside.write_text(content, encoding="utf-8")
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@click.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=TARGET, help="The file to write.")
+def main(out: Path) -> None:
+    """Write the page of the release that readers see."""
+    keep_private()
+    start = time.perf_counter()
+    number, content = made()
+    write(out, content)
+    shown = out.relative_to(PROJECT_ROOT) if out.is_relative_to(PROJECT_ROOT) else out
+    size = len(content.encode()) / 1e6
+    click.echo(f"Wrote       {shown}: release {number}, {size:.1f} MB, in {time.perf_counter() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m scripts.site")
