@@ -3,6 +3,7 @@
 # ON_REFUSED=skip: build from the other files if a file is refused; by default the build stops.
 # JSON=1: print JSON and nothing else, for programs.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
+# COLUMN: the column whose lineage `make lineage` prints, as gold.dim_product.category.
 # FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
 # WORKERS: how many processes lint and test side by side.
 
@@ -37,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build demo published publish rollback catalogue test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
+.PHONY: help build demo published publish rollback catalogue lineage test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +64,10 @@ rollback: deps ## go back to the release before
 catalogue: deps ## list every check with its owner, severity and last failure (JSON=1), and write the documentation's catalogue
 	@$(START) >&2
 	@$(BIN)/python -m scripts.check_catalogue $(if $(JSON),--json)
+
+lineage: deps $(SITE_INSTALLED) ## write which column comes from which to docs/lineage.json and the warehouse, or print one (COLUMN=...)
+	@$(if $(COLUMN),,$(START) >&2)
+	@$(BIN)/python -m scripts.lineage $(if $(COLUMN),--column "$(COLUMN)")
 
 new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
 	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")

@@ -14,7 +14,7 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
-        {"dbt_tuning", "generate", "packages", "release", "warehouse"},
+        {"dbt_tuning", "generate", "lineage", "packages", "release", "warehouse"},
         {"check_catalogue", "docs", "land", "lint", "site"},
         {"build", "scaffold"},
         {"demo"},
@@ -31,6 +31,13 @@ LAYERS = {
         {"__init__", "columns", "mart"},
         {"render"},
         {"source"},
+    ],
+    "scripts.lineage": [
+        {"edges"},
+        {"facet", "report", "table", "walk"},
+        {"project"},
+        {"__init__"},
+        {"__main__"},
     ],
     "scripts.land": [
         {"files", "progress", "rows"},
