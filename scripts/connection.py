@@ -87,10 +87,19 @@ def url(target: str | None = None) -> str:
     return f"postgresql://{login}@/{given['PGDATABASE']}?host={given['PGHOST']}&port={given['PGPORT']}"
 
 
-def audit_schema() -> str:
-    """Return the name that macros/generate_schema_name.sql gives the schema `audit` in the target in use."""
+def schema_of(layer: str) -> str:
+    """Return the name that macros/generate_schema_name.sql gives the schema of a layer in the target in use.
+
+    Args:
+        layer: such as `gold`, which is the name itself in targets that everyone shares.
+    """
     target = target_name()
-    return f"{os.environ.get('DBT_SCHEMA', target)}_audit" if target in PREFIXED_TARGETS else "audit"
+    return f"{os.environ.get('DBT_SCHEMA', target)}_{layer}" if target in PREFIXED_TARGETS else layer
+
+
+def audit_schema() -> str:
+    """Return the name of the schema `audit` in the target in use."""
+    return schema_of("audit")
 
 
 def refuse_to_land_for_developers() -> None:

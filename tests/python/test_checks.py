@@ -302,6 +302,7 @@ FAULTS = [
     ),
     Fault("dim_rfm_band_has_every_band", "band missing", without("gold_tables.dim_rfm_band", "rfm_band_key = 111")),
     Fault("dim_date_leaves_no_day_out", "day missing", "delete from gold_tables.dim_date where date_key = 20110615"),
+    Fault("metric_days_leave_no_day_out", "day missing", "delete from gold_tables.dim_date where date_key = 20110616"),
     # Facts that are derived from others
     Fault(
         "assert_cancellations_add_up",

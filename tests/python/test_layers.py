@@ -14,7 +14,7 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
-        {"dbt_tuning", "generate", "lineage", "packages", "release", "warehouse"},
+        {"dbt_tuning", "generate", "lineage", "metrics", "packages", "release", "warehouse"},
         {"check_catalogue", "docs", "land", "lint", "site"},
         {"build", "scaffold"},
         {"demo"},
@@ -26,6 +26,13 @@ LAYERS = {
         {"dbt"},
         {"run"},
         {"__main__"},
+    ],
+    "scripts.metrics": [
+        {"__init__", "manifest", "query"},
+        {"engine"},
+        {"catalogue"},
+        {"compiler"},
+        {"answers"},
     ],
     "scripts.scaffold": [
         {"__init__", "columns", "mart"},
