@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build demo published publish rollback catalogue lineage test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
+.PHONY: help build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ publish: deps ## publish a candidate that passed all checks but was not publishe
 rollback: deps ## go back to the release before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release rollback
+
+profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
+	@$(START) >&2
+	@$(BIN)/python -m scripts.release profile
 
 catalogue: deps ## list every check with its owner, severity and last failure (JSON=1), and write the documentation's catalogue
 	@$(START) >&2

@@ -1,4 +1,4 @@
-"""`make publish`, `make rollback` and `make published`: what is published, and how to change it without a build."""
+"""`make published`, `publish`, `rollback` and `profile`: what readers see, and how to change that without a build."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from scripts.privacy import keep_private
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
-OPERATIONS = ("published", "publish", "rollback")
+OPERATIONS = ("published", "publish", "rollback", "profile")
 # More names than these are counted and listed below.
 NAMES_IN_A_LINE = 3
 
@@ -30,9 +30,9 @@ NAMES_IN_A_LINE = 3
 @click.argument("operation", type=click.Choice(OPERATIONS))
 @click.option("--json", "as_json", is_flag=True, help="Print the release that readers see as JSON (only `published`).")
 def main(operation: str, as_json: bool) -> None:
-    """Tell what is published, publish what was built and passed, or go back to what was published before.
+    """Report what is published, publish a candidate that passed, go back to the release before, or profile the release.
 
-    Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md describes.
+    Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md or profiles.md describes.
     """
     keep_private()
     if not as_json:

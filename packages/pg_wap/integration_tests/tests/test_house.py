@@ -15,7 +15,8 @@ REPOSITORY = PACKAGE.parent.parent
 
 # Each folder of macros, and the folders below it that it may call.
 MAY_CALL = {
-    "hooks": {"publish", "checks", "runs", "state"},
+    "hooks": {"publish", "checks", "runs", "profiles", "state"},
+    "profiles": {"state"},
     "strategies": {"publish", "locks", "ddl", "state"},
     "publish": {"locks", "ddl", "state"},
     "generic_tests": {"checks", "ddl", "state"},

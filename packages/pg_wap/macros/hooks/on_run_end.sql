@@ -4,6 +4,7 @@
         {%- do run_query(pg_wap.record_run(results)) -%}
         {{ pg_wap.store_failing_rows(results) }}
         {{ pg_wap.end_build(results) if flags.WHICH in ["build", "run", "test"] }}
+        {{ pg_wap.profile_what_was_published() if flags.WHICH == "build" }}
         {{ pg_wap.drop_old_views() }}
         {{ pg_wap.end_run(results) }}
     {%- endif -%}

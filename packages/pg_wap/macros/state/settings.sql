@@ -10,6 +10,9 @@
         "protected_targets": ["prod"],
         "max_closed_share": 0.05,
         "min_closed_rows": 20,
+        "profile_in_build": false,
+        "profile_exact_rows": 50000,
+        "profile_releases": 30,
     } -%}
     {{ return(var("pg_wap_" ~ name, defaults[name])) }}
 {%- endmacro %}

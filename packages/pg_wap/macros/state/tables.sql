@@ -2,7 +2,7 @@
 {% macro table_names() -%}
     {{ return([
         "runs", "node_results", "broken_rules", "published_rows", "model_states", "touched_partitions", "releases", "candidate",
-        "candidate_steps", "rollback_steps", "checks", "check_catalogue", "writer",
+        "candidate_steps", "rollback_steps", "checks", "check_catalogue", "writer", "column_profiles",
     ]) }}
 {%- endmacro %}
 
@@ -81,6 +81,30 @@
         recorded_at timestamptz not null default clock_timestamp(),
         row_estimate bigint,
         primary key (release_id, relation)
+    );
+
+    -- of the releases that were profiled
+    create table if not exists {{ pg_wap.audit_table("column_profiles") }} (
+        release_id bigint not null,
+        relation text not null,
+        column_name text not null,
+        position integer not null,
+        data_type text not null,
+        -- whether number, frequency and spread of the values come from PostgreSQL's statistics; the rest is exact
+        is_estimated boolean not null,
+        row_count bigint not null,
+        null_count bigint not null,
+        distinct_count bigint not null,
+        min_value text,
+        max_value text,
+        mean double precision,
+        standard_deviation double precision,
+        mean_length double precision,
+        top_values text[] not null,
+        top_shares double precision[] not null,
+        bounds text[],
+        recorded_at timestamptz not null default clock_timestamp(),
+        primary key (release_id, relation, column_name)
     );
 
     create table if not exists {{ pg_wap.audit_table("model_states") }} (
