@@ -6,6 +6,7 @@ Reading the committed lineage costs a JSON file. Following the columns again nee
 from collections.abc import Mapping
 from typing import Any
 
+from scripts import artifacts
 from scripts.lineage.edges import Column, Edge, ancestors, descendants
 from scripts.lineage.facet import read_edges
 
@@ -26,6 +27,6 @@ def column_edges(manifest: Mapping[str, Any] | None = None) -> list[Edge]:
         Refusal: the project does not compile, or the SQL of a model cannot be followed.
     """
     # dbt takes seconds, and sqlglot is not there without the extra `site`.
-    from scripts.lineage.project import compile_project, edges_of  # noqa: PLC0415
+    from scripts.lineage.project import edges_of  # noqa: PLC0415
 
-    return edges_of(compile_project() if manifest is None else manifest)
+    return edges_of(artifacts.compiled() if manifest is None else manifest)

@@ -1,19 +1,14 @@
 """The lineage of all relations of the project, by dbt's manifest with compiled SQL."""
 
 import csv
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 from sqlglot.errors import SqlglotError
 
-from scripts.errors import Refusal, said_in_one_line
+from scripts.errors import Refusal
 from scripts.lineage.edges import (
     ARGUMENTS,
     CONSTANTS,
@@ -31,8 +26,6 @@ from scripts.lineage.edges import (
 from scripts.lineage.walk import Origins, Rows, Untraceable, merge, relation, strengthen, walk
 from scripts.paths import PROJECT_ROOT
 
-# Not `target`, where each command of dbt writes a manifest, most of them without compiled SQL.
-TARGET = PROJECT_ROOT / "target" / "lineage"
 # What the package keeps about runs and releases comes from no file, and is left out.
 PACKAGES = {"retail_warehouse"}
 SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
@@ -42,27 +35,6 @@ SERIES = re.compile(r"generate_series\((.*?)\) as", re.DOTALL)
 VARIABLE = re.compile(r"""var\(\s*["'](\w+)["']""")
 
 Node = Mapping[str, Any]
-
-
-def compile_project(target: Path = TARGET) -> dict[str, Any]:
-    """Compile the project as a full refresh; return the manifest.
-
-    Args:
-        target: the folder for what dbt writes.
-
-    Raises:
-        Refusal: the project does not compile, or the warehouse does not answer.
-    """
-    command = [
-        str(Path(sys.executable).with_name("dbt")), "--log-level", "error", "compile", "--full-refresh",
-        "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--target-path", str(target),
-        "--select", "resource_type:model", "resource_type:snapshot", "resource_type:function",
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, env=os.environ)
-    if done.returncode:
-        raise Refusal(f"dbt could not compile the project: {said_in_one_line(done.stdout + done.stderr)}")
-    manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
-    return manifest
 
 
 def edges_of(manifest: Mapping[str, Any]) -> list[Edge]:

@@ -1,4 +1,4 @@
-"""The semantic manifest: what dbt makes of `models/semantic/`, kept until a file that it depends on changes."""
+"""The semantic manifest: what dbt makes of `models/semantic/`."""
 
 import hashlib
 import json
@@ -6,13 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scripts import connection
-from scripts.errors import Refusal, said_in_one_line
+from scripts import artifacts, connection
 from scripts.paths import PROJECT_ROOT
 
 # Files that decide what the metrics are and which relations they read. Other YAML of models holds the descriptions.
 READ = ("dbt_project.yml", "models/**/*.yml", "macros/generate_*.sql")
-# dbt calls the schema of the marts so in the target `local`.
+# What dbt calls the schema of the marts in the target `local`.
 GOLD = "gold"
 
 
@@ -38,44 +37,27 @@ def gold_schema() -> str:
 def semantic_manifest() -> str:
     """Return the semantic manifest as JSON, with the relations of the target in use.
 
-    dbt parses the project if a file has changed since the last time. It writes into a folder of its own, so no artifact
-    of a build is lost, and opens no connection.
-
     Raises:
         Refusal: dbt cannot parse the project.
     """
-    kept = folder() / f"semantic_manifest-{fingerprint()}.json"
-    if not kept.exists():
-        owned, text = _parse()
-        for pattern in ("owners-*.json", "semantic_manifest-*.json"):
-            for other in folder().glob(pattern):
-                other.unlink(missing_ok=True)
-        write(folder() / f"owners-{fingerprint()}.json", json.dumps(owned))
-        write(kept, text)
-    return with_relations_of_target(kept.read_text())
+    return with_relations_of_target(artifacts.semantic())
 
 
 def owners() -> dict[str, str]:
     """Return the owner of each metric, by its name, which the semantic manifest lacks."""
-    semantic_manifest()
-    found: dict[str, str] = json.loads((folder() / f"owners-{fingerprint()}.json").read_text())
-    return found
+    return {metric["name"]: metric["group"] or "" for metric in artifacts.parsed()["metrics"].values()}
 
 
-def with_relations_of_target(manifest: str) -> str:
-    """Return the manifest of the target `local` with relations of the target in use, without a database.
+def with_relations_of_target(manifest: dict[str, Any]) -> str:
+    """Return the manifest as JSON, with relations that name a schema and no database.
 
     Args:
-        manifest: the semantic manifest as JSON.
+        manifest: the semantic manifest.
     """
-    content: dict[str, Any] = json.loads(manifest)
-    models = content["semantic_models"] + content["project_configuration"]["time_spines"]
-    for model in models:
+    for model in manifest["semantic_models"] + manifest["project_configuration"]["time_spines"]:
         relation = model["node_relation"]
-        if relation["schema_name"] == GOLD:
-            relation["schema_name"] = gold_schema()
         relation["relation_name"] = f"{relation['schema_name']}.{relation['alias']}"
-    return json.dumps(content)
+    return json.dumps(manifest)
 
 
 def write(path: Path, text: str) -> None:
@@ -89,17 +71,3 @@ def write(path: Path, text: str) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(text)
     draft.replace(path)
-
-
-def _parse() -> tuple[dict[str, str], str]:
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  # two seconds, which a kept manifest need not take
-
-    own = folder() / "dbt"
-    folders = {"project-dir": PROJECT_ROOT, "profiles-dir": PROJECT_ROOT, "target-path": own, "log-path": own / "logs"}
-    options = [f"--{name}={path}" for name, path in folders.items()]
-    outcome = dbtRunner().invoke(["--log-level", "none", "parse", "--target", "local", *options])
-    if not outcome.success:
-        raise Refusal(f"dbt cannot parse the project: {said_in_one_line(str(outcome.exception))}.")
-    project: Any = outcome.result
-    owned = {metric.name: metric.group or "" for metric in project.metrics.values()}
-    return owned, (own / "semantic_manifest.json").read_text()

@@ -14,7 +14,8 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
-        {"dbt_tuning", "generate", "lineage", "metrics", "packages", "release", "warehouse"},
+        {"artifacts", "dbt_tuning", "generate"},
+        {"lineage", "metrics", "packages", "release", "warehouse"},
         {"check_catalogue", "docs", "land", "lint", "site"},
         {"build", "scaffold"},
         {"demo"},
