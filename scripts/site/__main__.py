@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,27 @@ from scripts.errors import Refusal
 from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
 from scripts.site import datasets, page
+from scripts.site.failing_rows import failing_rows
+from scripts.site.freshness import freshness
 
 TARGET = PROJECT_ROOT / "site" / "index.html"
-# Each returns data sets by name, read in the snapshot that it is given.
-CONTRIBUTORS: tuple[Callable[[psycopg.Connection[Any]], datasets.Datasets], ...] = (datasets.of_files,)
+# Returns data sets by name, read in the snapshot that it is given.
+Contributor = Callable[[psycopg.Connection[Any]], datasets.Datasets]
+CONTRIBUTORS: tuple[Contributor, ...] = (
+    datasets.of_files,
+    failing_rows,
+    freshness,
+)
 
 
-def made(url: str | None = None) -> tuple[int, str]:
-    """Return the number of the release that readers see, and its page.
+def gathered(
+    url: str | None = None, contributors: Sequence[Contributor] = CONTRIBUTORS
+) -> tuple[dict[str, Any], datasets.Datasets]:
+    """Return the release that readers see, and the data sets of its page, all of one snapshot.
 
     Args:
         url: the database; that of the target in use when omitted.
+        contributors: what returns data sets.
 
     Raises:
         Refusal: there is no release yet, or releases follow each other too quickly to be read.
@@ -33,11 +43,11 @@ def made(url: str | None = None) -> tuple[int, str]:
             with datasets.snapshot(url) as session:
                 release = datasets.release(session)
                 found: datasets.Datasets = {}
-                for contribute in CONTRIBUTORS:
+                for contribute in contributors:
                     found |= contribute(session)
         except psycopg.errors.SerializationFailure:
             continue
-        return release["release_id"], page.assembled(release, found)
+        return release, found
     raise Refusal("the release was replaced while the page was being read, several times: run `make site` again.")
 
 
@@ -63,11 +73,14 @@ def main(out: Path) -> None:
     """Write the page of the release that readers see."""
     keep_private()
     start = time.perf_counter()
-    number, content = made()
+    release, found = gathered()
+    content = page.assembled(release, found)
     write(out, content)
     shown = out.relative_to(PROJECT_ROOT) if out.is_relative_to(PROJECT_ROOT) else out
     size = len(content.encode()) / 1e6
-    click.echo(f"Wrote       {shown}: release {number}, {size:.1f} MB, in {time.perf_counter() - start:.1f} s")
+    click.echo(
+        f"Wrote       {shown}: release {release['release_id']}, {size:.1f} MB, in {time.perf_counter() - start:.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ PAGE = FOLDER / "page"
 VENDOR = FOLDER / "vendor"
 STYLES = ("style.css",)
 # In the order in which the page runs them: the shell, what draws, the views in the order of their tabs, the start.
-SCRIPTS = ("shell.js", "charts.js", "sales.js", "start.js")
+SCRIPTS = ("shell.js", "charts.js", "cubes.js", "sales.js", "quality.js", "service.js", "start.js")
 # Plot puts this style sheet into each of its charts.
 PLOT_STYLE = """:where(.plot-d6a7b5) {
   --plot-background: white;

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from harness import Database
 
+from scripts.site.__main__ import gathered, write
+from scripts.site.page import assembled
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -36,13 +39,17 @@ def browser(chromium: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def site_file(built: Database) -> Iterator[Path]:
-    """Write the page of the built warehouse once."""
-    from scripts.site.__main__ import made, write  # noqa: PLC0415
+def site_data(built: Database) -> tuple[dict[str, Any], Any]:
+    """Return the release of the built warehouse and the data sets of its page."""
+    return gathered(built.url)
 
+
+@pytest.fixture(scope="session")
+def site_file(site_data: tuple[dict[str, Any], Any]) -> Iterator[Path]:
+    """Write the page of the built warehouse once."""
     with TemporaryDirectory(prefix="retail-") as folder:
         target = Path(folder, "index.html")
-        write(target, made(built.url)[1])
+        write(target, assembled(*site_data))
         yield target
 
 

@@ -110,10 +110,11 @@ const Charts = (() => {
   }
 
   // Returns a tile: {label, value, detail, tone}. The tone colours the detail and comes with a word or sign in it.
-  function tile({ label, value, detail, tone, name }) {
+  // `exact` is the value as a whole number of its smallest unit, for programs that read the page.
+  function tile({ label, value, detail, tone, name, exact }) {
     return el(
       "div.tile",
-      { "data-name": name },
+      { "data-name": name, "data-exact": exact === undefined ? null : String(exact) },
       el("dt", {}, label),
       el("dd.value", {}, value),
       detail ? el("dd.detail", { class: tone ?? null }, detail) : null
@@ -127,7 +128,7 @@ const Charts = (() => {
   // Returns an SVG of Plot with the settings that all charts share.
   function plot(width, options) {
     const { style, x, y, ...others } = options;
-    return Plot.plot({
+    const drawing = Plot.plot({
       width,
       marginTop: 16,
       marginRight: 16,
@@ -136,7 +137,57 @@ const Charts = (() => {
       y: { label: null, ...y },
       style: { fontFamily: "inherit", fontSize: "12px", background: "none", color: "var(--ink-2)", overflow: "visible", ...style },
     });
+    // Plot names each group of marks for screen readers, which hear the name of the whole chart in place of its parts.
+    for (const part of drawing.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+    return drawing;
   }
 
-  return { figure, table, tile, tiles, plot, colour, format };
+  // Bars with their labels above them: names are never cut, at any width.
+  function bars(width, list, { value, text, shade = colour.main, detail }) {
+    if (!list.length) return null;
+    const step = 36;
+    return plot(width, {
+      height: list.length * step + 8,
+      marginLeft: 4,
+      marginRight: 8,
+      marginTop: 4,
+      marginBottom: 4,
+      x: { axis: null, domain: [Math.min(0, d3.min(list, value)), Math.max(d3.max(list, value), 1e-9)] },
+      y: { axis: null, domain: d3.range(list.length), padding: 0 },
+      marks: [
+        Plot.barX(list, { x: value, y: (_, at) => at, fill: shade, insetTop: 22, insetBottom: 5, rx: 2, title: detail }),
+        Plot.text(list, { x: () => Math.min(0, d3.min(list, value)), y: (_, at) => at, text: (of) => shorten(of.name, width), textAnchor: "start", dy: -8, fill: "var(--ink)", fontSize: 13 }),
+        Plot.text(list, { frameAnchor: "right", y: (_, at) => at, text, textAnchor: "end", dy: -8, fill: "var(--ink-2)", fontSize: 13 }),
+      ],
+    });
+  }
+  // The table below the chart has the whole name.
+  function shorten(name, width) {
+    const room = Math.max(12, Math.floor((width - 110) / 7.6));
+    return name.length > room ? `${name.slice(0, room - 1)}…` : name;
+  }
+
+  // A series with the range that was expected of it, and the unusual days. A day has date, value, low, middle, high, isAnomaly.
+  function ranged(width, days, { tick, text, height = 260 }) {
+    const unusual = days.filter(({ isAnomaly }) => isAnomaly);
+    // A range in logarithms can reach far above anything observed, so the observed values set the scale.
+    const top = (d3.max(days, ({ value }) => value) ?? 0) * 1.15;
+    const bottom = Math.min(0, d3.min(days, ({ value }) => value) ?? 0);
+    return plot(width, {
+      height,
+      marginLeft: 52,
+      x: { type: "utc" },
+      y: { grid: true, ticks: 5, tickFormat: tick, domain: [bottom, top || 1], clamp: true },
+      marks: [
+        Plot.areaY(days, { x: "date", y1: "low", y2: "high", fill: colour.range, fillOpacity: 0.45, clip: true, curve: "step" }),
+        Plot.ruleY([0], { stroke: colour.rule }),
+        Plot.lineY(days, { x: "date", y: "value", stroke: colour.main, strokeWidth: days.length > 200 ? 1 : 1.75 }),
+        Plot.dot(unusual, { x: "date", y: "value", fill: colour.bad, stroke: "var(--surface)", r: 4.5 }),
+        Plot.tip(days, Plot.pointerX({ x: "date", y: "value", title: (of) => `${format.weekday(of.date)}${of.isAnomaly ? ": unusual" : ""}\n${text(of.value)}\nexpected ${text(of.middle)}\n${text(of.low)} to ${text(of.high)}` })),
+      ],
+    });
+  }
+  const rangeLegend = (label) => [{ label, colour: colour.main, kind: "line" }, { label: "Expected range", colour: colour.range }, { label: "Unusual day", colour: colour.bad, kind: "dot" }];
+
+  return { bars, ranged, rangeLegend, figure, table, tile, tiles, plot, colour, format };
 })();
