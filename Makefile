@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs site psql bench plans pictures deps dev clean new-source
+.PHONY: help build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs site psql bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ plans: deps ## write the plan of each dashboard query on the built warehouse to 
 pictures: deps ## draw the pictures of the README: the way of the data, and a demo recorded from the last commit
 	@$(BIN)/python -m scripts.pictures.data_flow
 	@$(BIN)/python -m scripts.pictures.demo
+
+star: deps ## write the diagram of the star schema, from the keys that the contracts declare, to docs/star_schema.md
+	@$(BIN)/python -m scripts.site.star
 
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
 	@$(BIN)/python -m scripts.packages $(if $(JSON),>&2)

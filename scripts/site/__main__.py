@@ -3,16 +3,18 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 import psycopg
 
+from scripts import artifacts
 from scripts.errors import Refusal
 from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
-from scripts.site import datasets, page
+from scripts.site import catalogue, datasets, page
 from scripts.site.failing_rows import failing_rows
 from scripts.site.freshness import freshness
 
@@ -23,6 +25,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     datasets.of_files,
     failing_rows,
     freshness,
+    catalogue.datasets,
 )
 
 
@@ -73,7 +76,10 @@ def main(out: Path) -> None:
     """Write the page of the release that readers see."""
     keep_private()
     start = time.perf_counter()
-    release, found = gathered()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # dbt parses a changed project while the server reads; the catalogue waits for it, and tells of its problems.
+        beside.submit(artifacts.parsed)
+        release, found = gathered()
     content = page.assembled(release, found)
     write(out, content)
     shown = out.relative_to(PROJECT_ROOT) if out.is_relative_to(PROJECT_ROOT) else out

@@ -15,9 +15,25 @@ from scripts.site.datasets import Datasets
 FOLDER = Path(__file__).parent
 PAGE = FOLDER / "page"
 VENDOR = FOLDER / "vendor"
-STYLES = ("style.css",)
+STYLES = ("style.css", "catalogue.css", "history.css")
 # In the order in which the page runs them: the shell, what draws, the views in the order of their tabs, the start.
-SCRIPTS = ("shell.js", "charts.js", "cubes.js", "sales.js", "quality.js", "service.js", "start.js")
+SCRIPTS = (
+    "shell.js",
+    "charts.js",
+    "cubes.js",
+    "sales.js",
+    "quality.js",
+    "service.js",
+    "markdown.js",
+    "search.js",
+    "graph.js",
+    "erd.js",
+    "lineage.js",
+    "profiles.js",
+    "catalogue.js",
+    "history.js",
+    "start.js",
+)
 # Plot puts this style sheet into each of its charts.
 PLOT_STYLE = """:where(.plot-d6a7b5) {
   --plot-background: white;

@@ -1,15 +1,19 @@
 """The fixtures of tests that look at the page in a real browser. They are skipped where there is no Chromium."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from dbt_project import Dbt
 from harness import Database
 
+from scripts import artifacts
 from scripts.site.__main__ import gathered, write
 from scripts.site.page import assembled
 
@@ -39,9 +43,26 @@ def browser(chromium: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def site_data(built: Database) -> tuple[dict[str, Any], Any]:
+def site_manifest(built: Database, dbt: Dbt) -> Callable[[], AbstractContextManager[dict[str, Any]]]:
+    """Offer to let the site use the manifest that the session has parsed: a parse takes seconds."""
+
+    @contextmanager
+    def site_manifest() -> Iterator[dict[str, Any]]:
+        content = json.loads((dbt.target_path / "manifest.json").read_text())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(artifacts, "parsed", lambda: content)
+            yield content
+
+    return site_manifest
+
+
+@pytest.fixture(scope="session")
+def site_data(
+    built: Database, site_manifest: Callable[[], AbstractContextManager[dict[str, Any]]]
+) -> tuple[dict[str, Any], Any]:
     """Return the release of the built warehouse and the data sets of its page."""
-    return gathered(built.url)
+    with site_manifest():
+        return gathered(built.url)
 
 
 @pytest.fixture(scope="session")

@@ -416,7 +416,7 @@ def test_keyboard_reaches_tabs_and_filters(site_file: Path, visit: NewVisit) -> 
     """A reader without a mouse has to get to every filter, and to use it."""
     seen = visit().show(site_file)
     reached = []
-    for _ in range(16):
+    for _ in range(20):
         seen.page.keyboard.press("Tab")
         reached.append(seen.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
     assert [name for name in reached if name in ("skip", "theme", "Sales", "Quality", "Service")] == [

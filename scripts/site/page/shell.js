@@ -81,11 +81,12 @@ const Site = (() => {
     return decoded.get(name);
   }
 
-  // --- the address: #/view?name=value ------------------------------------------------------------------------------
+  // --- the address: #/view?name=value, or #/view/at ------------------------------------------------------------------
 
   function address() {
     const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-    return { id: decodeURIComponent(path || ""), params: Object.fromEntries(new URLSearchParams(query ?? "")) };
+    const [id, ...at] = path.split("/").map(decodeURIComponent);
+    return { id, params: { ...(at.length ? { at: at.join("/") } : {}), ...Object.fromEntries(new URLSearchParams(query ?? "")) } };
   }
 
   function link(id, params = {}) {
