@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts import artifacts
-from scripts.lineage.edges import Column, Edge, ancestors, descendants
+from scripts.lineage.edges import Column, Edge, Lineage, ancestors, descendants
 from scripts.lineage.facet import read_edges
 
-__all__ = ["Column", "Edge", "ancestors", "column_edges", "descendants", "read_edges"]
+__all__ = ["Column", "Edge", "Lineage", "ancestors", "column_edges", "descendants", "read_edges"]
 
 
 def column_edges(manifest: Mapping[str, Any] | None = None) -> list[Edge]:

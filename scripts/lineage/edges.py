@@ -1,7 +1,7 @@
 """What lineage is made of: edges between columns, and the kinds that they have."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 PASSED_ON = "passed on"
@@ -56,25 +56,48 @@ class Edge(NamedTuple):
         return Column(self.from_relation, self.from_column)
 
 
+class Lineage:
+    """Edges that are asked more than once.
+
+    Args:
+        edges: all edges, or some.
+    """
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        self._sources: dict[Column, set[Column]] = defaultdict(set)
+        self._targets: dict[Column, set[Column]] = defaultdict(set)
+        for edge in edges:
+            self._sources[edge.target].add(edge.source)
+            self._targets[edge.source].add(edge.target)
+
+    def ancestors(self, column: Column) -> set[Column]:
+        """Return all columns that a column comes from, directly or through other columns."""
+        return _reachable(self._sources, column)
+
+    def descendants(self, column: Column) -> set[Column]:
+        """Return all columns that a column can change, directly or through other columns."""
+        return _reachable(self._targets, column)
+
+    def origins(self, column: Column) -> set[Column]:
+        """Return the ancestors that come from nothing: headers of files, columns of seeds, and what is generated."""
+        return {each for each in self.ancestors(column) if each not in self._sources}
+
+
 def ancestors(edges: Iterable[Edge], column: Column) -> set[Column]:
     """Return all columns that a column comes from, directly or through other columns."""
-    return _reachable(edges, column, upwards=True)
+    return Lineage(edges).ancestors(column)
 
 
 def descendants(edges: Iterable[Edge], column: Column) -> set[Column]:
     """Return all columns that a column can change, directly or through other columns."""
-    return _reachable(edges, column, upwards=False)
+    return Lineage(edges).descendants(column)
 
 
-def _reachable(edges: Iterable[Edge], column: Column, *, upwards: bool) -> set[Column]:
-    nexts: dict[Column, set[Column]] = defaultdict(set)
-    for edge in edges:
-        begin, end = (edge.target, edge.source) if upwards else (edge.source, edge.target)
-        nexts[begin].add(end)
+def _reachable(nexts: Mapping[Column, set[Column]], column: Column) -> set[Column]:
     found: set[Column] = set()
     waiting = [column]
     while waiting:
-        new = nexts[waiting.pop()] - found
+        new = nexts.get(waiting.pop(), set()) - found
         found |= new
         waiting.extend(new)
     return found

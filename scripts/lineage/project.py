@@ -23,7 +23,8 @@ from scripts.lineage.edges import (
     Column,
     Edge,
 )
-from scripts.lineage.walk import Origins, Rows, Untraceable, merge, relation, strengthen, walk
+from scripts.lineage.rows import Origins, Rows, merge, relation, strengthen
+from scripts.lineage.walk import Untraceable, walk
 from scripts.paths import PROJECT_ROOT
 
 # What the package keeps about runs and releases comes from no file, and is left out.
@@ -110,9 +111,13 @@ class _Project:
         if not node.get("compiled_code"):
             raise Refusal(f"{node['original_file_path']}: the manifest has no compiled SQL of it. Run `dbt compile`.")
         if node["resource_type"] == "snapshot":
-            # It reads its own rows where it has some.
-            columns = [*node["columns"]]
-            self.known.setdefault(_physical(node), relation(_name(node), columns))
+            if "{{ this }}" in node["raw_code"] and node["relation_name"] not in node["compiled_code"]:
+                # Before the first build, its SQL is another one.
+                raise Refusal(
+                    f"{node['original_file_path']}: was compiled before the warehouse was built, without its own rows. "
+                    "Run `make build`, delete target/artifacts, and run this again."
+                )
+            self.known.setdefault(_physical(node), relation(_name(node), node["columns"]))
         arguments = {}
         if node["resource_type"] == "function":
             names = [argument["name"] for argument in node["arguments"]]

@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from scripts.errors import Refusal
-from scripts.lineage.edges import ARGUMENTS, FILTER_OR_JOIN, RAW_FILES, ROWS, Column, Edge, ancestors, descendants
+from scripts.lineage.edges import ARGUMENTS, FILTER_OR_JOIN, RAW_FILES, ROWS, Column, Edge, Lineage
 
 # Of a line in a pipe or a log.
 WIDEST = 1_000
@@ -34,17 +34,16 @@ def origins(edges: Iterable[Edge], column: Column) -> set[Column]:
         edges: all edges.
         column: any column.
     """
-    values = of_values(edges)
-    made = {edge.target for edge in values}
-    return {each for each in ancestors(values, column) if each not in made}
+    return Lineage(of_values(edges)).origins(column)
 
 
 def without_origin(edges: Sequence[Edge]) -> list[Column]:
     """Return the columns of gold that lead to no file, seed, generated series or constant."""
+    lineage = Lineage(of_values(edges))
     return [
         column
         for column in gold_columns(edges)
-        if all(origin.relation.startswith(NO_ORIGIN) for origin in origins(edges, column))
+        if all(origin.relation.startswith(NO_ORIGIN) for origin in lineage.origins(column))
     ]
 
 
@@ -78,12 +77,12 @@ def show(console: Console, edges: Sequence[Edge], name: str) -> None:
         # A line of a pipe or a log is not broken.
         console.width = WIDEST
     console.print(tree)
-    ends = origins(edges, column)
-    others = {each for each in ancestors(edges, column) if each.relation.startswith((f"{RAW_FILES}.",))} - ends
-    _list(console, "Filters and joins on the way also read", others)
-    changed = descendants(of_values(edges), column)
+    of_all, of_some = Lineage(edges), Lineage(of_values(edges))
+    headers = {each for each in of_all.ancestors(column) if each.relation.startswith(RAW_FILES)}
+    _list(console, "Filters and joins on the way also read", headers - of_some.ancestors(column))
+    changed = of_some.descendants(column)
     _list(console, "Its values go into", changed)
-    _list(console, "By a filter or a join it also changes", descendants(edges, column) - changed)
+    _list(console, "By a filter or a join it also changes", of_all.descendants(column) - changed)
 
 
 def _grow(tree: Tree, column: Column, incoming: dict[Column, list[Edge]], seen: set[Column]) -> None:

@@ -1,26 +1,15 @@
 """Follow the columns of one query from its result to the relations that it reads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from typing import NamedTuple
 
 from sqlglot import exp, parse_one
 
-from scripts.lineage.edges import (
-    AGGREGATED,
-    DERIVED,
-    FILTER_OR_JOIN,
-    GENERATED,
-    KINDS,
-    PASSED_ON,
-    ROWS,
-    WINDOW,
-    Column,
-)
+from scripts.lineage.conditions import Place, bound_places, equal_places, finds_one_at_most
+from scripts.lineage.edges import AGGREGATED, DERIVED, FILTER_OR_JOIN, GENERATED, WINDOW, Column
+from scripts.lineage.rows import NOTHING, Interval, Origins, Rows, merge, renamed, strengthen
 
-# A column with how it gets there. The same column can come by several ways.
-Origins = frozenset[tuple[Column, str]]
-NOTHING: Origins = frozenset()
 # What does not change a value.
 TRANSPARENT = (exp.Paren, exp.Alias, exp.Collate)
 # What the server's clock says.
@@ -29,33 +18,6 @@ CLOCK = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime)
 
 class Untraceable(Exception):
     """A query that names a column which none of its relations has."""
-
-
-class Interval(tuple[frozenset[str], str, str]):
-    """Columns that identify a thing, and the half-open span in which a row of it is valid: no two spans overlap."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The result of a query, or a relation.
-
-    Attributes:
-        columns: where each column comes from.
-        row_origins: what decides which rows there are.
-        grain: the relations whose rows these are.
-        keys: sets of columns of which no two rows have the same values. The empty set means one row at most.
-        intervals: spans that do not overlap.
-        always_null: columns that hold nothing but null, which no join finds.
-    """
-
-    columns: Mapping[str, Origins]
-    row_origins: Origins = NOTHING
-    grain: Origins = NOTHING
-    keys: frozenset[frozenset[str]] = frozenset()
-    intervals: frozenset[tuple[frozenset[str], str, str]] = frozenset()
-    always_null: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -94,30 +56,6 @@ class Scope:
         return Scope(self.relations, dict(self.ctes), outer=self)
 
 
-def strengthen(origins: Iterable[tuple[Column, str]], kind: str) -> Origins:
-    """Return origins after one more step of a kind."""
-    at_least = KINDS.index(kind)
-    return frozenset((column, KINDS[max(at_least, KINDS.index(known))]) for column, known in origins)
-
-
-def merge(many: Iterable[Origins]) -> Origins:
-    """Return the origins of something that is made of several things."""
-    return frozenset(chain.from_iterable(many))
-
-
-def relation(name: str, columns: Iterable[str], **properties: frozenset) -> Rows:  # type: ignore[type-arg]
-    """Return a relation of the project, as the beginning of a walk.
-
-    Args:
-        name: the layer and the name.
-        columns: the names of its columns.
-        properties: keys, intervals and columns that are always null.
-    """
-    rows = frozenset({(Column(name, ROWS), FILTER_OR_JOIN)})
-    passed_on = {column: frozenset({(Column(name, column), PASSED_ON)}) for column in columns}
-    return Rows(passed_on, rows, frozenset({(Column(name, ROWS), PASSED_ON)}), **properties)
-
-
 def walk(query: str, relations: Mapping[str, Rows], arguments: Mapping[str, Rows] | None = None) -> Rows:
     """Follow the columns of a query.
 
@@ -153,10 +91,10 @@ def _query(node: exp.Expr, outer: Scope) -> Rows:
 def _union(node: exp.SetOperation, scope: Scope) -> Rows:
     left, right = _query(node.this, scope), _query(node.expression, scope)
     names = list(left.columns)
-    other = _renamed_to(right, names)
+    other = renamed(right, names)
     columns = {name: left.columns[name] | other.columns[name] for name in names}
     row_origins = left.row_origins | other.row_origins
-    keys, intervals = frozenset[frozenset[str]](), frozenset[tuple[frozenset[str], str, str]]()
+    keys, intervals = frozenset[frozenset[str]](), frozenset[Interval]()
     if node.args.get("distinct"):
         row_origins |= strengthen(merge(columns.values()), FILTER_OR_JOIN)
         keys = frozenset({frozenset(names)})
@@ -176,25 +114,17 @@ def _values(node: exp.Values, scope: Scope) -> Rows:
     return Rows(columns, keys=frozenset({frozenset()}) if len(rows) == 1 else frozenset())
 
 
-def _renamed_to(rows: Rows, names: list[str]) -> Rows:
-    """Return rows whose first columns have other names."""
-    new = dict(zip(rows.columns, names, strict=False))
-
-    def renamed(columns: Iterable[str]) -> frozenset[str]:
-        return frozenset(new.get(name, name) for name in columns)
-
-    return replace(
-        rows,
-        columns={new.get(name, name): origins for name, origins in rows.columns.items()},
-        keys=frozenset(renamed(key) for key in rows.keys),
-        intervals=frozenset((renamed(key), new.get(a, a), new.get(b, b)) for key, a, b in rows.intervals),
-        always_null=renamed(rows.always_null),
-    )
-
-
 def _renamed(rows: Rows, alias: exp.Expr | None) -> Rows:
     names = [column.name for column in alias.args.get("columns") or []] if alias else []
-    return _renamed_to(rows, names) if names else rows
+    return renamed(rows, names) if names else rows
+
+
+class _Output(NamedTuple):
+    """A column of the result of a query."""
+
+    name: str
+    expression: exp.Expr
+    origins: Origins
 
 
 class _Select:
@@ -205,12 +135,13 @@ class _Select:
         self.scope = scope
         self.row_origins = NOTHING
         self.grain = NOTHING
-        # Keys, intervals and nulls of the relation that decides how many rows there are, by alias and column.
-        self.keys: set[frozenset[tuple[str, str]]] = {frozenset()}
-        self.intervals: set[tuple[frozenset[tuple[str, str]], tuple[str, str], tuple[str, str]]] = set()
-        self.always_null: set[tuple[str, str]] = set()
+        self.outputs: list[_Output] = []
+        # Keys, spans and nulls of the relations that decide how many rows there are.
+        self.keys: set[frozenset[Place]] = {frozenset()}
+        self.intervals: set[tuple[frozenset[Place], Place, Place]] = set()
+        self.always_null: set[Place] = set()
         # Columns that have one value in all rows, so that a key does not need them.
-        self.fixed: set[tuple[str, str]] = set()
+        self.fixed: set[Place] = set()
 
     def rows(self) -> Rows:
         """Return what the query results in."""
@@ -225,109 +156,57 @@ class _Select:
             self._add(lateral, None)
         if where := node.args.get("where"):
             self.row_origins |= self._conditions(where.this)
-            self.fixed |= set(self._bound(where.this, None))
-        columns = self._columns()
-        return self._shaped(columns)
+            self.fixed |= set(bound_places(where.this, None, self._place))
+        self.outputs = list(self._columns())
+        found = self._grouped(self._plain())
+        if having := node.args.get("having"):
+            self.row_origins |= self._conditions(having.this)
+        keys = found.keys | self._distinct(found) | self._limited()
+        return self._with_spans(replace(found, row_origins=self.row_origins, keys=keys))
 
-    def _conditions(self, node: exp.Expr) -> Origins:
-        return strengthen(_origins(node, self.scope), FILTER_OR_JOIN)
+    def _conditions(self, *nodes: exp.Expr) -> Origins:
+        return strengthen(merge(_origins(node, self.scope) for node in nodes), FILTER_OR_JOIN)
 
     def _add(self, node: exp.Expr, join: exp.Join | None) -> None:
         """Add a relation of the `from`, and what it does to the rows."""
         alias, rows = _table(node, self.scope)
+        is_first = not self.scope.sources
         self.scope.sources[alias] = Source(rows)
         condition = join.args.get("on") if join else None
         side = (join.side or "").upper() if join else ""
-        on = self._conditions(condition) if condition is not None else NOTHING
-        for name in (column.name for column in (join.args.get("using") or [])) if join else ():
-            on |= strengthen(
-                merge(s.rows.columns.get(name, NOTHING) for s in self.scope.sources.values()), FILTER_OR_JOIN
-            )
-        together = on | rows.row_origins
-        is_first = len(self.scope.sources) == 1
-        is_one_at_most = not is_first and self._finds_one_at_most(alias, rows, condition)
+        together = rows.row_origins | (self._conditions(condition) if condition is not None else NOTHING)
+        for column in (join.args.get("using") or []) if join else []:
+            sides = (source.rows.columns.get(column.name, NOTHING) for source in self.scope.sources.values())
+            together |= strengthen(merge(sides), FILTER_OR_JOIN)
+        is_one_at_most = not is_first and finds_one_at_most(condition, alias, rows, self._place)
         if is_one_at_most and (side == "LEFT" or (condition is None and _is_one_row(rows))):
             # Neither adds nor removes rows: only what uses its columns depends on it.
             self.scope.sources[alias].condition = together
             return
         self.row_origins |= together
         self.grain |= rows.grain
-        if side in ("RIGHT", "FULL"):
-            self.keys = set()
-            self.intervals = set()
-        elif is_first:
-            self.keys = {frozenset((alias, name) for name in key) for key in rows.keys}
+        self._join_keys(alias, rows, side, is_first, is_one_at_most)
+        if condition is not None and frozenset() in rows.keys and side not in ("RIGHT", "FULL"):
+            # What equals the column of a single row has one value.
+            self.fixed |= set(equal_places(condition, alias, self._place))
+
+    def _join_keys(self, alias: str, rows: Rows, side: str, is_first: bool, is_one_at_most: bool) -> None:
+        """Work out the keys after a join that can add or remove rows."""
+        own = {frozenset((alias, name) for name in key) for key in rows.keys}
+        if is_first:
+            self.keys = own
             self.intervals = {
                 (frozenset((alias, name) for name in key), (alias, begin), (alias, end))
                 for key, begin, end in rows.intervals
             }
             self.always_null = {(alias, name) for name in rows.always_null}
-        elif is_one_at_most or frozenset() in rows.keys:
-            if condition is not None and frozenset() in rows.keys:
-                # What equals the column of a single row has one value.
-                self.fixed |= set(self._equal_to(condition, alias))
-        else:
-            own = [frozenset((alias, name) for name in key) for key in rows.keys]
-            self.keys = {known | key for known in self.keys for key in own}
-            self.intervals = set()
+        elif side in ("RIGHT", "FULL"):
+            self.keys, self.intervals = set(), set()
+        elif not is_one_at_most and frozenset() not in rows.keys:
+            self.keys, self.intervals = {known | key for known in self.keys for key in own}, set()
 
-    def _finds_one_at_most(self, alias: str, rows: Rows, condition: exp.Expr | None) -> bool:
-        bound = {name for _, name in self._bound(condition, alias)} if condition is not None else set()
-        if any(key <= bound for key in rows.keys):
-            return True
-        return any(
-            key <= bound and self._is_within(alias, begin, end, condition)
-            for key, begin, end in rows.intervals
-            if condition is not None
-        )
-
-    def _bound(self, condition: exp.Expr, alias: str | None) -> Iterator[tuple[str, str]]:
-        """Return the columns that a condition gives one value, from outside of the relation or from a constant."""
-        for part in _conjuncts(condition):
-            if isinstance(part, exp.EQ):
-                for one, other in ((part.this, part.expression), (part.expression, part.this)):
-                    place = self._place(one)
-                    if place is None:
-                        continue
-                    of_other = {each for each in map(self._place, other.find_all(exp.Column)) if each}
-                    if alias is None:
-                        if not of_other and not any(True for _ in other.find_all(exp.Query)):
-                            yield place
-                    elif place[0] == alias and all(each[0] != alias for each in of_other):
-                        yield place
-                continue
-            plain = part.this if isinstance(part, exp.Not) else part
-            if isinstance(plain, exp.Is) and isinstance(plain.expression, exp.Null) and plain is part:
-                plain = plain.this
-            place = self._place(plain)
-            if place and alias in (None, place[0]):
-                yield place
-
-    def _equal_to(self, condition: exp.Expr, alias: str) -> Iterator[tuple[str, str]]:
-        """Return the columns of other relations that a condition makes equal to columns of this one."""
-        for part in _conjuncts(condition):
-            if isinstance(part, exp.EQ):
-                one, other = self._place(part.this), self._place(part.expression)
-                if one and other and (one[0] == alias) != (other[0] == alias):
-                    yield other if one[0] == alias else one
-
-    def _is_within(self, alias: str, begin: str, end: str, condition: exp.Expr) -> bool:
-        """Return whether a join looks for the row whose span contains one moment."""
-        moments: dict[str, set[str]] = {begin: set(), end: set()}
-        for part in _conjuncts(condition):
-            # x >= begin and x < end, written from either side
-            for kind, name, this, other in (
-                (exp.GTE, begin, part.args.get("expression"), part.this),
-                (exp.LTE, begin, part.this, part.args.get("expression")),
-                (exp.LT, end, part.args.get("expression"), part.this),
-                (exp.GT, end, part.this, part.args.get("expression")),
-            ):
-                if isinstance(part, kind) and other is not None and self._place(this) == (alias, name):
-                    moments[name].add(other.sql("postgres"))
-        return bool(moments[begin] & moments[end])
-
-    def _place(self, node: exp.Expr | None) -> tuple[str, str] | None:
-        """Return the alias and the column that an expression is, if it is nothing but a column of this query."""
+    def _place(self, node: exp.Expr | None) -> Place | None:
+        """Return the place of an expression; None if it is more than a column of this query."""
         while isinstance(node, TRANSPARENT):
             node = node.this
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
@@ -339,128 +218,120 @@ class _Select:
                 return alias, node.name
         return None
 
-    def _columns(self) -> list[tuple[str, exp.Expr, Origins]]:
-        """Return the columns of the result: the name, the expression, and where it comes from."""
-        found: list[tuple[str, exp.Expr, Origins]] = []
+    def _columns(self) -> Iterator[_Output]:
+        """Return the columns of the result, each star as the columns that it stands for."""
         for node in self.node.expressions:
             star = node if isinstance(node, exp.Star) else node.this if isinstance(node, exp.Column) else None
             if not isinstance(star, exp.Star):
-                name = node.alias_or_name or _default_name(node)
-                found.append((name, node, _origins(node, self.scope)))
+                yield _Output(node.alias_or_name or _default_name(node), node.unalias(), _origins(node, self.scope))
                 continue
-            aliases = [node.table] if isinstance(node, exp.Column) else list(self.scope.sources)
-            for alias in aliases:
-                for name in self._source(alias).rows.columns:
+            for alias in [node.table] if isinstance(node, exp.Column) else list(self.scope.sources):
+                for name in _source(alias, self.scope).rows.columns:
                     column = exp.column(name, table=alias)
-                    found.append((name, column, _origins(column, self.scope)))
-        return found
+                    yield _Output(name, column, _origins(column, self.scope))
 
-    def _source(self, alias: str) -> Source:
-        scope: Scope | None = self.scope
-        while scope:
-            if alias in scope.sources:
-                return scope.sources[alias]
-            scope = scope.outer
-        raise Untraceable(f"no relation {alias}")
+    def _names(self) -> dict[Place, str]:
+        """Return the columns of the relations that are columns of the result as well, with their names there."""
+        names: dict[Place, str] = {}
+        for output in self.outputs:
+            if place := self._place(output.expression):
+                names.setdefault(place, output.name)
+        return names
 
-    def _shaped(self, found: list[tuple[str, exp.Expr, Origins]]) -> Rows:  # noqa: PLR0912
-        """Group, deduplicate, sort and limit."""
-        node = self.node
-        columns = {name: origins for name, _, origins in found}
-        places: dict[tuple[str, str], str] = {}
-        for name, expression, _ in found:
-            if place := self._place(expression):
-                places.setdefault(place, name)
-        keys = self._named(self.keys, places)
+    def _plain(self) -> Rows:
+        """Return the rows before they are grouped."""
+        names = self._names()
+        needed = (key - self.fixed for key in self.keys)
+        keys = frozenset(frozenset(names[place] for place in key) for key in needed if key <= names.keys())
         intervals = frozenset(
-            (frozenset(places[each] for each in key), places[begin], places[end])
+            (frozenset(names[place] for place in key), names[begin], names[end])
             for key, begin, end in self.intervals
-            if key | {begin, end} <= places.keys()
+            if key | {begin, end} <= names.keys()
         )
-        group = node.args.get("group")
-        grain = self.grain
-        if group:
-            by = [self._meant(each, found) for each in group.expressions]
-            self.row_origins |= merge(self._conditions(each) for each in by)
-            texts = {expression.unalias().sql("postgres"): name for name, expression, _ in found}
-            wanted = [each.sql("postgres") for each in by]
-            keys = (
-                frozenset({frozenset(texts[text] for text in wanted)})
-                if all(t in texts for t in wanted)
-                else frozenset()
-            )
-            intervals = frozenset()
-        elif any(_aggregates(expression) for _, expression, _ in found):
-            columns = {name: origins | self.row_origins for name, origins in columns.items()}
+        always_null = {output.name for output in self.outputs if _is_null(output.expression)}
+        always_null |= {names[place] for place in self.always_null if place in names}
+        columns = {output.name: output.origins for output in self.outputs}
+        return Rows(columns, self.row_origins, self.grain, keys, intervals, frozenset(always_null))
+
+    def _grouped(self, rows: Rows) -> Rows:
+        """Return the rows after `group by`, or the one row of an aggregate without it."""
+        if group := self.node.args.get("group"):
+            by = [self._meant(each) for each in group.expressions]
+            self.row_origins |= self._conditions(*by)
+            return replace(rows, keys=self._key(by), intervals=frozenset())
+        if any(_aggregates(output.expression) for output in self.outputs):
+            columns = {name: origins | self.row_origins for name, origins in rows.columns.items()}
             self.row_origins = NOTHING
-            keys, intervals = frozenset({frozenset[str]()}), frozenset()
-        if having := node.args.get("having"):
-            self.row_origins |= self._conditions(having.this)
-        if distinct := node.args.get("distinct"):
-            on = distinct.args.get("on")
-            if on is None:
-                self.row_origins |= strengthen(merge(columns.values()), FILTER_OR_JOIN)
-                keys |= {frozenset(columns)}
-            else:
-                by = on.expressions if isinstance(on, exp.Tuple) else [on]
-                self.row_origins |= merge(self._conditions(self._meant(each, found)) for each in by)
-                self.row_origins |= self._order(found)
-                texts = {expression.unalias().sql("postgres"): name for name, expression, _ in found}
-                wanted = [self._meant(each, found).sql("postgres") for each in by]
-                if all(text in texts for text in wanted):
-                    keys |= {frozenset(texts[text] for text in wanted)}
-        if limit := node.args.get("limit"):
-            self.row_origins |= self._order(found)
-            if limit.expression.name == "1":
-                keys |= {frozenset()}
-        for name, expression, _ in found:
-            if lead := self._lead(expression):
-                key, begin = lead
-                if key | {begin} <= places.keys():
-                    thing = frozenset(places[each] for each in key)
-                    if thing | {places[begin]} in keys or any(known <= thing | {places[begin]} for known in keys):
-                        intervals |= {(thing, places[begin], name)}
-                        keys |= {thing | {name}}
-        always_null = frozenset(name for name, expression, _ in found if _is_null(expression)) | frozenset(
-            places[place] for place in self.always_null if place in places
-        )
-        return Rows(columns, self.row_origins, grain, keys, intervals, always_null)
+            return replace(rows, columns=columns, keys=frozenset({frozenset[str]()}), intervals=frozenset())
+        return rows
 
-    def _named(
-        self, keys: set[frozenset[tuple[str, str]]], places: dict[tuple[str, str], str]
-    ) -> frozenset[frozenset[str]]:
-        needed = (key - self.fixed for key in keys)
-        return frozenset(frozenset(places[place] for place in key) for key in needed if key <= places.keys())
+    def _distinct(self, rows: Rows) -> frozenset[frozenset[str]]:
+        """Return the key that `distinct` makes."""
+        distinct = self.node.args.get("distinct")
+        if not distinct:
+            return frozenset()
+        on = distinct.args.get("on")
+        if on is None:
+            self.row_origins |= strengthen(merge(rows.columns.values()), FILTER_OR_JOIN)
+            return frozenset({frozenset(rows.columns)})
+        by = [self._meant(each) for each in (on.expressions if isinstance(on, exp.Tuple) else [on])]
+        self.row_origins |= self._conditions(*by) | self._order()
+        return self._key(by)
 
-    def _lead(self, node: exp.Expr) -> tuple[frozenset[tuple[str, str]], tuple[str, str]] | None:
-        """Return the key and the beginning if a column is where the next row of the key begins."""
-        window = node.unalias()
-        if not isinstance(window, exp.Window) or not isinstance(window.this, exp.Lead):
-            return None
-        order = window.args.get("order")
-        begin = self._place(window.this.this)
-        by = [self._place(each) for each in window.args.get("partition_by") or []]
-        if not begin or not by or None in by or not order or len(order.expressions) != 1:
-            return None
-        if self._place(order.expressions[0].this) != begin:
-            return None
-        return frozenset(each for each in by if each), begin
+    def _limited(self) -> frozenset[frozenset[str]]:
+        """Return the key that `limit` makes, if it leaves one row."""
+        limit = self.node.args.get("limit")
+        if not limit:
+            return frozenset()
+        self.row_origins |= self._order()
+        return frozenset({frozenset[str]()}) if limit.expression.name == "1" else frozenset()
 
-    def _order(self, found: list[tuple[str, exp.Expr, Origins]]) -> Origins:
+    def _with_spans(self, rows: Rows) -> Rows:
+        """Add the spans that end where the next one of the same thing begins."""
+        names = self._names()
+        keys, intervals = rows.keys, rows.intervals
+        for output in self.outputs:
+            window = output.expression
+            if not isinstance(window, exp.Window) or not isinstance(window.this, exp.Lead):
+                continue
+            begin = self._place(window.this.this)
+            order = window.args.get("order")
+            by = [self._place(each) for each in window.args.get("partition_by") or []]
+            is_in_order = order and [self._place(each.this) for each in order.expressions] == [begin]
+            if not is_in_order or begin not in names or not all(each in names for each in by):
+                continue
+            thing = frozenset(names[each] for each in by if each)
+            if any(key <= thing | {names[begin]} for key in keys):
+                intervals |= {(thing, names[begin], output.name)}
+                keys |= {thing | {output.name}}
+        return replace(rows, keys=keys, intervals=intervals)
+
+    def _key(self, by: list[exp.Expr]) -> frozenset[frozenset[str]]:
+        """Return the key of rows that differ in some expressions, if all of these are columns of the result."""
+        names = {output.expression.sql("postgres"): output.name for output in self.outputs}
+        texts = [each.sql("postgres") for each in by]
+        return frozenset({frozenset(names[text] for text in texts)}) if names.keys() >= set(texts) else frozenset()
+
+    def _order(self) -> Origins:
         order = self.node.args.get("order")
-        return (
-            merge(self._conditions(self._meant(each.this, found)) for each in order.expressions) if order else NOTHING
-        )
+        return self._conditions(*(self._meant(each.this) for each in order.expressions)) if order else NOTHING
 
-    def _meant(self, node: exp.Expr, found: list[tuple[str, exp.Expr, Origins]]) -> exp.Expr:
+    def _meant(self, node: exp.Expr) -> exp.Expr:
         """Return the expression that an ordinal or the alias of a column stands for."""
         if isinstance(node, exp.Literal) and not node.is_string:
-            return found[int(node.name) - 1][1].unalias()
+            return self.outputs[int(node.name) - 1].expression
         if isinstance(node, exp.Column) and not node.table and self._place(node) is None:
-            for name, expression, _ in found:
-                if name == node.name:
-                    return expression.unalias()
+            return next((output.expression for output in self.outputs if output.name == node.name), node)
         return node
+
+
+def _source(alias: str, scope: Scope) -> Source:
+    looked_in: Scope | None = scope
+    while looked_in:
+        if alias in looked_in.sources:
+            return looked_in.sources[alias]
+        looked_in = looked_in.outer
+    raise Untraceable(f"no relation {alias}")
 
 
 def _is_one_row(rows: Rows) -> bool:
@@ -479,16 +350,6 @@ def _default_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Cast | exp.Paren | exp.Collate):
         return node.this.alias_or_name or _default_name(node.this)
     return node.key
-
-
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Paren):
-        yield from _conjuncts(node.this)
-    elif isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
-    else:
-        yield node
 
 
 def _aggregates(node: exp.Expr) -> bool:
@@ -533,7 +394,7 @@ def _table(node: exp.Expr, scope: Scope) -> tuple[str, Rows]:
     return name, Rows(columns, strengthen(made_of, FILTER_OR_JOIN), keys=keys)
 
 
-def _origins(node: exp.Expr, scope: Scope) -> Origins:  # noqa: PLR0911
+def _origins(node: exp.Expr, scope: Scope) -> Origins:
     """Return where the value of an expression comes from."""
     if isinstance(node, TRANSPARENT):
         return _origins(node.this, scope)
@@ -542,18 +403,16 @@ def _origins(node: exp.Expr, scope: Scope) -> Origins:  # noqa: PLR0911
     if isinstance(node, exp.Query | exp.Subquery):
         rows = _query(node, scope)
         return strengthen(merge(rows.columns.values()), DERIVED) | strengthen(rows.row_origins, FILTER_OR_JOIN)
+    kind, parts, more = DERIVED, list(node.iter_expressions()), NOTHING
     if isinstance(node, exp.Window):
-        return strengthen(merge(_origins(part, scope) for part in _window_parts(node, scope)), WINDOW) | (
-            strengthen(_rows_counted(node.this, scope), WINDOW)
-        )
-    if isinstance(node, exp.AggFunc | exp.Filter | exp.WithinGroup):
-        inner = merge(_origins(part, scope) for part in node.iter_expressions())
-        return strengthen(inner | _rows_counted(node, scope), AGGREGATED)
-    if isinstance(node, CLOCK):
-        return frozenset({(Column(GENERATED, "now()"), DERIVED)})
-    if (member := _member_of_row(node, scope)) is not None:
-        return strengthen(member, DERIVED)
-    return strengthen(merge(_origins(part, scope) for part in node.iter_expressions()), DERIVED)
+        kind, parts, more = WINDOW, list(_window_parts(node, scope)), _rows_counted(node.this, scope)
+    elif isinstance(node, exp.AggFunc | exp.Filter | exp.WithinGroup):
+        kind, more = AGGREGATED, _rows_counted(node, scope)
+    elif isinstance(node, CLOCK):
+        more = frozenset({(Column(GENERATED, "now()"), DERIVED)})
+    elif (member := _member_of_row(node, scope)) is not None:
+        parts, more = [], member
+    return strengthen(more | merge(_origins(part, scope) for part in parts), kind)
 
 
 def _rows_counted(node: exp.Expr, scope: Scope) -> Origins:

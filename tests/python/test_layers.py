@@ -42,7 +42,9 @@ LAYERS = {
     ],
     "scripts.lineage": [
         {"edges"},
-        {"facet", "report", "table", "walk"},
+        {"facet", "report", "rows", "table"},
+        {"conditions"},
+        {"walk"},
         {"project"},
         {"__init__"},
         {"__main__"},
