@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -31,16 +31,10 @@ Changes = list[tuple[Column, Change]]
 
 
 @pytest.fixture(scope="module")
-def warehouse(built: Database, work_on) -> Iterator[Database]:
-    """Offer a copy of the built warehouse to the tests of this file."""
-    with work_on(built) as copy:
-        yield copy
-
-
-@pytest.fixture(scope="module")
-def manifest(warehouse: Database, dbt) -> dict[str, Any]:
+def manifest(built: Database, work_on, dbt) -> dict[str, Any]:
     """Compile the project as a full refresh."""
-    dbt(*COMPILE, *CHOSEN)
+    with work_on(built):
+        dbt(*COMPILE, *CHOSEN)
     return json.loads((dbt.target_path / "vars" / "manifest.json").read_text())
 
 
@@ -50,10 +44,10 @@ def edges(manifest: dict[str, Any]) -> list[Edge]:
 
 
 @pytest.fixture(scope="module")
-def changes(warehouse: Database, manifest: dict[str, Any]) -> Changes:
+def changes(built: Database, work_on, manifest: dict[str, Any]) -> Changes:
     """Change each column of bronze in two ways, and return what changed with it."""
     found = []
-    with psycopg.connect(warehouse.url) as session:
+    with work_on(built) as copy, psycopg.connect(copy.url) as session:
         session.execute(f"set search_path to {connection.SEARCH_PATH}")
         rebuild = Rebuild(session, manifest)
         for source in manifest["sources"].values():
@@ -112,7 +106,7 @@ def test_gold_columns_have_an_origin(edges: list[Edge]) -> None:
     assert len(lost) <= 0.02 * len(gold_columns(edges)), lost
 
 
-def test_every_gold_column_is_followed(edges: list[Edge], warehouse: Database) -> None:
+def test_every_gold_column_is_followed(edges: list[Edge], built: Database) -> None:
     """A column that lineage does not know would not count among those without an origin."""
     query = """
         select 'gold.' || relname, attname
@@ -125,7 +119,7 @@ def test_every_gold_column_is_followed(edges: list[Edge], warehouse: Database) -
         cross join unnest(proargnames, proargmodes) as columns (name, mode)
         where pronamespace = 'gold'::regnamespace and mode = 't'
     """
-    with psycopg.connect(warehouse.url) as session:
+    with psycopg.connect(built.url) as session:
         assert {Column(*row) for row in session.execute(query)} == set(gold_columns(edges))
 
 
@@ -205,9 +199,9 @@ def test_calendar_is_generated_from_variables(edges: list[Edge]) -> None:
     assert found == {Column("variables", "calendar_start"), Column("variables", "calendar_end")}
 
 
-def test_the_table_holds_the_edges(edges: list[Edge], warehouse: Database) -> None:
+def test_the_table_holds_the_edges(edges: list[Edge], built: Database) -> None:
     """A recursive query on the warehouse must find what the file has, also after lineage was written twice."""
-    with psycopg.connect(warehouse.url) as session:
+    with psycopg.connect(built.url) as session:
         write_table(session, edges)
         write_table(session, edges)
         found = session.execute("select * from audit.column_lineage").fetchall()
