@@ -2,7 +2,7 @@
 // Ranked search in names and texts, while the user types.
 const Search = (() => {
   const { el } = Site;
-  const SHOWN = 40;
+  const SHOWN = 24;
   // What a match is worth, by where it is.
   const WORTH = { whole: 120, part: 90, start: 70, word: 50, inside: 30, text: 12, textInside: 5 };
 
