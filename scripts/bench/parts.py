@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts import connection
 from scripts.bench import anomalies as detection
 from scripts.bench import landing, polling, reference
+from scripts.bench import site as pages
 from scripts.bench.deliveries import Days, copy, halves, write_clean
 from scripts.bench.measure import Row, percentile
 from scripts.bench.multiply import multiply
@@ -268,6 +269,13 @@ def anomalies(bench: Bench) -> list[Row]:
     return detection.report(outcomes)
 
 
+def site(bench: Bench) -> list[Row]:
+    """Write the page of a release, open it, and choose filters in it."""
+    warehouse = bench.at(1)
+    with warehouse.started():
+        return pages.measure(bench.work / "site.html", bench.rounds)
+
+
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "land": land,
     "scratch": scratch,
@@ -277,6 +285,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "disk": disk,
     "nodes": nodes,
     "anomalies": anomalies,
+    "site": site,
 }
 
 

@@ -98,6 +98,10 @@ class Visit:
         self.requests = [url for url in self.requests if not url.startswith((file.as_uri(), "data:"))]
         return self
 
+    def settle(self) -> None:
+        """Wait until the figures out of sight are drawn, too."""
+        self.page.wait_for_selector("html:not([data-drawn=no])")
+
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Visit]]:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from browser import Visit
 from harness import Database
 
 from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT
 from scripts.site import datasets
 from scripts.site.__main__ import gathered, write
 from scripts.site.datasets import Column, Dataset, Datasets
@@ -168,6 +170,7 @@ def exact(seen: Visit, name: str) -> int:
 
 def rows_of(seen: Visit, title: str) -> list[list[str]]:
     """Open the table of a figure, and return the texts of its rows."""
+    seen.settle()
     figure = seen.page.locator("figure", has=seen.page.get_by_role("heading", name=title, exact=True))
     figure.locator("summary").first.click()
     figure.locator("tbody tr").first.wait_for()
@@ -382,6 +385,29 @@ def test_policy_stops_what_the_page_did_not_bring(site_file: Path, visit: NewVis
     seen.page.wait_for_timeout(100)
     assert seen.page.title() != "ran"
     assert len(seen.problems) == 2 and all("Content Security Policy" in problem for problem in seen.problems)
+
+
+# Pictures
+
+PICTURES = PROJECT_ROOT / "docs" / "site"
+LARGEST_PICTURE = 200_000
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_pictures_of_the_views(site_file: Path, tmp_path: Path, visit: NewVisit, view: str, dark: bool) -> None:
+    """The documentation shows the views, and a large picture makes every clone slower.
+
+    `SITE_PICTURES=1` writes them into docs/site.
+    """
+    seen = visit(dark=dark).show(site_file, f"#/{view}")
+    seen.page.set_viewport_size({"width": 1280, "height": 1400})
+    seen.settle()
+    folder = PICTURES if os.environ.get("SITE_PICTURES") else tmp_path
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{view}_{'dark' if dark else 'light'}.png"
+    seen.page.screenshot(path=target)
+    assert 10_000 < target.stat().st_size < LARGEST_PICTURE
 
 
 # Readers with a keyboard, a screen reader or a small screen

@@ -27,7 +27,31 @@ const Charts = (() => {
     }
   });
 
-  // Returns a figure: {element, update(spec)}. A spec has
+  // Figures that are out of sight are drawn while the browser is idle, so that a filter answers at once where the reader looks.
+  const waiting = new Set();
+  let isPlanned = false;
+  function plan() {
+    document.documentElement.dataset.drawn = waiting.size ? "no" : "yes";
+    if (isPlanned || !waiting.size) return;
+    isPlanned = true;
+    requestIdleCallback(
+      () => {
+        isPlanned = false;
+        const [next] = waiting;
+        next?.();
+        plan();
+      },
+      { timeout: 250 }
+    );
+  }
+  function drawAll() {
+    for (const settle of [...waiting]) settle();
+    plan();
+  }
+  addEventListener("beforeprint", drawAll);
+
+  // Returns a figure: {element, update(spec)}. `update` also takes a function that returns a spec: it is called when the
+  // figure is in sight, or the browser idle. A spec has
   //   title, note (a sentence below the title), draw(width): an SVG, or null where there is nothing to draw,
   //   empty: what to say then, describe: the chart in words, for screen readers,
   //   table: {columns: [{label, numeric}], rows(): arrays of texts}, legend: [{label, colour, kind}].
@@ -43,6 +67,7 @@ const Charts = (() => {
     const details = el("details", {}, el("summary", {}, "Show the numbers"), body);
     const element = el("figure.card", { role: "group", "aria-labelledby": id }, el("figcaption", {}, title, note), legend, plot, details);
     let present = spec;
+    let pending = null;
 
     function redraw() {
       const width = Math.max(240, Math.floor(plot.clientWidth || 640));
@@ -60,7 +85,27 @@ const Charts = (() => {
       if (!details.open || !present.table) return;
       body.replaceChildren(table({ caption: present.title, ...present.table }));
     }
+    function inSight() {
+      const { top, bottom } = element.getBoundingClientRect();
+      return element.isConnected && bottom > 0 && top < innerHeight;
+    }
     function update(next) {
+      if (typeof next !== "function") {
+        apply(next);
+        return;
+      }
+      pending = next;
+      if (inSight()) settle();
+      else waiting.add(settle);
+      plan();
+    }
+    function settle() {
+      waiting.delete(settle);
+      const next = pending;
+      pending = null;
+      if (next && element.isConnected) apply(next());
+    }
+    function apply(next) {
       present = next;
       title.textContent = next.title;
       note.textContent = next.note ?? "";
@@ -72,7 +117,10 @@ const Charts = (() => {
       fill();
       if (element.isConnected) redraw();
     }
-    details.addEventListener("toggle", fill);
+    details.addEventListener("toggle", () => {
+      settle();
+      fill();
+    });
     plot.redraw = redraw;
     observer.observe(plot);
     update(spec);

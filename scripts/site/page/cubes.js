@@ -18,10 +18,21 @@ const Cubes = (() => {
   };
 
   // Months are whole numbers: 12 times the year plus the month from 0. Days are days since 1970.
-  const monthOf = (day) => {
-    const date = new Date(day * DAY);
-    return date.getUTCFullYear() * 12 + date.getUTCMonth();
-  };
+  const knownMonths = new Map();
+  function monthOf(day) {
+    let month = knownMonths.get(day);
+    if (month === undefined) {
+      const date = new Date(day * DAY);
+      month = date.getUTCFullYear() * 12 + date.getUTCMonth();
+      knownMonths.set(day, month);
+    }
+    return month;
+  }
+  function monthsOf(days) {
+    const months = new Int32Array(days.length);
+    for (let row = 0; row < days.length; row += 1) months[row] = monthOf(days[row]);
+    return months;
+  }
   const firstDay = (month) => Date.UTC(Math.floor(month / 12), month % 12) / DAY;
   const lastDayOf = (month) => firstDay(month + 1) - 1;
   const monthText = (month) => `${Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, "0")}`;
@@ -44,7 +55,10 @@ const Cubes = (() => {
     const codes = tables.map((table) => {
       if (!table.has(name)) return new Int32Array(0);
       const mapped = table.texts(name).map((text) => place.get(text));
-      return Int32Array.from(table.values(name), (value) => (value === null ? -1 : mapped[value]));
+      const values = table.values(name);
+      const codes = new Int32Array(values.length);
+      for (let row = 0; row < values.length; row += 1) codes[row] = values[row] === null ? -1 : mapped[values[row]];
+      return codes;
     });
     return { texts, codes };
   }
@@ -54,15 +68,16 @@ const Cubes = (() => {
     const segments = shared([sales, products, invoices], "segment");
     const sets = shared([sales, products, weights], "categories");
     const types = sales.has("line_type") ? sales.texts("line_type") : [];
-    const typeCodes = sales.has("line_type") ? Int32Array.from(sales.values("line_type")) : new Int32Array(0);
+    const typeCodes = sales.has("line_type") ? new Int32Array(sales.values("line_type")) : new Int32Array(0);
 
-    const numbers = (table, name) => (table.has(name) ? Float64Array.from(table.values(name), (value) => value ?? 0) : new Float64Array(0));
+    // Null becomes 0.
+    const numbers = (table, name) => new Float64Array(table.has(name) ? table.values(name) : []);
     const salesDay = numbers(sales, "date_day");
     const salesAmount = numbers(sales, "net_amount");
     const salesQuantity = numbers(sales, "quantity");
 
-    const productMonth = products.has("month_start") ? Int32Array.from(products.values("month_start"), monthOf) : new Int32Array(0);
-    const productCode = products.has("stock_code") ? Int32Array.from(products.values("stock_code")) : new Int32Array(0);
+    const productMonth = monthsOf(products.has("month_start") ? products.values("month_start") : []);
+    const productCode = products.has("stock_code") ? new Int32Array(products.values("stock_code")) : new Int32Array(0);
     const productTexts = products.has("stock_code") ? products.texts("stock_code") : [];
     const saleAmount = numbers(products, "sale_amount");
     const returnAmount = numbers(products, "return_amount");
@@ -73,7 +88,7 @@ const Cubes = (() => {
     );
 
     const invoiceDay = numbers(invoices, "date_day");
-    const invoiceMonth = Int32Array.from(invoiceDay, monthOf);
+    const invoiceMonth = monthsOf(invoiceDay);
     const invoiceCustomer = numbers(invoices, "customer_number"); // 0: no account
     const isOrder = numbers(invoices, "is_order");
     const isCancellation = numbers(invoices, "is_cancellation");
@@ -95,8 +110,7 @@ const Cubes = (() => {
     for (let row = 0; row < weights.rows; row += 1) if (usedSets.has(weights.get("categories", row))) listed.add(weights.get("category", row));
     const categories = categoryTexts.filter((category) => listed.has(category));
 
-    const byMonth = new Float64Array(salesDay.length);
-    for (let row = 0; row < salesDay.length; row += 1) byMonth[row] = monthOf(salesDay[row]);
+    const byMonth = monthsOf(salesDay);
     const firstDayOfData = salesDay.length ? salesDay[0] : null;
     const lastDay = salesDay.length ? salesDay[salesDay.length - 1] : null;
     const firstOfAll = lastDay === null ? null : monthOf(firstDayOfData);
@@ -303,7 +317,7 @@ const Cubes = (() => {
       const seenBefore = new Uint8Array(customers + 1);
       const seenInMonth = new Int32Array((customers + 1) * Math.max(1, width));
       const cohorts = new Map();
-      const baskets = [];
+      const amounts = [];
       const sums = { orders: 0, before: 0, customers: 0, customersBefore: 0, cancelled: 0, amount: 0, amountBefore: 0, lines: 0, units: 0 };
       eachInvoice(chosen, (row) => {
         const day = invoiceDay[row];
@@ -326,7 +340,7 @@ const Cubes = (() => {
         sums.lines += orderLines[row];
         sums.units += orderUnits[row];
         of.orders += 1;
-        baskets.push(orderAmount[row] / MONEY_UNITS);
+        amounts.push(orderAmount[row] / MONEY_UNITS);
         if (!customer) {
           of.without += 1;
           of.amountWithout += orderAmount[row];
@@ -351,7 +365,8 @@ const Cubes = (() => {
           }
         }
       });
-      baskets.sort((a, b) => a - b);
+      // Sorted as numbers without a comparison in JavaScript, which takes a tenth of the time.
+      const baskets = new Float64Array(amounts).sort();
       const hasBefore = fromBefore >= firstDayOfData;
       return {
         orders: sums.orders,

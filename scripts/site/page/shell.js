@@ -64,11 +64,17 @@ const Site = (() => {
     }
   }
 
+  function fromBase64(text) {
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
+    return bytes;
+  }
+
   async function decode(name) {
     const block = document.getElementById(`data-${name}`);
     if (!block) return new Table({ rows: 0, columns: {} });
-    const binary = atob(block.textContent);
-    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(block.textContent) : fromBase64(block.textContent);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     const content = JSON.parse(await new Response(stream).text());
     block.remove();
