@@ -17,6 +17,7 @@ from scripts.privacy import keep_private
 from scripts.site import catalogue, datasets, page
 from scripts.site.failing_rows import failing_rows
 from scripts.site.freshness import freshness
+from scripts.site.incidents import incidents
 
 TARGET = PROJECT_ROOT / "site" / "index.html"
 # Returns data sets by name, read in the snapshot that it is given.
@@ -25,6 +26,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     datasets.of_files,
     failing_rows,
     freshness,
+    incidents,
     catalogue.datasets,
 )
 

@@ -161,7 +161,7 @@ def months(gold: psycopg.Connection[Any]) -> dict[str, str]:
         month
         for (month,) in gold.execute("select distinct to_char(date_day, 'YYYY-MM') from gold.fct_sales order by 1")
     ]
-    return {"first": found[0], "middle": found[len(found) // 2], "default": found[-13:][0]}
+    return {"first": found[0], "middle": found[len(found) // 2], "default": found[-12:][0]}
 
 
 def exact(seen: Visit, name: str) -> int:
@@ -292,6 +292,47 @@ def test_a_line_that_is_lost_shows(site_data: SiteData, tmp_path: Path, visit: N
     write(tmp_path / "index.html", assembled(release, found | {"reconciliation": changed}))
     seen = visit().show(tmp_path / "index.html", "#/quality")
     assert seen.page.inner_text("[data-name=reconciles] .value") == "Does not add up"
+
+
+def test_an_incident_shows_the_line_that_closes_it(site_data: SiteData, tmp_path: Path, visit: NewVisit) -> None:
+    """An alarm that a reader cannot answer comes again every day, until nobody reads alarms."""
+    release, found = site_data
+    columns = {
+        "first_day": Column("date", [15000]),
+        "last_day": Column("date", [15001]),
+        "days": Column("integer", [2]),
+        "scope": Column("text", [0], ['The "Isles", all']),
+        "cause": Column("text", [0], ["prices"]),
+        "reason": Column("text", [0], ["Prices are 30 % higher"]),
+        "severity": Column("text", [0], ["alarm"]),
+        "status": Column("text", [0], ["open"]),
+        "known_reason": Column("text", [None], []),
+        "declared_by": Column("text", [None], []),
+        "stake_amount": Column("money", [12_345_600]),
+        "country_name": Column("text", [0], ["Nowhere"]),
+        "main_measure": Column("text", [0], ["typical_price"]),
+        "measures": Column("text", [0], ["typical_price"]),
+    }
+    expected = found["expected"]
+    if not expected.rows:
+        one = {"integer": 1, "number": 1.0, "date": 15000, "boolean": 0, "text": 0}
+        expected = Dataset(
+            1,
+            {
+                name: Column(column.kind, [one[column.kind]], ["x"] if column.texts is not None else None)
+                for name, column in expected.columns.items()
+            },
+        )
+    write(
+        tmp_path / "index.html",
+        assembled(release, found | {"incidents": Dataset(1, columns), "expected": expected}),
+    )
+    seen = visit().show(tmp_path / "index.html", "#/quality")
+    seen.page.get_by_text("Prices are 30 % higher").click()
+    assert seen.page.locator("pre").all_inner_texts() == [
+        f'"The ""Isles"", all",2011-01-26,2011-01-27,{status},why,who' for status in ("expected", "acknowledged")
+    ]
+    assert seen.problems == []
 
 
 # What bad data get

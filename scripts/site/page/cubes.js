@@ -7,7 +7,7 @@ const Cubes = (() => {
 
   // The definitions of revenue in models/marts/core/README.md, as lists of line types; null is all of them.
   const definitions = {
-    net: { label: "Everything billed", types: null, help: "all lines: the books" },
+    net: { label: "Everything billed", types: null, help: "all lines, as the books do" },
     merchandise: { label: "Merchandise less returns", types: ["sale", "return"], help: "sale and return lines" },
     sold: { label: "Merchandise sold", types: ["sale"], help: "sale lines, before returns" },
     paid: {
@@ -151,7 +151,7 @@ const Cubes = (() => {
       const known = (list, text) => (list.includes(text) ? text : null);
       const bounded = (month, other) => (month === null || lastOfAll === null ? other : Math.min(Math.max(month, firstOfAll), lastOfAll));
       const to = bounded(readMonth(params.to), lastOfAll);
-      const from = bounded(readMonth(params.from), lastOfAll === null ? null : Math.max(firstOfAll, lastOfAll - 12));
+      const from = bounded(readMonth(params.from), lastOfAll === null ? null : Math.max(firstOfAll, lastOfAll - 11));
       return {
         from: Math.min(from, to),
         to,

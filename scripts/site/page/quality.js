@@ -2,7 +2,7 @@
 Site.view({
   id: "quality",
   title: "Quality",
-  needs: ["checks", "check_days", "failing_rows", "quarantine", "rejected", "expected", "reconciliation", "files"],
+  needs: ["checks", "check_days", "failing_rows", "quarantine", "rejected", "expected", "incidents", "reconciliation", "files"],
   render(root, tables, context) {
     const { el, format } = Site;
     const { colour, bars } = Charts;
@@ -19,12 +19,15 @@ Site.view({
     const tone = { passed: "good", warned: "warn" };
     const lines = (stage) => stages.get(stage)?.lines ?? 0;
     const differences = [
-      ["Rows of files", lines("read"), "rejected + bronze", lines("rejected") + lines("bronze")],
-      ["Lines in bronze", lines("bronze"), "quarantined + superseded + silver", lines("quarantined") + lines("superseded") + lines("silver")],
-      ["Lines in silver", lines("silver"), "gold", lines("gold")],
-    ];
+      ["Rows of the files", "read", [["rejected", "rejected"], ["bronze", "in bronze"]]],
+      ["Lines in bronze", "bronze", [["quarantined", "in quarantine"], ["superseded", "replaced"], ["silver", "in silver"]]],
+      ["Lines in silver", "silver", [["gold", "in gold"]]],
+    ].map(([name, stage, parts]) => ({
+      difference: lines(stage) - d3.sum(parts, ([part]) => lines(part)),
+      text: `${name}: ${format.count(lines(stage))} = ${parts.map(([part, word]) => `${format.count(lines(part))} ${word}`).join(" + ")}`,
+    }));
     const moneyDifference = differenceOf("silver", "gold");
-    const addsUp = differences.every(([, left, , right]) => left === right) && moneyDifference === 0;
+    const addsUp = differences.every(({ difference }) => difference === 0) && moneyDifference === 0;
 
     // In units of 1/10,000 pound, so that a difference of a fraction of a penny shows.
     function differenceOf(left, right) {
@@ -49,7 +52,7 @@ Site.view({
       checksSection(),
       el("div.grid", {}, quarantineFigure(), rejectedFigure()),
       el("h2", { id: "unusual" }, "Unusual days"),
-      anomalies()
+      ...anomalies()
     );
 
     // --- from file to gold ----------------------------------------------------------------------------------------------
@@ -62,7 +65,7 @@ Site.view({
       const figure = Charts.figure({
         title: "From file to gold",
         note: "Lines of transactions. Each count is of the relation that is named; a rejected or quarantined line has no amount that can be read.",
-        describe: differences.map(([name, left, what, right]) => `${name} ${left} = ${what} ${right}`).join(". "),
+        describe: differences.map(({ text }) => text).join(". "),
         legend: [{ label: "Lines that go on", colour: colour.main }, { label: "Lines that are set aside", colour: "var(--c2)" }],
         draw: (width) => (lines("read") ? bars(width, list.map((of) => ({ ...of, name: of.label })), {
           value: (of) => of.lines,
@@ -77,10 +80,10 @@ Site.view({
       });
       figure.element.append(
         el("ul.sums", { id: "sums" },
-          differences.map(([name, left, what, right]) => el("li", { "data-difference": String(left - right) },
-            el(`span.mark.${left === right ? "good" : "bad"}`, {}, left === right ? "✓" : "✗"), ` ${name} ${format.count(left)} = ${what} ${format.count(right)}`, left === right ? "" : `: a difference of ${format.count(left - right)}`)),
+          differences.map(({ difference, text }) => el("li", { "data-difference": String(difference) },
+            el(`span.mark.${difference === 0 ? "good" : "bad"}`, {}, difference === 0 ? "✓" : "✗"), ` ${text}`, difference === 0 ? "" : `: a difference of ${format.count(difference)}`)),
           el("li", { "data-difference": String(moneyDifference) },
-            el(`span.mark.${moneyDifference === 0 ? "good" : "bad"}`, {}, moneyDifference === 0 ? "✓" : "✗"), ` Money in silver ${format.pence(stages.get("silver")?.amount ?? 0)} = gold ${format.pence(stages.get("gold")?.amount ?? 0)}`, moneyDifference === 0 ? ", to the fourth decimal" : `: a difference of £${moneyDifference / Site.MONEY_UNITS}`)),
+            el(`span.mark.${moneyDifference === 0 ? "good" : "bad"}`, {}, moneyDifference === 0 ? "✓" : "✗"), ` Money in silver: ${format.pence(stages.get("silver")?.amount ?? 0)} = ${format.pence(stages.get("gold")?.amount ?? 0)} in gold`, moneyDifference === 0 ? ", to the fourth decimal" : `: a difference of £${moneyDifference / Site.MONEY_UNITS}`)),
         addsUp ? "" : el("p.note", {}, "Silver holds what the last build read; gold is the release. They differ while a build is not published.")
       );
       return figure.element;
@@ -197,7 +200,7 @@ Site.view({
 
     function anomalies() {
       const { expected } = tables;
-      if (!expected.rows) return el("p.empty", {}, "No day is rated yet: the first nine weeks have no past.");
+      if (!expected.rows) return [el("p.empty", {}, "No day is rated yet: the first nine weeks have no past.")];
       const rows = d3.range(expected.rows);
       const unusual = rows.filter((row) => expected.values("is_anomaly")[row]).sort((a, b) => expected.values("date_day")[b] - expected.values("date_day")[a]);
       const money = new Set(["net_amount", "gross_amount", "largest_amount", "typical_price"]);
@@ -232,10 +235,7 @@ Site.view({
         });
       }
       function choose(row) {
-        country.value = expected.get("country_name", row);
-        measure.value = expected.get("measure", row);
-        show();
-        figure.element.scrollIntoView({ block: "nearest" });
+        pick(expected.get("country_name", row), expected.get("measure", row));
       }
 
       const start = unusual.find((row) => expected.get("measure", row) === "net_amount") ?? unusual[0] ?? 0;
@@ -243,7 +243,8 @@ Site.view({
       measure.value = expected.get("measure", start);
       show();
       const kinds = (kind) => (kind ?? "").replaceAll("_", " ");
-      return el("div.grid.wide", {},
+      const found = tables.incidents.objects();
+      return [found.length ? incidentsCard(found) : "", el("div.grid.wide", {},
         el("div", {}, el("div.filters", {},
           el("div.field", {}, el("label", { for: "series-country" }, "Country"), country),
           el("div.field", {}, el("label", { for: "series-measure" }, "Measure"), measure)), figure.element),
@@ -259,7 +260,46 @@ Site.view({
               el("button.link", { type: "button", onclick: () => choose(row) }, `${words(expected.get("measure", row))}, ${expected.get("country_name", row)}`),
               kinds(expected.get("kind", row)),
             ]),
-          }))));
+          }))))];
+
+      // Alarms of one cause are one incident. What is expected or acknowledged is a line of a seed.
+      function incidentsCard(list) {
+        const open = list.filter(({ status, severity }) => status === "open" && severity === "alarm");
+        const span = (of) => (+of.first_day === +of.last_day ? format.day(of.first_day) : `${format.day(of.first_day)} to ${format.day(of.last_day)}`);
+        return el("section.card", { "aria-labelledby": "incidents-title" },
+          el("h3", { id: "incidents-title" }, "Incidents"),
+          el("p.note", {}, `Unusual values of one cause are one incident. ${format.count(open.length)} of ${format.count(list.length)} are open alarms. To close one, add its line to seeds/known_incidents.csv as expected or acknowledged.`),
+          el("div.scroll.tall", { tabindex: "0", role: "region", "aria-label": "Incidents" }, Charts.table({
+            caption: "Incidents",
+            columns: [{ label: "Incident" }, { label: "When" }, { label: "At stake", numeric: true }, { label: "State" }, { label: "Series" }],
+            rows: list.map((of) => [
+              el("details.entry", {},
+                el("summary", {}, of.reason),
+                of.known_reason ? el("p.note", {}, `${of.status} by ${of.declared_by ?? "–"}: ${of.known_reason}`) : [
+                  el("p.note", {}, "The lines to choose between; say why and who:"),
+                  ["expected", "acknowledged"].map((status) => el("pre", { tabindex: "0" }, csv([of.scope, isoDay(of.first_day), isoDay(of.last_day), status, "why", "who"]))),
+                ]),
+              span(of),
+              format.pounds(of.stake_amount),
+              el("span", { class: of.status === "open" ? (of.severity === "alarm" ? "bad" : null) : "good" }, of.status === "open" ? `open ${of.severity}` : of.status),
+              countries.includes(of.country_name) && measures.includes(of.main_measure)
+                ? el("button.link", { type: "button", onclick: () => pick(of.country_name, of.main_measure) }, `${words(of.main_measure)}, ${of.country_name}`)
+                : words(of.measures ?? of.main_measure),
+            ]),
+          })));
+      }
+      function pick(name, wanted) {
+        country.value = name;
+        measure.value = wanted;
+        show();
+        figure.element.scrollIntoView({ block: "nearest" });
+      }
+    }
+    function isoDay(date) {
+      return date.toISOString().slice(0, 10);
+    }
+    function csv(cells) {
+      return cells.map((cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",");
     }
     return null;
   },

@@ -123,7 +123,7 @@ Site.view({
       const hasBefore = series.some(({ before }) => before !== null);
       return {
         title: "Revenue by day",
-        note: `${Cubes.definitions[chosen.amount].label}: ${Cubes.definitions[chosen.amount].help}.${isLong ? " Lines are means of seven days, bars are the days." : ""}${hasBefore ? " The year before is 52 weeks back, so that a Saturday meets a Saturday." : ""}`,
+        note: `${Cubes.definitions[chosen.amount].label} counts ${Cubes.definitions[chosen.amount].help}.${isLong ? " Lines are means of seven days, bars are the days." : ""}${hasBefore ? " The year before is 52 weeks back, so that a Saturday meets a Saturday." : ""}`,
         describe: `${dayRange(money)}. In all ${format.pounds(money.total)}${money.before === null ? "" : `, the year before ${format.pounds(money.before)}`}.`,
         legend: [{ label: "This period", colour: colour.main, kind: "line" }, hasBefore ? { label: "52 weeks before", colour: colour.before, kind: "dashed" } : null].filter(Boolean),
         draw: (width) =>
@@ -176,7 +176,7 @@ Site.view({
       const home = money.countries.find(({ name }) => expected.has(name))?.name ?? busiest[0]?.[0];
       const country = chosen.country !== null ? (expected.has(chosen.country) ? chosen.country : null) : home;
       const title = country ? `Against the expected range: ${country}` : "Against the expected range";
-      if (!country) return { title, empty: `${chosen.country ?? "No country"} has too few lines to be rated.` };
+      if (!country) return { title, empty: chosen.country ? `${chosen.country} has too few lines to be rated.` : "No country has enough lines to be rated." };
       const { expected: table } = tables;
       const day = table.values("date_day");
       const days = expected.get(country)
@@ -213,7 +213,8 @@ Site.view({
           plot(width, {
             height: 260,
             marginLeft: 52,
-            x: { label: "day of the month", ticks: [1, 8, 15, 22, 29], tickFormat: "d", domain: [1, 31] },
+            marginBottom: 36,
+            x: { label: "day of the month", labelArrow: "none", labelAnchor: "center", ticks: [1, 8, 15, 22, 29], tickFormat: "d", domain: [1, 31] },
             y: poundAxis(width),
             marks: [
               Plot.ruleY([0], { stroke: colour.rule }),
@@ -320,7 +321,7 @@ Site.view({
     }
 
     function cohortsFigure(orders) {
-      const rows = orders.cohorts.slice(-13);
+      const rows = orders.cohorts.filter(({ cells }) => cells.length > 1).slice(-12);
       const cells = rows.flatMap(({ cells }) => cells).filter(({ since }) => since > 0);
       const most = d3.max(cells, ({ rate }) => rate) || 1;
       const longest = d3.max(cells, ({ since }) => since) ?? 0;
@@ -335,13 +336,13 @@ Site.view({
           return plot(width, {
             height: rows.length * 22 + 44,
             marginLeft: 62,
-            marginTop: 28,
+            marginTop: 24,
             marginBottom: 4,
-            x: { axis: "top", type: "band", domain: d3.range(1, longest + 1), tickSize: 0, tickFormat: (since) => (fits || since % 3 === 1 ? String(since) : ""), label: "months later", labelArrow: "none" },
+            x: { axis: "top", type: "band", domain: d3.range(1, longest + 1), tickSize: 0, tickFormat: (since) => (fits || since % 3 === 1 ? String(since) : "") },
             y: { type: "band", domain: rows.map(({ date }) => date), tickFormat: format.month, tickSize: 0 },
             marks: [
               Plot.cell(cells, { x: "since", y: ({ month }) => rows.find((of) => of.month === month).date, fill: colour.main, fillOpacity: ({ rate }) => 0.06 + 0.84 * (rate / most), inset: 0.75, rx: 2, title: (of) => `First order ${format.month(of.date)}: ${format.count(of.size)} customers\n${of.since} months later: ${format.count(of.active)}, ${format.percent(of.rate)}` }),
-              fits ? Plot.text(cells, { x: "since", y: ({ month }) => rows.find((of) => of.month === month).date, text: ({ rate }) => Math.round(100 * rate), fill: ({ rate }) => (rate / most > 0.55 ? "var(--surface)" : "var(--ink)"), fontSize: 11 }) : null,
+              fits ? Plot.text(cells, { x: "since", y: ({ month }) => rows.find((of) => of.month === month).date, text: ({ rate }) => Math.round(100 * rate), fill: ({ rate }) => (rate / most > 0.72 ? "var(--surface)" : "var(--ink)"), fontSize: 11 }) : null,
             ],
           });
         },
