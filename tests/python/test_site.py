@@ -515,3 +515,10 @@ def test_nothing_is_wider_than_a_telephone(site_file: Path, visit: NewVisit, vie
     """A page that has to be moved from side to side is not read on a telephone."""
     seen = visit(width=360).show(site_file, f"#/{view}")
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_dark_page_is_printed_light(site_file: Path, visit: NewVisit) -> None:
+    """Nobody wants a page of black ink."""
+    seen = visit(dark=True).show(site_file)
+    seen.page.emulate_media(media="print")
+    assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
