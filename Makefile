@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs site psql bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,19 @@ site: deps $(SITE_INSTALLED) ## write the page of the release to site/index.html
 	@$(START) >&2
 	@$(BIN)/python -m scripts.site
 
+# The text of the question goes to the program as it is: make does not expand it, and no shell reads it.
+ifneq ($(origin Q),undefined)
+ask: export ASK_QUESTION := $(value Q)
+unexport Q
+endif
+ask: deps $(SITE_INSTALLED) ## answer a question in words from the release (Q="return rate by country in 2011", else a prompt; JSON=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.ask $(if $(JSON),--json)
+
+mcp: deps $(SITE_INSTALLED) ## serve questions and metrics to a language model, on standard input and output, read-only
+	@$(START) >&2
+	@$(BIN)/python -m scripts.ask.mcp_server
+
 psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2
 	@$(BIN)/python -m scripts.warehouse psql
@@ -117,7 +130,7 @@ star: deps ## write the diagram of the star schema, from the keys that the contr
 	@$(BIN)/python -m scripts.site.star
 
 deps: $(INSTALLED) ## install the dbt packages, from the Hub or else from offline_packages/
-	@$(BIN)/python -m scripts.packages $(if $(JSON),>&2)
+	@$(BIN)/python -m scripts.packages $(if $(JSON)$(filter mcp,$(MAKECMDGOALS)),>&2)
 
 dev: deps $(DEV_INSTALLED) ## install the tools of `make lint` and `make test` as well
 
