@@ -21,6 +21,7 @@ SCRIPTS = (
     "shell.js",
     "charts.js",
     "cubes.js",
+    "answers.js",
     "sales.js",
     "quality.js",
     "service.js",
@@ -32,8 +33,11 @@ SCRIPTS = (
     "profiles.js",
     "catalogue.js",
     "history.js",
+    "ask.js",
     "start.js",
 )
+# The grammar of questions, which the page shares with `make ask`.
+GRAMMAR = FOLDER.parent / "ask" / "ask.js"
 # Plot puts this style sheet into each of its charts.
 PLOT_STYLE = """:where(.plot-d6a7b5) {
   --plot-background: white;
@@ -55,7 +59,7 @@ def assembled(release: Mapping[str, Any], datasets: Datasets) -> str:
         release: the release that the data are of, a row of `audit.releases`.
         datasets: the data of the page by name.
     """
-    scripts = [*libraries(), *((PAGE / name).read_text() for name in SCRIPTS)]
+    scripts = [*libraries(), GRAMMAR.read_text(), *((PAGE / name).read_text() for name in SCRIPTS)]
     styles = [(PAGE / name).read_text() for name in STYLES]
     parts = {
         "policy": policy(scripts, [*styles, PLOT_STYLE]),

@@ -7,7 +7,6 @@ numbered as (
         invoice_number,
         row_number() over (order by date_day, invoice_number) - 1 as invoice
     from {gold}.fct_invoices
-    where lines_sold > 0 or is_cancellation
 
 ),
 

@@ -1,4 +1,4 @@
--- Each invoice that is an order (it has a sale line) or a cancellation. Customers have numbers of this page in place of their
+-- Each invoice; an order is one with a sale line. Customers have numbers of this page in place of their
 -- own: in the order of their first invoice, without a name or an account. Null is an order without an account.
 with
 
@@ -30,7 +30,6 @@ final as (
     inner join {gold}.dim_country as countries on invoices.country_key = countries.country_key
     inner join {gold}.dim_customer as customers on invoices.customer_key = customers.customer_key
     left join numbered_customers on invoices.customer_durable_key = numbered_customers.customer_durable_key
-    where invoices.lines_sold > 0 or invoices.is_cancellation
 
 )
 
