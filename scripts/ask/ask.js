@@ -955,7 +955,8 @@ const Ask = (() => {
     filler(at) {
       if (this.has(at, "how_many")) {
         const counted = this.periods.skip(at + 1);
-        if (this.has(counted, "dimension", "grain") && !this.has(counted, "metric")) {
+        const isQualifier = counted < this.terms.length && this.isValueOf(this.periods.skip(counted + 1), this.terms[counted]);
+        if (this.has(counted, "dimension", "grain") && !this.has(counted, "metric") && !isQualifier) {
           const { words } = this.terms[counted];
           throw refused("metric", `No metric counts "${words}": ask for a metric by them.`, { words: [words] });
         }

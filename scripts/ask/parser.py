@@ -444,7 +444,10 @@ class Parser:
     def _filler(self, at: int) -> int:
         if self.has(at, "how_many"):
             counted = self.periods.skip(at + 1)
-            if self.has(counted, "dimension", "grain") and not self.has(counted, "metric"):
+            is_qualifier = counted < len(self.terms) and self._is_value_of(
+                self.periods.skip(counted + 1), self.terms[counted]
+            )
+            if self.has(counted, "dimension", "grain") and not self.has(counted, "metric") and not is_qualifier:
                 words = self.terms[counted].words
                 raise refused("metric", f'No metric counts "{words}": ask for a metric by them.', words=[words])
             self.asked_how_many = self.draft.how_many = True
