@@ -680,7 +680,7 @@ const Ask = (() => {
       const end = this.compareWith(after, explicit);
       if (end) return end;
       if (explicit && this.comparing && !this.draft.metrics.length && this.has(at, "comparing")) return at + 1;
-      if (explicit && this.has(after, "metric")) {
+      if (explicit && this.draft.metrics.length && this.has(after, "metric")) {
         this.joined = true;
         return after;
       }
@@ -929,6 +929,12 @@ const Ask = (() => {
     dimension(at) {
       const term = this.terms[at];
       if (term.has("dimension")) {
+        const isMany = term.all("dimension").some((meaning) => meaning.many);
+        if (!this.draft.rank && !this.draft.top && !this.has(at - 1, "which") && !isMany) {
+          const { words } = term;
+          const says = `"${words}" may be what to group by, or only a word: say "by ${words}", or leave it out.`;
+          throw refused("unused_word", says, { words: [words] });
+        }
         this.draft.by.push(term);
         this.draft.bare.push(term);
         this.joined = false;

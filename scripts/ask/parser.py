@@ -168,7 +168,7 @@ class Parser:
             return end
         if explicit and self.comparing and not self.draft.metrics and self.has(at, "comparing"):
             return at + 1
-        if explicit and self.has(after, "metric"):
+        if explicit and self.draft.metrics and self.has(after, "metric"):
             self.joined = True
             return after
         if explicit:
@@ -421,6 +421,10 @@ class Parser:
     def _dimension(self, at: int) -> int:
         term = self.terms[at]
         if term.has("dimension"):
+            if not self.draft.rank and not self.draft.top and not self.has(at - 1, "which") and not self._is_many(term):
+                words = term.words
+                says = f'"{words}" may be what to group by, or only a word: say "by {words}", or leave it out.'
+                raise refused("unused_word", says, words=[words])
             self.draft.by.append(term)
             self.draft.bare.append(term)
             self.joined = False
@@ -431,6 +435,9 @@ class Parser:
             self.draft.bare.append(term)
             return at + 1
         return at
+
+    def _is_many(self, term: Term) -> bool:
+        return any(meaning["many"] for meaning in term.all("dimension"))
 
     def _joint(self, at: int) -> int:
         if self.has(at, "and"):
