@@ -121,6 +121,16 @@ WAYS = {
 # The type of a delivered text that is changed like a value of its kind.
 TYPES = {"integer": "numeric", "decimal": "numeric", "timestamp": "timestamp", "date": "date"}
 
+# The same for the columns of all relations, by their types; numbers and dates by one.
+TYPE_WAYS = {
+    "text": "translate(value, 'aeiouAEIOU0123456789', 'eiouaEIOUA1234567890')",
+    "boolean": "not value",
+    "timestamp without time zone": "value + interval '1 day'",
+    "timestamp with time zone": "value + interval '1 day'",
+    "time without time zone": "value + interval '1 hour'",
+    "jsonb": "jsonb_build_object('date_order', 'dmy')",
+}
+
 Node = Mapping[str, Any]
 
 
@@ -187,7 +197,7 @@ class Rebuild:
             self.states[name_of(node)] = state_of(self.session, node)
 
     def changed(self, statement: str, relation: str) -> Change:
-        """Change a relation of bronze, build what reads it, and take everything back.
+        """Change a relation, build what reads it, and take everything back.
 
         Args:
             statement: an update.
@@ -203,14 +213,40 @@ class Rebuild:
                     self._build(node)
                 elif name != relation:
                     continue
-                before, after = self.states[name], state_of(self.session, node)
-                columns = {Column(name, each) for each in after.columns if after.columns[each] != before.columns[each]}
-                if columns or after.rows != before.rows:
+                if self._compare(node, change):
                     different.add(unique_id)
-                change.columns.update(columns)
-                if after.rows == before.rows and after.rows[1] is not None:
-                    change.same_rows.add(name)
         return change
+
+    def changed_in_readers(self, statement: str, relation: str) -> Change:
+        """Change a relation, build each relation that reads it while all others stay, and take everything back.
+
+        Args:
+            statement: an update.
+            relation: what it updates.
+        """
+        change = Change(set(), set())
+        with self.session.transaction(force_rollback=True):
+            self.session.execute(statement)
+            for unique_id, node in self.nodes.items():
+                name = name_of(node)
+                if name != relation and any(name_of(self.nodes[each]) == relation for each in self._known(unique_id)):
+                    with self.session.transaction(force_rollback=True):
+                        self._build(node)
+                        self._compare(node, change)
+        return change
+
+    def _known(self, unique_id: str) -> set[str]:
+        return self.reads[unique_id] & self.nodes.keys()
+
+    def _compare(self, node: Node, change: Change) -> bool:
+        """Add what differs in a relation from before to a change; return whether anything does."""
+        name = name_of(node)
+        before, after = self.states[name], state_of(self.session, node)
+        columns = {Column(name, each) for each in after.columns if after.columns[each] != before.columns[each]}
+        change.columns.update(columns)
+        if after.rows == before.rows and after.rows[1] is not None:
+            change.same_rows.add(name)
+        return bool(columns) or after.rows != before.rows
 
     def _key(self, table: str) -> list[str]:
         """Return the primary key of a table of bronze."""
@@ -310,6 +346,24 @@ def _update(source: Node, name: str, key: list[str], value: str) -> str:
         from {table}
     """
     return f"update {table} as changed set {name} = {value} from ({others}) as others where changed.ctid = others.ctid"
+
+
+def update_of_type(session: psycopg.Connection, relation: str, column: str) -> str:
+    """Return a statement that changes a column of any relation by its type: all rows a little, and some of them more.
+
+    Args:
+        session: of the rebuilt warehouse.
+        relation: the schema and the name.
+        column: its name.
+    """
+    query = "select format_type(atttypid, null) from pg_attribute where attrelid = %s::regclass and attname = %s"
+    (data_type,) = session.execute(query, [relation, column]).fetchone() or ("",)
+    way = TYPE_WAYS.get(data_type, "value + 1")
+    others = f"select ctid, {column} as value, hashtextextended(ctid::text, 0) & 7 as bucket from {relation}"
+    return (
+        f"update {relation} as changed set {column} = case when bucket = 0 then null else {way} end "
+        f"from ({others}) as others where changed.ctid = others.ctid"
+    )
 
 
 def name_of(node: Node) -> str:
