@@ -22,7 +22,8 @@
         "a number": [
             "[0-9]{1,9}([.][0-9]{1,15})?(e-[0-9]{1,2})?",
             [
-                "max_quarantined_share", "min_matched_cancellations_share", "anomaly_score",
+                "max_quarantined_share", "min_matched_cancellations_share", "anomaly_score", "anomaly_hint_score",
+                "anomaly_min_amount", "anomaly_min_booking",
                 "anomaly_min_share_of_days", "anomaly_silence_chance", "min_support_percent",
             ],
         ],

@@ -14,89 +14,15 @@ daily_measures as (
         country_name,
         lines
     from {{ ref('int_daily_measures') }}
-    -- The days of the windows below, and a year for the last holidays.
-    {{ before_touched(63 + 63 + 365 + 7, after='where') }}
-
-),
-
-bank_holidays as (
-
-    select * from {{ ref('uk_bank_holidays') }}
-
-),
-
-trading_days as (select distinct invoiced_on from daily_measures),
-
-first_and_last as (
-
-    select
-        min(invoiced_on)::timestamp as first_at,
-        max(invoiced_on)::timestamp as last_at
-    from trading_days
-
-),
-
-calendar as (
-
-    select series.day_at::date as invoiced_on
-    from first_and_last
-    cross join generate_series(first_and_last.first_at, first_and_last.last_at, interval '1 day') as series (day_at)
-
-),
-
-closed_days as (
-
-    select holiday_date as invoiced_on from bank_holidays
-
-    union all
-
-    -- Easter Sunday is not a bank holiday.
-    select holiday_date - 1 as invoiced_on
-    from bank_holidays
-    where holiday_name = 'Easter Monday'
-
-),
-
-kinds_of_days as (
-
-    select
-        calendar.invoiced_on,
-        trading_days.invoiced_on is not null as is_trading_day,
-        extract(isodow from calendar.invoiced_on) as iso_weekday,
-        closed_days.invoiced_on is not null as is_holiday,
-        to_char(calendar.invoiced_on, 'MM-DD') between '{{ var("closed_from") }}' and '12-31'
-        or to_char(calendar.invoiced_on, 'MM-DD') between '01-01' and '{{ var("closed_until") }}' as is_closed
-    from calendar
-    left join trading_days on calendar.invoiced_on = trading_days.invoiced_on
-    left join closed_days on calendar.invoiced_on = closed_days.invoiced_on
+    -- The days of the windows below.
+    {{ before_touched(63 + 63 + 7, after='where') }}
 
 ),
 
 shop_days as (
 
-    -- Trade is expected on a weekday if most of the last eight had trade, and on a holiday if most of a year had.
-    select
-        invoiced_on,
-        is_trading_day,
-        count(*) over last_eight >= 4 as is_known,
-        2 * count(*) filter (where is_trading_day) over last_eight > count(*) over last_eight
-        and not is_closed
-        and (
-            not is_holiday
-            or 2 * count(*) filter (where is_trading_day) over last_holidays > count(*) over last_holidays
-        ) as is_expected
-    from kinds_of_days
-    window
-        last_eight as (
-            partition by iso_weekday
-            order by invoiced_on
-            range between interval '56 days' preceding and interval '1 day' preceding
-        ),
-        last_holidays as (
-            partition by is_holiday, is_closed
-            order by invoiced_on
-            range between interval '365 days' preceding and interval '1 day' preceding
-        )
+    select * from {{ ref('int_shop_days') }}
+    {{ before_touched(63 + 63 + 7, after='where') }}
 
 ),
 
@@ -113,15 +39,14 @@ country_days as (
         shop_days.invoiced_on,
         countries.country_name,
         shop_days.is_trading_day,
-        shop_days.is_trading_day and shop_days.is_known and not shop_days.is_expected as is_unexpected,
+        shop_days.is_unexpected,
         coalesce(daily_measures.lines, 0) as lines
     from countries
-    inner join shop_days on shop_days.is_trading_day or shop_days.is_expected
+    cross join shop_days
     left join daily_measures
         on
             countries.country_name = daily_measures.country_name
             and shop_days.invoiced_on = daily_measures.invoiced_on
-    {{ before_touched(63 + 63 + 7, column="shop_days.invoiced_on", after='where') }}
 
 ),
 
@@ -149,43 +74,101 @@ with_past as (
 
 ),
 
-shares as (
+with_home as (
 
-    -- The added halves keep the share above 0 and below 1, as the logarithm below requires.
     select
         *,
-        (days_with_lines_before + 0.5) / (days_before + 1) as share_of_days
+        max(lines) filter (where country_name = '{{ var("home_country") }}') over same_day as home_lines,
+        max(usual_lines) filter (where country_name = '{{ var("home_country") }}') over same_day as usual_home_lines
     from with_past
+    window same_day as (partition by invoiced_on)
+
+),
+
+silences as (
+
+    -- How long each country had been silent, and what was known of it when it last traded.
+    select
+        with_home.invoiced_on,
+        with_home.country_name,
+        with_home.is_trading_day,
+        with_home.is_unexpected,
+        with_home.lines,
+        with_home.usual_lines,
+        with_home.last_traded_on,
+        with_past.invoiced_on is not null as is_rated,
+        (with_home.day_number - with_past.day_number)::integer as days_silent,
+        with_past.days_before,
+        with_past.days_with_lines_before,
+        -- On a quiet day of the home country, an order from abroad is less likely.
+        least(1, coalesce(with_home.home_lines / nullif(with_home.usual_home_lines, 0), 1))::double precision as weight
+    from with_home
+    left join with_past
+        on
+            with_home.country_name = with_past.country_name
+            and with_home.last_traded_on = with_past.invoiced_on
+            and with_home.last_traded_on >= with_home.invoiced_on - 63
+            and with_home.is_trading_day
+            and with_past.days_before >= 15
+            and (with_past.days_with_lines_before + 0.5) / (with_past.days_before + 1)
+            >= {{ var("anomaly_min_share_of_days") }}
+),
+
+chances as (
+
+    -- Laplace's rule of succession: after b silent days of n, the next day is silent with a probability of
+    -- (b + 1) / (n + 2). Each silent day since then is one more of both.
+    select
+        *,
+        sum(
+            case
+                when days_silent > 0
+                    then
+                        weight * ln(
+                            (days_before - days_with_lines_before + days_silent)::double precision
+                            / (days_before + 1 + days_silent)
+                        )
+                else 0
+            end
+        ) over silence as log_chance
+    from silences
+    window
+        silence as (
+            partition by country_name, last_traded_on, is_rated
+            order by invoiced_on
+        )
 
 ),
 
 final as (
 
-    -- The longest silence to expect depends on the share of days known when the country last traded.
     select
-        shares.invoiced_on,
-        shares.country_name,
+        invoiced_on,
+        country_name,
 
-        shares.is_unexpected,
+        is_unexpected,
 
-        shares.lines,
-        shares.usual_lines::numeric(18, 4) as usual_lines,
-        (shares.day_number - last_trades.day_number)::integer as days_silent,
-        floor(
-            ln({{ var("anomaly_silence_chance") }}) / ln(1 - last_trades.share_of_days)
-        )::integer as longest_silence
-    from shares
-    left join shares as last_trades
-        on
-            shares.country_name = last_trades.country_name
-            and shares.last_traded_on = last_trades.invoiced_on
-            and shares.last_traded_on >= shares.invoiced_on - 63
-            and shares.is_trading_day
-            and last_trades.share_of_days >= {{ var("anomaly_min_share_of_days") }}
-            and last_trades.days_before >= 15
+        lines,
+        usual_lines::numeric(18, 4) as usual_lines,
+        days_silent,
+        case
+            when is_rated
+                then
+                    (
+                        count(*) filter (
+                            where days_silent > 0 and log_chance >= ln({{ var("anomaly_silence_chance") }})
+                        ) over silence
+                    )::integer
+        end as longest_silence
+    from chances
     where
-        (shares.usual_lines >= {{ var("anomaly_min_lines") }} or last_trades.invoiced_on is not null)
-    {{ before_touched(0, column="shares.invoiced_on", after='and') }}
+        (usual_lines >= {{ var("anomaly_min_lines") }} or is_rated)
+    {{ before_touched(0, column="invoiced_on", after='and') }}
+    window
+        silence as (
+            partition by country_name, last_traded_on, is_rated
+            order by invoiced_on
+        )
 
 )
 

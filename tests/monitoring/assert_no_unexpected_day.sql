@@ -1,31 +1,32 @@
--- Readers of the next reports should learn today that the last days are unusual.
+-- Readers of the next reports should learn today that the last days are unusual, and why.
 {{ config(group='platform', severity='warn', meta={'threshold': ['anomaly_news_days']}) }}
 
 with
 
--- Not materialized, so that an incremental build reads only the touched days.
-rated_days as not materialized (
+-- Not materialized, so that an incremental build reads only the incidents that changed.
+incidents as not materialized (
 
-    select * from {{ ref('daily_anomalies') }}
+    select * from {{ ref('sales_incidents') }}
 
 ),
 
-last_day as (
+rated_days as (
 
-    select max(date_day) as date_day from rated_days
+    select max(date_day) as last_day from {{ ref('daily_anomalies') }}
 
 ),
 
 final as (
 
-    select rated_days.*
-    from rated_days
+    select incidents.*
+    from incidents
     where
-        rated_days.is_anomaly
-        {% if pg_wap.looks_at_changes_of('daily_anomalies') -%}
-        and {{ pg_wap.is_touched('daily_anomalies', 'rated_days.date_day') }}
+        incidents.severity = 'alarm'
+        and incidents.status = 'open'
+        {% if pg_wap.looks_at_changes_of('sales_incidents') -%}
+        and {{ pg_wap.is_touched('sales_incidents', 'incidents.incident_key') }}
         {%- else -%}
-        and rated_days.date_day > (select last_day.date_day from last_day) - {{ var("anomaly_news_days") }}
+        and incidents.last_day > (select rated_days.last_day from rated_days) - {{ var("anomaly_news_days") }}
         {%- endif %}
 
 )

@@ -51,6 +51,17 @@ class Fault(NamedTuple):
     rule: str | None = None
 
 
+# An incident in which fewer lines arrived than usual.
+INCIDENT = (
+    "insert into gold_tables.sales_incidents (incident_key, first_day, last_day, days, scope, cause, direction, reason,"
+    " severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure, worst_day,"
+    " observed, expected_low, expected, expected_high)"
+    " select 1, {first}, max(date_day), 1, 'All', 'volume', 'low', '-',"
+    " 'alarm', 'open', 1, 5, 0, 'customers, lines', '-', '{main}', max(date_day),"
+    " 1, 2, 3, 4"
+)
+
+
 def first(relation: str, where: str) -> str:
     """Return a condition that holds for one row, the same row in each run, also in a partitioned table."""
     return f"(tableoid, ctid) = (select tableoid, ctid from {relation} where {where} order by tableoid, ctid limit 1)"
@@ -523,12 +534,25 @@ FAULTS = [
     ),
     Fault(
         "assert_no_unexpected_day",
-        "last day out of the ordinary",
-        "insert into gold_tables.daily_anomalies"
-        " (date_day, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
-        " select max(invoiced_on), '-', 'lines', true, 'too_low', 1, 2, 3, 4 from silver.int_trading_days",
+        "incident on the last day",
+        INCIDENT.format(first="max(date_day)", main="lines") + " from gold_tables.daily_anomalies",
     ),
     # Reference data
+    *(
+        Fault(
+            "assert_known_incidents_are_valid",
+            what,
+            "insert into silver.known_incidents (scope, first_day, last_day, status, reason, declared_by)"
+            f" values ('{scope}', '2011-01-04', '{last_day}', {status}, 'stocktaking', {who})",
+        )
+        for what, scope, last_day, status, who in (
+            ("scope of no country", "Germny", "2011-01-04", "'expected'", "'Ann'"),
+            ("days reversed", "All", "2011-01-03", "'expected'", "'Ann'"),
+            ("unknown status", "Abroad", "2011-01-04", "'known'", "'Ann'"),
+            ("no status", "Abroad", "2011-01-04", "null", "'Ann'"),
+            ("nobody says so", "Germany", "2011-01-04", "'acknowledged'", "null"),
+        )
+    ),
     Fault(
         "country_spellings_name_known_countries",
         "spelling of no country",
@@ -789,6 +813,12 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         " (date_day, country_name, measure, is_anomaly, kind, observed, expected_low, expected, expected_high)"
         f" values ('2010-01-04', '-', 'lines', {values})"
         for values in ("true, 'too_low', 3, 2, 3, 4", "true, null, 1, 2, 3, 4", "false, 'too_low', 1, 2, 3, 4")
+    ],
+    ("sales_incidents_obeys_its_rules", "incident_ends_after_it_begins"): [
+        INCIDENT.format(first="max(date_day) + 1", main="lines") + " from gold_tables.daily_anomalies",
+    ],
+    ("sales_incidents_obeys_its_rules", "incident_names_its_main_measure"): [
+        INCIDENT.format(first="max(date_day)", main="line") + " from gold_tables.daily_anomalies",
     ],
     ("dim_country_obeys_its_rules", "iso_code_is_well_formed"): [
         one("gold_tables.dim_country", "iso_alpha3 = 'gbr'"),
