@@ -62,6 +62,23 @@ INCIDENT = (
 )
 
 
+# The sample has no incident, so a constraint gets a row to break first.
+EXAMPLES = {
+    "gold_tables.sales_incidents": INCIDENT.format(first="max(date_day)", main="lines")
+    + " from gold_tables.daily_anomalies",
+    "gold_tables.sales_incident_days": "insert into gold_tables.sales_incident_days (date_day, country_name, measure,"
+    " incident_key, first_day, lead_country_name, cause, direction, is_main, strength)"
+    " values ('2011-01-04', '-', 'lines', 1, '2011-01-04', '-', 'volume', 'low', true, 5)",
+    "gold_tables.sales_incident_amounts": "insert into gold_tables.sales_incident_amounts (incident_key, date_day,"
+    " measure, strength, observed, expected_low, expected, expected_high, amount_at_stake)"
+    " values (1, '2011-01-04', 'lines', 5, 1, 2, 3, 4, 1)",
+    "gold_tables.unusual_values": "insert into gold_tables.unusual_values (date_day, country_name, measure, cause,"
+    " direction, strength) values ('2011-01-04', '-', 'lines', 'volume', -1, 5)",
+    "silver.known_incidents": "insert into silver.known_incidents values"
+    " ('All', '2011-01-04', '2011-01-04', 'expected', 'stocktaking', 'Ann')",
+}
+
+
 def first(relation: str, where: str) -> str:
     """Return a condition that holds for one row, the same row in each run, also in a partitioned table."""
     return f"(tableoid, ctid) = (select tableoid, ctid from {relation} where {where} order by tableoid, ctid limit 1)"
@@ -1165,6 +1182,8 @@ def test_database_enforces_the_constraint(constraint: Constraint, session: psyco
     """A constraint in the YAML may be missing on the table, and then nothing enforces it."""
     relation, columns = constraint.relation, ", ".join(constraint.columns)
     name = relation.partition(".")[2]
+    if relation in EXAMPLES:
+        session.execute(EXAMPLES[relation])
     if constraint.kind == "not_null":
         # PostgreSQL finds no partition for a row without its partition column
         refusals = (psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation)
