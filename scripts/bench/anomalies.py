@@ -1,4 +1,4 @@
-"""Measure how well `daily_anomalies` finds seeded faults, beside a plain rule of three standard deviations."""
+"""Measure how well incidents find seeded faults, beside single values and a plain rule of three standard deviations."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,18 @@ DETECTORS = {
 }
 
 
+INCIDENTS = "sales_incidents"
+# Open alarms, with the name of a country in the shop's system.
+OPEN_ALARMS = """
+    select first_day, last_day, coalesce(countries.country_name, incidents.scope)
+    from gold.sales_incidents as incidents
+    left join silver.countries on incidents.scope = countries.standard_name
+    where incidents.severity = 'alarm' and incidents.status = 'open'
+    order by first_day, incident_key
+"""
+EVERYWHERE = ("All", "United Kingdom")
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault, as the generator records it in `truth.json`."""
@@ -53,6 +65,15 @@ class Fault:
         """Return whether this fault explains an alarm of this day and country."""
         return self.first_day <= day <= self.last_day and self.country in (country, ALL_COUNTRIES)
 
+    def is_found_by(self, first_day: date, last_day: date, scope: str) -> bool:
+        """Return whether an incident covers at least half of the days, and the scope.
+
+        A fault of all countries is found by an incident of the shop or of the home country, which is most of the trade.
+        """
+        common = (min(last_day, self.last_day) - max(first_day, self.first_day)).days + 1
+        days = (self.last_day - self.first_day).days + 1
+        return 2 * common >= days and scope in (EVERYWHERE if self.country == ALL_COUNTRIES else (self.country,))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -60,7 +81,7 @@ class Outcome:
 
     Attributes:
         found: for each kind of fault, how many faults the detector found and how many there are.
-        alarms: how many alarms it raised. An alarm is a day and a country, even if several measures are off.
+        alarms: how many alarms it raised: incidents, or else days and countries, even if several measures are off.
         true_alarms: how many of the alarms a fault explains.
     """
 
@@ -109,21 +130,47 @@ def judge(faults: Sequence[Fault], alarms: set[tuple[date, str]]) -> Outcome:
     return Outcome(found, len(begun), true_alarms)
 
 
+def judge_incidents(faults: Sequence[Fault], incidents: Sequence[tuple[date, date, str]]) -> Outcome:
+    """Compare incidents with the truth. Incidents that end before the first fault do not count.
+
+    An incident that finds no fault is a false alarm, and so is a second incident of the same fault.
+    """
+    left = [incident for incident in incidents if incident[1] >= min(fault.first_day for fault in faults)]
+    alarms, found = len(left), dict.fromkeys(KINDS, (0, 0))
+    for fault in faults:
+        finds = next((incident for incident in left if fault.is_found_by(*incident)), None)
+        if finds:
+            left.remove(finds)
+        caught, seeded = found[fault.kind]
+        found[fault.kind] = (caught + bool(finds), seeded + 1)
+    return Outcome(found, alarms, alarms - len(left))
+
+
 def measure(session: psycopg.Connection, folder: Path) -> dict[str, Outcome]:
     """Return what each detector found in a warehouse that was built from a folder of generated deliveries."""
     faults = faults_of(folder)
-    return {name: judge(faults, set(session.execute(query).fetchall())) for name, query in DETECTORS.items()}
+    incidents = judge_incidents(faults, session.execute(OPEN_ALARMS).fetchall())
+    values = {name: judge(faults, set(session.execute(query).fetchall())) for name, query in DETECTORS.items()}
+    return {INCIDENTS: incidents} | values
 
 
 def report(runs: Sequence[Mapping[str, Outcome]]) -> list[Row]:
     """Return precision and recall of each detector over some runs, and its recall of each kind of fault."""
     rows = []
-    for name in DETECTORS:
+    for name in (INCIDENTS, *DETECTORS):
         outcomes = [run[name] for run in runs]
         alarms, right = sum(each.alarms for each in outcomes), sum(each.true_alarms for each in outcomes)
-        note = f"{right} of {alarms} alarms, a day and country each"
+        what = "incidents" if name == INCIDENTS else "alarms, a day and country each"
+        note = f"{right} of {alarms} {what}{_spread([each.precision for each in outcomes])}"
         rows.append(Row(f"{name}, precision", [each.precision for each in outcomes], unit="", note=note))
-        rows.append(Row(f"{name}, recall", [each.recall for each in outcomes], unit="", note=f"{len(runs)} seeds"))
+        rows.append(
+            Row(
+                f"{name}, recall",
+                [each.recall for each in outcomes],
+                unit="",
+                note=f"{len(runs)} seeds{_spread([each.recall for each in outcomes])}",
+            )
+        )
         for kind in KINDS:
             pairs = [each.found[kind] for each in outcomes]
             shares = [found / seeded for found, seeded in pairs if seeded]
@@ -131,3 +178,8 @@ def report(runs: Sequence[Mapping[str, Outcome]]) -> list[Row]:
             if shares:
                 rows.append(Row(f"{name}, recall of {kind}", shares, unit="", note=note))
     return rows
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return the range of the values of the seeds."""
+    return f", {min(values):.2f} to {max(values):.2f}"

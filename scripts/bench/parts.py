@@ -27,6 +27,8 @@ PUBLISH_GOAL_MS, ROLLBACK_GOAL_MS = 500.0, 1_000.0
 MORE_THAN_LINEAR = 1.1
 QUERY_RUNS, QUERY_GOAL_MS = 100, 25.0
 IDLE_SECONDS = 2.0
+# Of faults in anomalies. The rule was tuned on seeds from 101 on.
+SEEDS = 20
 
 
 @dataclass
@@ -255,9 +257,9 @@ def publish(bench: Bench) -> list[Row]:
 
 
 def anomalies(bench: Bench) -> list[Row]:
-    """Seed faults into generated deliveries and report which faults are found; each round uses another seed."""
+    """Seed faults into generated deliveries and report which faults are found, over seeds that no rule was tuned on."""
     outcomes = []
-    for seed in range(1, bench.rounds + 1):
+    for seed in range(1, SEEDS + 1):
         files = bench.work / f"faults-{seed}"
         detection.generate(files, seed)
         warehouse = bench.warehouse(f"faults-{seed}")

@@ -15,7 +15,7 @@ from dbt_project import Dbt
 from harness import Database
 from warehouse_state import rows
 
-from scripts.bench.anomalies import Fault, judge, measure
+from scripts.bench.anomalies import Fault, judge, judge_incidents, measure
 from scripts.generate.__main__ import generate
 from scripts.land import land
 
@@ -212,3 +212,23 @@ def test_an_alarm_counts_for_the_fault_of_its_day_and_country() -> None:
     assert (outcome.alarms, outcome.true_alarms) == (3, 1)
     assert (outcome.found["missing_day"], outcome.found["country_lost"]) == ((1, 1), (0, 1))
     assert (outcome.recall, outcome.precision) == (0.5, 1 / 3)
+
+
+def test_an_incident_finds_a_fault_of_its_days_and_scope_once() -> None:
+    """Precision would be flattering if two incidents of one fault, or one of another country, counted as finds."""
+    faults = [
+        Fault("missing_day", "all", date(2011, 1, 4), date(2011, 1, 4)),
+        Fault("country_lost", "Germany", date(2011, 2, 1), date(2011, 2, 14)),
+    ]
+    incidents = [
+        (date(2010, 12, 1), date(2010, 12, 1), "All"),  # before any fault
+        (date(2011, 1, 4), date(2011, 1, 4), "All"),
+        (date(2011, 1, 4), date(2011, 1, 4), HOME),  # a second one
+        (date(2011, 2, 1), date(2011, 2, 14), "France"),
+        (date(2011, 2, 1), date(2011, 2, 6), "Germany"),  # less than half
+    ]
+    outcome = judge_incidents(faults, incidents)
+    assert (outcome.alarms, outcome.true_alarms) == (4, 1)
+    assert (outcome.found["missing_day"], outcome.found["country_lost"]) == ((1, 1), (0, 1))
+    covered = judge_incidents(faults, [*incidents, (date(2011, 2, 1), date(2011, 2, 7), "Germany")])
+    assert (covered.recall, covered.precision) == (1.0, 2 / 5)
