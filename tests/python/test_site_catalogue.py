@@ -1,5 +1,6 @@
 """The catalogue and the history on the page of a release say what the project declares and what the warehouse holds."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ import yaml
 from browser import Visit
 from dbt_project import Dbt
 from harness import Database
-from test_site import faults
+from test_site import LARGEST_PICTURE, PICTURES, faults
 
 from scripts.lineage import Column, Edge, read_edges
 from scripts.paths import PROJECT_ROOT
@@ -461,3 +462,24 @@ def test_nothing_keeps_readers_out(furnished: Furnished, visit: Callable[..., Vi
     seen = visit(dark=dark).show(furnished.file, address)
     assert faults(seen, {"runOnly": ["color-contrast"]} if dark else {}) == []
     assert (seen.requests, seen.problems) == ([], [])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [("catalogue", "#/catalogue"), ("lineage", "#/catalogue/gold.fct_sales.unit_price"), ("history", "#/history")],
+)
+def test_pictures_of_the_views(
+    furnished: Furnished, tmp_path: Path, visit: Callable[..., Visit], name: str, address: str, *, dark: bool
+) -> None:
+    """The documentation shows the views, and a large picture makes every clone slower.
+
+    `SITE_PICTURES=1` writes them into docs/site.
+    """
+    seen = visit(dark=dark).show(furnished.file, address)
+    seen.page.set_viewport_size({"width": 1280, "height": 900 if name == "catalogue" else 1400})
+    seen.settle()
+    folder = PICTURES if os.environ.get("SITE_PICTURES") else tmp_path
+    target = folder / f"{name}_{'dark' if dark else 'light'}.png"
+    seen.page.screenshot(path=target)
+    assert 10_000 < target.stat().st_size < LARGEST_PICTURE
