@@ -30,8 +30,8 @@ from scripts.paths import PROJECT_ROOT, socket_dir
 FOLDER = PROJECT_ROOT / "tests" / "ask"
 # A line is a question. `reads` is its one right reading, in full. `sql` is an independent statement with the rows of
 # the answer. `comes_to` is why it has no single reading: `refused`, or `asked_back` with the questions that it may
-# mean. The questions are asked of the sample, whose last day is 30 November 2011. The held-out ones were written before
-# the grammar.
+# mean. `needs` names metrics without which the question means something else. The questions are asked of the sample,
+# whose last day is 30 November 2011. The held-out ones were written before the grammar.
 KNOWN, HELD_OUT = (
     {each["ask"]: each for each in map(json.loads, (FOLDER / f"{name}.jsonl").read_text().splitlines())}
     for name in ("questions", "held_out")
@@ -103,6 +103,11 @@ def comes_to(outcome: dict[str, Any]) -> dict[str, Any]:
     return {"comes_to": found | ({"words": outcome["words"]} if "words" in outcome else {})}
 
 
+def fitting(asked: dict[str, Any], words: Vocabulary) -> dict[str, Any]:
+    """Return the questions whose metrics the project has."""
+    return {ask: each for ask, each in asked.items() if set(each.get("needs", ())) <= set(words.metrics)}
+
+
 def expected(each: dict[str, Any]) -> dict[str, Any]:
     return {key: each[key] for key in ("reads", "comes_to") if key in each}
 
@@ -118,7 +123,7 @@ def test_there_are_enough_questions() -> None:
 @pytest.mark.parametrize("asked", [KNOWN, HELD_OUT], ids=["known", "held out"])
 def test_each_question_has_its_reading(words, asked: dict[str, Any]) -> None:
     """An answer to another question than the one asked is worse than none."""
-    found = {ask: comes_to(readings.read(ask, words)) for ask in asked}
+    found = {ask: comes_to(readings.read(ask, words)) for ask in fitting(asked, words)}
     assert {ask: each for ask, each in found.items() if each != expected(asked[ask])} == {}
 
 
@@ -147,7 +152,7 @@ def plain(rows: list[tuple[Any, ...]]) -> list[list[str]]:
 def test_every_understood_question_is_answered(questions: Questions) -> None:
     """A reading that the metrics cannot compute would end in an error in place of an answer."""
     unanswered = []
-    for ask, each in ANSWERED.items():
+    for ask, each in fitting(ANSWERED, questions.vocabulary).items():
         if "sql" not in each and not questions.answer(each["reads"]).columns:
             unanswered.append(ask)
     assert unanswered == []
@@ -157,7 +162,7 @@ def test_choices_lead_on(words) -> None:
     """A question that is asked back, and whose choices are refused, is a dead end."""
     dead = [
         (ask, question)
-        for ask, each in ALL.items()
+        for ask, each in fitting(ALL, words).items()
         for question in each.get("comes_to", {}).get("questions", ())
         if readings.read(question, words)["status"] == "refused"
     ]
@@ -167,7 +172,7 @@ def test_choices_lead_on(words) -> None:
 def test_choices_differ(words) -> None:
     """Two choices with one reading would make the reader choose between nothing."""
     same = []
-    for ask, each in ALL.items():
+    for ask, each in fitting(ALL, words).items():
         found = [
             json.dumps(readings.read(question, words)["reading"])
             for question in each.get("comes_to", {}).get("questions", ())

@@ -22,7 +22,7 @@ ASKED = [
     each["ask"]
     for name in ("questions", "held_out")
     for each in map(json.loads, (PROJECT_ROOT / "tests" / "ask" / f"{name}.jsonl").read_text().splitlines())
-    if "reads" in each
+    if "reads" in each and "needs" not in each
 ]
 COMPUTE = """async (asked) => {
   const { needs } = Site.views.find(({ id }) => id === "ask");
