@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help ask build demo published publish rollback profile catalogue lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo published publish rollback profile bi catalogue lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ rollback: deps ## go back to the release before
 profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release profile
+
+bi: deps ## copy the release to the schema bi, as tables with primary and foreign keys for BI tools
+	@$(START) >&2
+	@$(BIN)/python -m scripts.release copy_for_bi
 
 catalogue: deps ## list every check with its owner, severity and last failure (JSON=1), and write the documentation's catalogue
 	@$(START) >&2

@@ -21,7 +21,7 @@ from scripts.privacy import keep_private
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
-OPERATIONS = ("published", "publish", "rollback", "profile")
+OPERATIONS = ("published", "publish", "rollback", "profile", "copy_for_bi")
 # More names than these are counted and listed below.
 NAMES_IN_A_LINE = 3
 

@@ -26,6 +26,7 @@ WARNINGS = {
     "assert_customers_are_in_one_country_at_a_time",
     "assert_deliveries_take_little_away",
     "assert_invoices_name_one_customer",
+    "assert_no_column_drifts",
     "assert_no_invoice_is_from_the_future",
     "assert_no_unexpected_day",
     "stock_code_is_intact",
@@ -548,6 +549,16 @@ FAULTS = [
             "delivered_country_name = 'Germny', is_resolved = false",
             "delivered_country_name = 'Germany'",
         ),
+    ),
+    Fault(
+        "assert_no_column_drifts",
+        "column half null since the last release",
+        "insert into audit.column_profiles ("
+        " release_id, relation, column_name, position, data_type, is_estimated, row_count, null_count, distinct_count,"
+        " top_values, top_shares)"
+        " select release_id + step, 'gold.dim_product', 'description', 1, 'text', false, 1000, 500 * (step + 1), 0,"
+        " '{}', '{}' from (select max(release_id) as release_id from audit.releases) as last"
+        " cross join (values (-1), (0)) as steps (step)",
     ),
     Fault(
         "assert_no_unexpected_day",

@@ -15,7 +15,9 @@ REPOSITORY = PACKAGE.parent.parent
 
 # Each folder of macros, and the folders below it that it may call.
 MAY_CALL = {
-    "hooks": {"publish", "checks", "runs", "profiles", "state"},
+    "hooks": {"publish", "checks", "dictionary", "runs", "profiles", "state"},
+    "bi": {"dictionary", "locks", "state"},
+    "dictionary": {"checks", "state"},
     "profiles": {"state"},
     "strategies": {"publish", "locks", "ddl", "state"},
     "publish": {"locks", "ddl", "state"},

@@ -14,6 +14,7 @@
             {%- endif -%}
         {%- endif -%}
         {{ pg_wap.record_checks() if flags.WHICH == "build" }}
+        {{ pg_wap.record_relations() if flags.WHICH == "build" }}
         {%- if writes -%}
             {%- call statement("begin_build", auto_begin=false) -%}
                 begin;

@@ -28,6 +28,7 @@
         ~ "%.1f" % (modules.datetime.datetime.now() - began).total_seconds() ~ " s"
         ~ (", with estimates for " ~ estimated | join(", ") if estimated else "") ~ ".", info=true
     ) -%}
+    {{ pg_wap.report_drift() }}
 {%- endmacro %}
 
 {#- At the end of a build that published, if the project asks for it: nobody has to remember the operation. -#}

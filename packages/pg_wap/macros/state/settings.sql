@@ -3,6 +3,7 @@
     {%- set defaults = {
         "published_schema": "published",
         "audit_schema": "audit",
+        "bi_schema": "bi",
         "lock_patience_seconds": 60,
         "run_history_days": 400,
         "flapping_changes": 2,
@@ -13,6 +14,7 @@
         "profile_in_build": false,
         "profile_exact_rows": 50000,
         "profile_releases": 30,
+        "drift_thresholds": {},
     } -%}
     {{ return(var("pg_wap_" ~ name, defaults[name])) }}
 {%- endmacro %}

@@ -3,6 +3,7 @@
     {{ return([
         "runs", "node_results", "broken_rules", "published_rows", "model_states", "touched_partitions", "releases", "candidate",
         "candidate_steps", "rollback_steps", "checks", "check_catalogue", "writer", "column_profiles",
+        "relations", "relation_keys",
     ]) }}
 {%- endmacro %}
 
@@ -203,6 +204,26 @@
         -- of all that the checks declare
         fingerprint text not null,
         primary key (check_name, name)
+    );
+
+    -- of the published schema, as the project declares them
+    create table if not exists {{ pg_wap.audit_table("relations") }} (
+        relation text primary key,
+        owner text,
+        materialized text not null,
+        access text not null,
+        -- of all that the relations declare
+        fingerprint text not null
+    );
+
+    create table if not exists {{ pg_wap.audit_table("relation_keys") }} (
+        relation text not null,
+        name text not null,
+        kind text not null check (kind in ('primary key', 'foreign key', 'reference')),
+        columns text[] not null,
+        to_relation text,
+        to_columns text[],
+        primary key (relation, name)
     );
 
     comment on table {{ pg_wap.audit_table("runs") }} is '{{ pg_wap.tables_fingerprint() }}';
