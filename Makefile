@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help ask build demo published publish rollback profile bi catalogue lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo published publish rollback profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,19 @@ catalogue: deps ## list every check with its owner, severity and last failure (J
 lineage: deps $(SITE_INSTALLED) ## write which column comes from which to docs/lineage.json and the warehouse, or print one (COLUMN=...)
 	@$(if $(COLUMN),,$(START) >&2)
 	@$(BIN)/python -m scripts.lineage $(if $(COLUMN),--column "$(COLUMN)")
+
+metrics: deps $(SITE_INSTALLED) ## list every metric with its unit and definition (JSON=1)
+	@$(BIN)/python -m scripts.metrics list $(if $(JSON),--json)
+
+metric: deps $(SITE_INSTALLED) ## show metrics of the release: NAME=net_revenue BY=month,country WHERE="country=France" FROM=2011 SHOW_SQL=1
+	@$(START) >&2
+	@$(BIN)/python -m scripts.metrics show "$(NAME)" --by "$(BY)" --where "$(WHERE)" --order "$(ORDER)" \
+		$(if $(LIMIT),--limit "$(LIMIT)") $(if $(FROM),--start "$(FROM)") $(if $(UNTIL),--end "$(UNTIL)") \
+		$(if $(SHOW_SQL),--sql) $(if $(JSON),--json)
+
+exports: deps $(SITE_INSTALLED) ## write the exports of the saved queries to the schema reports, all from one release
+	@$(START) >&2
+	@$(BIN)/python -m scripts.metrics export
 
 new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
 	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")

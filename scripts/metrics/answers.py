@@ -51,12 +51,20 @@ def run(query: Query, session: psycopg.Connection | None = None) -> Answer:
 
 
 def open_session() -> psycopg.Connection:
-    """Open a session that can only read, stops each statement after 30 seconds, and counts days in UTC.
+    """Open a session on the target in use that can only read.
 
     Raises:
         Refusal: the server does not answer.
     """
-    session = connection.connect(autocommit=True, name="metrics")
+    return only_read(connection.connect(autocommit=True, name="metrics"))
+
+
+def only_read(session: psycopg.Connection) -> psycopg.Connection:
+    """Let a session only read, stop each of its statements after 30 seconds, and count days in UTC.
+
+    Args:
+        session: a connection in autocommit mode.
+    """
     session.execute("set default_transaction_read_only to on")
     session.execute(f"set statement_timeout to '{TIMEOUT_S}s'")
     session.execute("set timezone to 'UTC'")

@@ -106,7 +106,16 @@ def _derive(text: str) -> Catalogue:
     engine = Engine(text)
     owned = manifest.owners()
     content: dict[str, Any] = json.loads(text)
-    reachable = {each["name"]: tuple(engine.dimensions(each["name"])) for each in content["metrics"]}
+    hidden = {
+        dimension["name"]
+        for model in content["semantic_models"]
+        for dimension in model["dimensions"]
+        if _meta_of(dimension).get("hidden")
+    }
+    reachable = {
+        each["name"]: tuple(name for name in engine.dimensions(each["name"]) if name.split("__")[-1] not in hidden)
+        for each in content["metrics"]
+    }
     metrics = {
         each["name"]: Metric(
             each["name"],

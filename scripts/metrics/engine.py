@@ -4,7 +4,7 @@ No adapter of dbt and no connection is opened: MetricFlow only writes SQL.
 """
 
 import functools
-from datetime import datetime, time
+from collections.abc import Iterator
 from typing import cast
 
 from metricflow.engine.metricflow_engine import (
@@ -77,6 +77,8 @@ class Engine:
 
     def __init__(self, manifest: str) -> None:
         lookup = SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(manifest))
+        models = lookup.semantic_manifest.semantic_models
+        self._days = {model.defaults.agg_time_dimension for model in models if model.defaults}
         self._engine = MetricFlowEngine(lookup, cast(SqlClient, Client()))
 
     def dimensions(self, metric: str) -> list[str]:
@@ -87,8 +89,8 @@ class Engine:
         """
         found = {each.dunder_name for each in self._engine.simple_dimensions_for_metrics([metric])}
         names = {name.removesuffix("__day") for name in found}
-        # The day of the fact has the name `metric_time` in all facts.
-        return sorted(name for name in names if not name.endswith("__date_day"))
+        # The day of each fact is `metric_time`.
+        return sorted(name for name in names if name.split("__")[-1] not in self._days)
 
     def sql(self, query: Query) -> str:
         """Return the statement of a question, without its order and limit.
@@ -99,10 +101,19 @@ class Engine:
         request = MetricFlowQueryRequest.create(
             metric_names=query.metrics,
             group_by_names=query.group_by,
-            where_constraints=[template(condition) for condition in query.where] or None,
-            time_constraint_start=datetime.combine(query.start, time.min) if query.start else None,
-            time_constraint_end=datetime.combine(query.end, time.min) if query.end else None,
+            where_constraints=[template(condition) for condition in (*query.where, *_period(query))] or None,
             output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER,
+        )
+        return self._engine.explain(request).sql_statement.sql
+
+    def sql_of_saved(self, name: str) -> str:
+        """Return the statement of a saved query.
+
+        Args:
+            name: its name.
+        """
+        request = MetricFlowQueryRequest.create(
+            saved_query_name=name, output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER
         )
         return self._engine.explain(request).sql_statement.sql
 
@@ -134,6 +145,14 @@ def template(condition: Condition) -> str:
     values = ", ".join(literal(value) for value in condition.values)
     compared = f"({values})" if condition.operator in ("in", "not in") else values
     return f"{{{{ {call} }}}} {condition.operator} {compared}"
+
+
+def _period(query: Query) -> Iterator[Condition]:
+    """Return the period as conditions: MetricFlow would widen its own time constraint to whole months."""
+    if query.start:
+        yield Condition(f"{METRIC_TIME}__day", ">=", (query.start.isoformat(),))
+    if query.end:
+        yield Condition(f"{METRIC_TIME}__day", "<=", (query.end.isoformat(),))
 
 
 def _through(entities: list[str]) -> str:

@@ -45,6 +45,8 @@ LAYERS = {
         {"catalogue"},
         {"compiler"},
         {"answers"},
+        {"exports", "show"},
+        {"__main__"},
     ],
     "scripts.scaffold": [
         {"__init__", "columns", "mart"},

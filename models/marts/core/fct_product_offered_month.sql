@@ -1,0 +1,22 @@
+{{ config(materialized='published_view') }}
+
+-- A release creates its views in the order of their names, so this one comes after the view that it reads.
+-- As an array, because the planner cannot use the days of a join to choose spans: 6 s instead of 0.7 s for all months.
+select
+    offers.product_key,
+    offers.product_durable_key,
+    offers.date_key,
+
+    offers.date_day,
+    offers.is_sold,
+
+    offers.days_since_sold
+from {{ ref('fct_product_offered_day') }} as offers
+where
+    offers.date_day = any(
+        array(
+            select max(trading_days.date_day)
+            from {{ ref('dim_trading_day') }} as trading_days
+            group by trading_days.date_key / 100
+        )
+    )
