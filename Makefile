@@ -77,7 +77,7 @@ lineage: deps $(SITE_INSTALLED) ## write which column comes from which to docs/l
 	@$(if $(COLUMN),,$(START) >&2)
 	@$(BIN)/python -m scripts.lineage $(if $(COLUMN),--column "$(COLUMN)")
 
-metrics: deps $(SITE_INSTALLED) ## list every metric with its unit and definition (JSON=1)
+metrics: deps $(SITE_INSTALLED) ## list every metric with its unit and definition (JSON=1), and write the table of docs/metrics.md
 	@$(BIN)/python -m scripts.metrics list $(if $(JSON),--json)
 
 metric: deps $(SITE_INSTALLED) ## show metrics of the release: NAME=net_revenue BY=month,country WHERE="country=France" FROM=2011 SHOW_SQL=1

@@ -23,8 +23,9 @@ def main() -> None:
 @main.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics and dimensions as JSON.")
 def list_metrics(as_json: bool) -> None:
-    """Print all metrics with their units and definitions."""
+    """Print all metrics with their units and definitions, and write the table of the documentation."""
     known = catalogue()
+    show.write_page(known)
     if as_json:
         click.echo(json.dumps({kind: [vars(each) for each in named.values()] for kind, named in vars(known).items()}))
     else:

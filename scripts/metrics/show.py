@@ -9,7 +9,11 @@ from rich.text import Text
 from scripts.errors import printable
 from scripts.metrics.answers import Answer
 from scripts.metrics.catalogue import GRAINS, Catalogue
+from scripts.paths import PROJECT_ROOT
 
+PAGE = PROJECT_ROOT / "docs" / "metrics.md"
+# The table stands between these lines.
+BEGIN, END = "<!-- Written by `make metrics`. -->\n\n", "\n<!-- The end of the table. -->"
 # Of a line in a pipe or a log.
 WIDEST = 1_000
 
@@ -25,6 +29,30 @@ def metrics(console: Console, known: Catalogue) -> None:
     for metric in known.metrics.values():
         table.add_row(metric.name, metric.label, metric.unit, metric.owner, metric.description)
     console.print(table)
+
+
+def page(known: Catalogue) -> str:
+    """Return the metrics as a table of the documentation.
+
+    Args:
+        known: the catalogue of the project.
+    """
+    rows = [("metric", "label", "unit", "definition"), ("---",) * 4]
+    named = sorted(known.metrics.values(), key=lambda each: each.name)
+    rows += [(f"`{each.name}`", each.label, each.unit, each.description.strip()) for each in named]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def write_page(known: Catalogue) -> None:
+    """Write the table of metrics into the documentation.
+
+    Args:
+        known: the catalogue of the project.
+    """
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}{page(known)}{END}{after}")
 
 
 def answer(console: Console, found: Answer, known: Catalogue, *, with_sql: bool) -> None:

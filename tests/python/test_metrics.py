@@ -13,7 +13,7 @@ from harness import Database
 
 from scripts import artifacts
 from scripts.errors import Refusal
-from scripts.metrics import answers, catalogue, compiler, exports, manifest
+from scripts.metrics import answers, catalogue, compiler, exports, manifest, show
 from scripts.metrics.__main__ import condition
 from scripts.metrics.catalogue import Catalogue
 from scripts.metrics.query import Condition, Query, literal
@@ -304,6 +304,11 @@ def session(built: Database, known: Catalogue) -> Iterator[psycopg.Connection]:
 def test_every_metric_has_a_reference(known: Catalogue) -> None:
     """A metric that nothing is compared with may be wrong from its first day."""
     assert {metric for metric, _ in EXPECTED} == set(known.metrics)
+
+
+def test_documentation_lists_every_metric(known: Catalogue) -> None:
+    """A definition that has changed since the page was written misleads whoever reads the page first."""
+    assert show.page(known) in show.PAGE.read_text()
 
 
 @pytest.mark.parametrize(("metric", "by"), EXPECTED, ids=lambda part: part)
