@@ -38,7 +38,7 @@ country_days as (
         days.date_key,
         days.date_day,
         countries.country_key,
-        coalesce(sales.sale_amount + sales.return_amount, 0) as kept_amount
+        coalesce(sales.sale_amount + sales.return_amount, 0.0000) as kept_amount
     from days
     cross join countries
     left join sales on days.date_day = sales.date_day and countries.country_key = sales.country_key
