@@ -35,7 +35,13 @@ shared_buffers = 256MB
 # A worker takes the next file when it is done with one. The slowest come first, so that both workers end together.
 SLOWEST_FIRST = (
     "test_real_data",
+    "test_metrics",
     "test_build_command",
+    "test_site",
+    "test_site_catalogue",
+    "test_ask",
+    "test_ask_page",
+    "test_lineage",
     "test_releases",
     "test_history_operations",
     "test_history_property",
