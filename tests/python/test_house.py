@@ -412,10 +412,19 @@ def test_make_targets_that_are_named_exist() -> None:
 # dependencies themselves.
 LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "requirements.lock": ([], []),
-    "requirements-dev.lock": (["requirements.lock"], ["dev"]),
-    "requirements-bench.lock": (["requirements.lock", "requirements-dev.lock"], ["dev", "bench"]),
-    "requirements-dbt-1.12.lock": (["requirements.lock", "requirements-dev.lock"], ["dev"]),
+    "requirements-site.lock": (["requirements.lock"], ["site"]),
+    "requirements-dev.lock": (["requirements.lock", "requirements-site.lock"], ["site", "dev"]),
+    "requirements-bench.lock": (
+        ["requirements.lock", "requirements-site.lock", "requirements-dev.lock"],
+        ["site", "dev", "bench"],
+    ),
+    "requirements-dbt-1.12.lock": (
+        ["requirements.lock", "requirements-site.lock", "requirements-dev.lock"],
+        ["site", "dev"],
+    ),
 }
+# The folders whose commands install requirements-site.lock as well.
+WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/site/")
 
 
 def pins(lock: str) -> dict[str, list[str]]:
@@ -458,14 +467,36 @@ def test_a_lock_file_satisfies_the_project(lock: str) -> None:
     assert not missing
 
 
+def test_a_build_needs_no_module_of_the_site() -> None:
+    """Where only requirements.lock is installed, a command that imports the site, metrics or lineage fails."""
+    packages = tuple(folder.rstrip("/").replace("/", ".") for folder in WITH_SITE)
+    imports = [
+        (path, name)
+        for path in tracked("scripts/*.py")
+        if not path.startswith((*WITH_SITE, "scripts/bench/"))
+        for node in ast.walk(ast.parse(read(path)))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [f"{node.module}.{alias.name}" for alias in node.names]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        if name.startswith(packages)
+    ]
+    assert imports == []
+
+
 def test_a_build_needs_no_package_of_the_tests() -> None:
     """`make build` installs requirements.lock alone: a module that imports more fails on a fresh machine only."""
-    locked, missing = set(pins("requirements.lock")), []
+    core = set(pins("requirements.lock"))
+    missing = []
     distributions = packages_distributions()
     for path in tracked("scripts/*.py"):
         # The benchmark works with the tools of the tests.
         if path.startswith("scripts/bench/") and path != "scripts/bench/plans.py":
             continue
+        locked = core | set(pins("requirements-site.lock")) if path.startswith(WITH_SITE) else core
         for node in ast.walk(ast.parse(read(path))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
