@@ -1,5 +1,5 @@
 {{ config(
-    unique_key='incident_key',
+    unique_key=['incident_key', 'date_day'],
     access='protected',
 ) }}
 

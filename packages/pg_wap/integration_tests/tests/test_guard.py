@@ -285,14 +285,22 @@ def test_configuration_that_cannot_work_is_refused(bare: Project) -> None:
     for name, (config, _) in CONFIGURATIONS.items():
         parents = "{{ ref('upstream') }}, {{ ref('a_plain_table') }}"
         bare.model(name, f"{{{{ config({config}) }}}} select 1 as id from {parents}")
+    # Two rows of one id would be taken for one.
+    bare.model(
+        "another_key",
+        f"{{{{ config({BY_KEY}, unique_key='id') }}}} select 1 as id, 2 as place",
+        columns=[{"name": name, "data_type": "integer"} for name in ("id", "place")],
+        constraints=[{"type": "primary_key", "columns": ["id", "place"], "warn_unsupported": False}],
+    )
     bare.write("checks/runs.sql", "select 1 from {{ ref('upstream') }} where false")
     assert not bare.dbt("build")
     assert len(bare.errors) == 1
     for name, (_, message) in CONFIGURATIONS.items():
         assert message in bare.errors[0], name
+    assert "model 'another_key' has the unique_key id, but the primary key id, place" in bare.errors[0]
     reserved = f"check 'runs' has the name of a table that pg_wap keeps in the schema {AUDIT}"
     assert reserved in bare.errors[0]
     # nobody else is blamed
-    assert bare.errors[0].count("; ") == len(CONFIGURATIONS)
+    assert bare.errors[0].count("; ") == len(CONFIGURATIONS) + 1
     assert ". Nothing was built." in bare.errors[0]
     assert bare.ask(RELATIONS) == []

@@ -133,6 +133,13 @@
     {%- if not pg_wap.key_columns(node) -%}
         {%- do problems.append("model '" ~ node.name ~ "' is incremental_by_key and has no unique_key: add one to its config") -%}
     {%- endif -%}
+    {%- set primary_key = pg_wap.primary_key_of(node) -%}
+    {%- if pg_wap.key_columns(node) and pg_wap.key_columns(node) | sort != primary_key | sort -%}
+        {%- do problems.append(
+            "model '" ~ node.name ~ "' has the unique_key " ~ pg_wap.key_columns(node) | join(", ") ~ ", but the primary key "
+            ~ primary_key | join(", ") ~ ": an incremental build would take several rows for one, so make both the same"
+        ) -%}
+    {%- endif -%}
     {%- set column = node.config.get("check_column") -%}
     {%- if column and column not in pg_wap.logged_columns(node) -%}
         {%- do problems.append(
