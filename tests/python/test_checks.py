@@ -57,7 +57,7 @@ INCIDENT = (
     "insert into gold_tables.sales_incidents (incident_key, first_day, last_day, days, scope, cause, direction, reason,"
     " severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure, worst_day,"
     " observed, expected_low, expected, expected_high)"
-    " select 1, {first}, max(date_day), 1, 'All', 'volume', 'low', '-',"
+    " select {key}, {first}, max(date_day), 1, 'All', 'volume', 'low', '-',"
     " 'alarm', 'open', 1, 5, 0, 'customers, lines', '-', '{main}', max(date_day),"
     " 1, 2, 3, 4"
 )
@@ -65,7 +65,7 @@ INCIDENT = (
 
 # The sample has no incident, so a constraint gets a row to break first.
 EXAMPLES = {
-    "gold_tables.sales_incidents": INCIDENT.format(first="max(date_day)", main="lines")
+    "gold_tables.sales_incidents": INCIDENT.format(key=1, first="max(date_day)", main="lines")
     + " from gold_tables.daily_anomalies",
     "gold_tables.sales_incident_days": "insert into gold_tables.sales_incident_days (date_day, country_name, measure,"
     " incident_key, first_day, lead_country_name, cause, direction, is_main, strength)"
@@ -563,7 +563,7 @@ FAULTS = [
     Fault(
         "assert_no_unexpected_day",
         "incident on the last day",
-        INCIDENT.format(first="max(date_day)", main="lines") + " from gold_tables.daily_anomalies",
+        INCIDENT.format(key=2, first="max(date_day)", main="lines") + " from gold_tables.daily_anomalies",
     ),
     # Reference data
     *(
@@ -843,10 +843,10 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
         for values in ("true, 'too_low', 3, 2, 3, 4", "true, null, 1, 2, 3, 4", "false, 'too_low', 1, 2, 3, 4")
     ],
     ("sales_incidents_obeys_its_rules", "incident_ends_after_it_begins"): [
-        INCIDENT.format(first="max(date_day) + 1", main="lines") + " from gold_tables.daily_anomalies",
+        INCIDENT.format(key=3, first="max(date_day) + 1", main="lines") + " from gold_tables.daily_anomalies",
     ],
     ("sales_incidents_obeys_its_rules", "incident_names_its_main_measure"): [
-        INCIDENT.format(first="max(date_day)", main="line") + " from gold_tables.daily_anomalies",
+        INCIDENT.format(key=4, first="max(date_day)", main="line") + " from gold_tables.daily_anomalies",
     ],
     ("dim_country_obeys_its_rules", "iso_code_is_well_formed"): [
         one("gold_tables.dim_country", "iso_alpha3 = 'gbr'"),
