@@ -32,6 +32,8 @@ OTHER_VALUES = {
     *("customer_key", "customer_durable_key", "product_key", "product_durable_key", "country_key", "invoice_key"),
     *("country_name", "first_country_name", "previous_country_name", "current_country_name"),
 }
+# Days are rated by another calendar, and silences by another chance, so this mart has other rows.
+OTHER_ROWS = {"daily_anomalies"}
 Columns = dict[str, list[str]]
 
 
@@ -64,6 +66,8 @@ def values(database: Database, columns: Columns) -> dict[str, tuple[int, int]]:
     """Return a fingerprint of the columns that hold the same values in both versions, under their old names."""
     found = {}
     for relation, names in columns.items():
+        if relation in OTHER_ROWS:
+            continue
         kept = ", ".join(sorted(set(names) - REMOVED - OTHER_VALUES))
         query = f"select count(*), sum(hashtextextended(row({kept})::text, 0)) from gold.{relation}"
         [found[relation]] = ask(database, query)
