@@ -43,11 +43,11 @@ DETECTORS = {
 INCIDENTS = "sales_incidents"
 # Open alarms, with the name of a country in the shop's system.
 OPEN_ALARMS = """
-    select first_day, last_day, coalesce(countries.country_name, incidents.scope)
+    select first_date, last_date, coalesce(countries.country_name, incidents.scope)
     from gold.sales_incidents as incidents
     left join silver.countries on incidents.scope = countries.standard_name
     where incidents.severity = 'alarm' and incidents.status = 'open'
-    order by first_day, incident_key
+    order by first_date, incident_key
 """
 EVERYWHERE = ("All", "United Kingdom")
 

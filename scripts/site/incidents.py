@@ -8,8 +8,8 @@ from scripts.site.datasets import Column, Dataset, Datasets, read, schema
 
 QUERY = """
     select
-        first_day,
-        last_day,
+        first_date,
+        last_date,
         days,
         scope,
         cause,
@@ -23,7 +23,7 @@ QUERY = """
         main_measure,
         measures
     from {gold}.sales_incidents
-    order by first_day desc, amount_at_stake desc
+    order by first_date desc, amount_at_stake desc
 """
 
 
@@ -35,5 +35,5 @@ def incidents(session: psycopg.Connection[Any]) -> Datasets:
     """
     table = f"{schema('gold')}.sales_incidents"
     if session.execute("select to_regclass(%s)", [table]).fetchone() == (None,):
-        return {"incidents": Dataset(0, {"first_day": Column("date", [])})}
+        return {"incidents": Dataset(0, {"first_date": Column("date", [])})}
     return {"incidents": read(session, QUERY)}

@@ -34,11 +34,11 @@ problems as (
                     )
             end,
             case
-                when known_incidents.first_day > known_incidents.last_day
+                when known_incidents.first_date > known_incidents.last_date
                     then format(
-                        'first_day %s is after last_day %s: swap them',
-                        known_incidents.first_day,
-                        known_incidents.last_day
+                        'first_date %s is after last_date %s: swap them',
+                        known_incidents.first_date,
+                        known_incidents.last_date
                     )
             end,
             case

@@ -12,7 +12,7 @@ incidents as not materialized (
 
 rated_days as (
 
-    select max(date_day) as last_day from {{ ref('daily_anomalies') }}
+    select max(date_day) as last_date from {{ ref('daily_anomalies') }}
 
 ),
 
@@ -26,7 +26,7 @@ final as (
         {% if pg_wap.looks_at_changes_of('sales_incidents') -%}
         and {{ pg_wap.is_touched('sales_incidents', 'incidents.incident_key') }}
         {%- else -%}
-        and incidents.last_day > (select rated_days.last_day from rated_days) - {{ var("anomaly_news_days") }}
+        and incidents.last_date > (select rated_days.last_date from rated_days) - {{ var("anomaly_news_days") }}
         {%- endif %}
 
 )

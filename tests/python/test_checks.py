@@ -54,8 +54,8 @@ class Fault(NamedTuple):
 
 # An incident in which fewer lines arrived than usual.
 INCIDENT = (
-    "insert into gold_tables.sales_incidents (incident_key, first_day, last_day, days, scope, cause, direction, reason,"
-    " severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure, worst_day,"
+    "insert into gold_tables.sales_incidents (incident_key, first_date, last_date, days, scope, cause, direction, reason,"
+    " severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure, worst_date,"
     " observed, expected_low, expected, expected_high)"
     " select {key}, {first}, max(date_day), 1, 'All', 'volume', 'low', '-',"
     " 'alarm', 'open', 1, 5, 0, 'customers, lines', '-', '{main}', max(date_day),"
@@ -68,7 +68,7 @@ EXAMPLES = {
     "gold_tables.sales_incidents": INCIDENT.format(key=1, first="max(date_day)", main="lines")
     + " from gold_tables.daily_anomalies",
     "gold_tables.sales_incident_days": "insert into gold_tables.sales_incident_days (date_day, country_name, measure,"
-    " incident_key, first_day, lead_country_name, cause, direction, is_main, strength)"
+    " incident_key, first_date, lead_country_name, cause, direction, is_main, strength)"
     " values ('2011-01-04', '-', 'lines', 1, '2011-01-04', '-', 'volume', 'low', true, 5)",
     "gold_tables.sales_incident_amounts": "insert into gold_tables.sales_incident_amounts (incident_key, date_day,"
     " measure, strength, observed, expected_low, expected, expected_high, amount_at_stake)"
@@ -570,7 +570,7 @@ FAULTS = [
         Fault(
             "assert_known_incidents_are_valid",
             what,
-            "insert into silver.known_incidents (scope, first_day, last_day, status, reason, declared_by)"
+            "insert into silver.known_incidents (scope, first_date, last_date, status, reason, declared_by)"
             f" values ('{scope}', '2011-01-04', '{last_day}', {status}, 'stocktaking', {who})",
         )
         for what, scope, last_day, status, who in (

@@ -298,8 +298,8 @@ def test_an_incident_shows_the_line_that_closes_it(site_data: SiteData, tmp_path
     """An alarm that a reader cannot answer comes again every day, until nobody reads alarms."""
     release, found = site_data
     columns = {
-        "first_day": Column("date", [15000]),
-        "last_day": Column("date", [15001]),
+        "first_date": Column("date", [15000]),
+        "last_date": Column("date", [15001]),
         "days": Column("integer", [2]),
         "scope": Column("text", [0], ['The "Isles", all']),
         "cause": Column("text", [0], ["prices"]),

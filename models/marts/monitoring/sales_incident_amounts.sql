@@ -34,7 +34,7 @@ incidents as (
 
     select distinct
         incident_key,
-        first_day,
+        first_date,
         lead_country_name
     from incident_rows
 
@@ -90,7 +90,7 @@ usual_shop_days as (
         sum(shop_days.lines) as shop_lines
     from incidents
     inner join shop_days
-        on shop_days.invoiced_on between incidents.first_day - 63 and incidents.first_day - 1
+        on shop_days.invoiced_on between incidents.first_date - 63 and incidents.first_date - 1
     group by incidents.incident_key
 
 ),
@@ -109,7 +109,7 @@ usual_days as (
     inner join daily_measures
         on
             daily_measures.country_name = coalesce(countries.country_name, incidents.lead_country_name)
-            and daily_measures.invoiced_on between incidents.first_day - 63 and incidents.first_day - 1
+            and daily_measures.invoiced_on between incidents.first_date - 63 and incidents.first_date - 1
     group by incidents.incident_key, usual_shop_days.usual_shop_amount, usual_shop_days.shop_lines
 
 ),

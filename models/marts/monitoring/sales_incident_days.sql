@@ -71,7 +71,7 @@ incident_days as (
 
     select
         *,
-        min(date_day) over (partition by lead_country_name, cause, direction, run) as first_day
+        min(date_day) over (partition by lead_country_name, cause, direction, run) as first_date
     from incident_runs
 
 ),
@@ -86,7 +86,7 @@ bookings as (
 rows_of_incidents as (
 
     select
-        incident_days.first_day,
+        incident_days.first_date,
         incident_days.cause,
         incident_days.lead_country_name,
         incident_days.direction,
@@ -111,7 +111,7 @@ rows_of_incidents as (
     union all
 
     select
-        silent_since as first_day,
+        silent_since as first_date,
         cause,
         country_name as lead_country_name,
         direction,
@@ -131,8 +131,8 @@ final as (
         date_day,
         country_name,
         measure,
-        {{ surrogate_key(['first_day', 'lead_country_name', 'cause', 'direction']) }} as incident_key,
-        first_day,
+        {{ surrogate_key(['first_date', 'lead_country_name', 'cause', 'direction']) }} as incident_key,
+        first_date,
         lead_country_name,
         cause,
         case when direction < 0 then 'low' else 'high' end as direction,

@@ -27,15 +27,15 @@ incidents as (
 
     select
         incident_key,
-        first_day,
-        max(date_day) as last_day,
+        first_date,
+        max(date_day) as last_date,
         lead_country_name,
         cause,
         direction,
         count(distinct date_day)::integer as days,
         string_agg(distinct measure, ', ' order by measure) as measures
     from incident_rows
-    group by incident_key, first_day, lead_country_name, cause, direction
+    group by incident_key, first_date, lead_country_name, cause, direction
 
 ),
 
@@ -72,7 +72,7 @@ described as (
             else 1
         end as amount_at_stake,
         worst_days.usual_shop_amount,
-        worst_days.date_day as worst_day,
+        worst_days.date_day as worst_date,
         worst_days.measure as main_measure,
         worst_days.strength as score,
         worst_days.observed,
@@ -105,8 +105,8 @@ repeated as (
             weighed.lead_country_name = earlier.lead_country_name
             and weighed.cause = earlier.cause
             and weighed.direction = earlier.direction
-            and weighed.first_day <= earlier.first_day + 365
-            and weighed.first_day > earlier.last_day
+            and weighed.first_date <= earlier.first_date + 365
+            and weighed.first_date > earlier.last_date
             and 0.5 * weighed.share_of_usual_day <= earlier.share_of_usual_day
     group by weighed.incident_key
 
@@ -124,14 +124,14 @@ known as (
     inner join known_incidents
         on
             (known_incidents.scope in ('All', weighed.scope, weighed.lead_country_name))
-            and weighed.first_day >= known_incidents.first_day
-            and weighed.last_day <= known_incidents.last_day
+            and weighed.first_date >= known_incidents.first_date
+            and weighed.last_date <= known_incidents.last_date
     order by
         weighed.incident_key,
-        known_incidents.last_day - known_incidents.first_day,
+        known_incidents.last_date - known_incidents.first_date,
         known_incidents.scope = 'All',
         known_incidents.scope,
-        known_incidents.first_day
+        known_incidents.first_date
 
 ),
 
@@ -140,8 +140,8 @@ final as (
     select
         weighed.incident_key,
 
-        weighed.first_day,
-        weighed.last_day,
+        weighed.first_date,
+        weighed.last_date,
         weighed.days,
         weighed.scope,
         weighed.cause,
@@ -174,7 +174,7 @@ final as (
         weighed.measures,
         weighed.lead_country_name as country_name,
         weighed.main_measure,
-        weighed.worst_day,
+        weighed.worst_date,
         weighed.observed,
         weighed.expected_low,
         weighed.expected,

@@ -265,7 +265,7 @@ Site.view({
       // Alarms of one cause are one incident. What is expected or acknowledged is a line of a seed.
       function incidentsCard(list) {
         const open = list.filter(({ status, severity }) => status === "open" && severity === "alarm");
-        const span = (of) => (+of.first_day === +of.last_day ? format.day(of.first_day) : `${format.day(of.first_day)} to ${format.day(of.last_day)}`);
+        const span = (of) => (+of.first_date === +of.last_date ? format.day(of.first_date) : `${format.day(of.first_date)} to ${format.day(of.last_date)}`);
         return el("section.card", { "aria-labelledby": "incidents-title" },
           el("h3", { id: "incidents-title" }, "Incidents"),
           el("p.note", {}, `Unusual values of one cause are one incident. ${format.count(open.length)} of ${format.count(list.length)} are open alarms. To close one, add its line to seeds/known_incidents.csv as expected or acknowledged.`),
@@ -277,7 +277,7 @@ Site.view({
                 el("summary", {}, of.reason),
                 of.known_reason ? el("p.note", {}, `${of.status} by ${of.declared_by ?? "–"}: ${of.known_reason}`) : [
                   el("p.note", {}, "The lines to choose between; say why and who:"),
-                  ["expected", "acknowledged"].map((status) => el("pre", { tabindex: "0" }, csv([of.scope, isoDay(of.first_day), isoDay(of.last_day), status, "why", "who"]))),
+                  ["expected", "acknowledged"].map((status) => el("pre", { tabindex: "0" }, csv([of.scope, isoDay(of.first_date), isoDay(of.last_date), status, "why", "who"]))),
                 ]),
               span(of),
               format.pounds(of.stake_amount),
