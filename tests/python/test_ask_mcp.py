@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,7 +50,9 @@ async def talk(database: str) -> tuple[list[str], list[dict[str, Any]]]:
 
 def test_a_model_asks_over_stdio(built: Database) -> None:
     """What a model is told must be the figures of the release, and a hostile call must change nothing."""
-    tools, answers = asyncio.run(talk(built.name))
+    # In a thread of its own, because the browser of other tests leaves an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        tools, answers = thread.submit(asyncio.run, talk(built.name)).result()
     assert sorted(tools) == ["ask", "list_dimensions", "list_metrics", "query_metric"]
     by_year, unclear, hostile, computed, wrong_operator, wrong_metric, metrics, dimensions = answers
     assert [each["status"] for each in (by_year, unclear, hostile)] == ["answered", "asked_back", "refused"]

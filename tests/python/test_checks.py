@@ -54,9 +54,9 @@ class Fault(NamedTuple):
 
 # An incident in which fewer lines arrived than usual.
 INCIDENT = (
-    "insert into gold_tables.sales_incidents (incident_key, first_date, last_date, days, scope, cause, direction, reason,"
-    " severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure, worst_date,"
-    " observed, expected_low, expected, expected_high)"
+    "insert into gold_tables.sales_incidents (incident_key, first_date, last_date, days, scope, cause, direction,"
+    " reason, severity, status, amount_at_stake, score, earlier_incidents, measures, country_name, main_measure,"
+    " worst_date, observed, expected_low, expected, expected_high)"
     " select {key}, {first}, max(date_day), 1, 'All', 'volume', 'low', '-',"
     " 'alarm', 'open', 1, 5, 0, 'customers, lines', '-', '{main}', max(date_day),"
     " 1, 2, 3, 4"

@@ -17,19 +17,26 @@ trading_days as (
 
 final as (
 
+    -- As an array, because the planner cannot use the days of a join to choose spans: 10 s instead of 1.7 s for all
+    -- months, on a busy machine.
     select
-        product_key,
-        product_durable_key,
-        date_key,
+        offers.product_key,
+        offers.product_durable_key,
+        offers.date_key,
 
-        date_day,
-        is_sold,
+        offers.date_day,
+        offers.is_sold,
 
-        days_since_sold
+        offers.days_since_sold
     from offers
-    -- As an array, because the planner cannot use the days of a join to choose spans: 10 s instead of 1.7 s for all months, on a
-    -- busy machine.
-    where date_day = any(array(select max(date_day) from trading_days group by date_key / 100))
+    where
+        offers.date_day = any(
+            array(
+                select max(trading_days.date_day)
+                from trading_days
+                group by trading_days.date_key / 100
+            )
+        )
 
 )
 

@@ -26,7 +26,7 @@ day_causes as (
         cause,
         direction
     from unusual_values
-    where silent_since is null
+    where silence_start is null
     order by
         date_day asc,
         cause = 'money' asc,
@@ -106,12 +106,12 @@ rows_of_incidents as (
         on
             unusual_values.date_day = incident_days.date_day
             and (bookings.date_day is not null) = incident_days.is_booking
-    where unusual_values.silent_since is null
+    where unusual_values.silence_start is null
 
     union all
 
     select
-        silent_since as first_date,
+        silence_start as first_date,
         cause,
         country_name as lead_country_name,
         direction,
@@ -121,7 +121,7 @@ rows_of_incidents as (
         strength,
         true as is_main
     from unusual_values
-    where silent_since is not null
+    where silence_start is not null
 
 ),
 

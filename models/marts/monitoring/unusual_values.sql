@@ -128,7 +128,7 @@ unusual as (
         country_name,
         measure,
         day_number,
-        null::date as silent_since,
+        null::date as silence_start,
         direction,
         pooled_strength as strength,
         case
@@ -151,7 +151,7 @@ unusual as (
         country_name,
         'days_silent' as measure,
         null as day_number,
-        first_day as silent_since,
+        first_day as silence_start,
         -1 as direction,
         observed / (expected_high + 1) * {{ var("anomaly_score") }} as strength,
         'silent_country' as cause
@@ -168,7 +168,7 @@ final as (
         measure,
 
         day_number::integer as day_number,
-        silent_since,
+        silence_start,
         cause,
         direction,
         strength::numeric(12, 2) as strength
