@@ -7,7 +7,7 @@ itself the right to write.
 from collections.abc import Callable
 from datetime import date
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 from mcp.server import MCPServer
@@ -152,8 +152,9 @@ def condition(given: dict[str, Any]) -> Condition:
     """
     if set(given) != {"dimension", "operator", "values"} or not isinstance(given["values"], list):
         raise Refusal('a condition has a dimension, an operator and a list of values: {"dimension": ..., ...}.')
-    operator: Operator | Literal[""] = given["operator"]
-    return Condition(str(given["dimension"]), operator, tuple(str(value) for value in given["values"]))  # type: ignore[arg-type]
+    # `Condition` refuses an operator that is none.
+    operator: Operator = given["operator"]
+    return Condition(str(given["dimension"]), operator, tuple(str(value) for value in given["values"]))
 
 
 def main() -> None:
