@@ -1,13 +1,15 @@
 """dbt's artifacts of the present project: manifest, semantic manifest and compiled SQL, each in a folder of its own.
 
 Every dbt command overwrites `target/manifest.json`, most of them without compiled SQL, so nothing here reads it. A full
-parse takes seconds, so an artifact is kept beside a fingerprint of the files and settings that dbt reads.
+parse takes seconds, so dbt begins with what the last command has parsed, and an artifact is kept beside a fingerprint
+of the files and settings that dbt reads.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -104,9 +106,25 @@ def _present(name: str, command: Sequence[str], settings: Sequence[str]) -> Path
         if not stamp.exists() or stamp.read_text() != present:
             # The stamp last: an interrupted run of dbt is repeated.
             stamp.unlink(missing_ok=True)
+            _begin_with_last_parse(kept)
             _run(command, kept)
+            if _has_forgotten_checks(_read(kept / "manifest.json")):
+                _run((*command, "--no-partial-parse"), kept)
             stamp.write_text(present)
     return kept
+
+
+def _begin_with_last_parse(target: Path) -> None:
+    """Copy what the last dbt command has parsed. dbt parses again what has changed since, or all where it must."""
+    last = folder().parent / "partial_parse.msgpack"
+    if last.exists():
+        shutil.copyfile(last, target / last.name)
+
+
+def _has_forgotten_checks(manifest: Manifest) -> bool:
+    """Return whether a singular test lacks its YAML: partial parsing loses it when a model of the test changes."""
+    tests = (node for node in manifest["nodes"].values() if node["resource_type"] == "test")
+    return any("test_metadata" not in test and not test["patch_path"] for test in tests)
 
 
 def _run(command: Sequence[str], target: Path) -> None:

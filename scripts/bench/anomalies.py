@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 
+from scripts.bench import rivals
 from scripts.bench.measure import Row
 from scripts.generate.faults import ALL_COUNTRIES, KINDS
 
@@ -50,6 +51,8 @@ OPEN_ALARMS = """
     order by first_date, incident_key
 """
 EVERYWHERE = ("All", "United Kingdom")
+# What the rivals see: all that the rule sees.
+OBSERVED = f"select date_day, country_name, measure, observed from {RATED} where measure <> 'days_silent'"
 
 
 @dataclass(frozen=True)
@@ -149,15 +152,19 @@ def judge_incidents(faults: Sequence[Fault], incidents: Sequence[tuple[date, dat
 def measure(session: psycopg.Connection, folder: Path) -> dict[str, Outcome]:
     """Return what each detector found in a warehouse that was built from a folder of generated deliveries."""
     faults = faults_of(folder)
-    incidents = judge_incidents(faults, session.execute(OPEN_ALARMS).fetchall())
-    values = {name: judge(faults, set(session.execute(query).fetchall())) for name, query in DETECTORS.items()}
-    return {INCIDENTS: incidents} | values
+    begin = min(fault.first_day for fault in faults)
+    alarms = session.execute(OPEN_ALARMS).fetchall()
+    found = {name: set(session.execute(query).fetchall()) for name, query in DETECTORS.items()}
+    # An incident of several days is that many alarms of a rival.
+    number = sum((last - first).days + 1 for first, last, _ in alarms if last >= begin)
+    found |= rivals.alarms_of(session, OBSERVED, begin, number)
+    return {INCIDENTS: judge_incidents(faults, alarms)} | {name: judge(faults, each) for name, each in found.items()}
 
 
 def report(runs: Sequence[Mapping[str, Outcome]]) -> list[Row]:
     """Return precision and recall of each detector over some runs, and its recall of each kind of fault."""
     rows = []
-    for name in (INCIDENTS, *DETECTORS):
+    for name in runs[0]:
         outcomes = [run[name] for run in runs]
         alarms, right = sum(each.alarms for each in outcomes), sum(each.true_alarms for each in outcomes)
         what = "incidents" if name == INCIDENTS else "alarms, a day and country each"
