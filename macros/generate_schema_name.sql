@@ -7,7 +7,7 @@
     {%- elif schema is none and node.resource_type in relations -%}
         {{ exceptions.raise_compiler_error(
             node.resource_type ~ " '" ~ node.name ~ "' (" ~ node.original_file_path ~ ") has no layer: put it into a"
-            ~ " folder to which dbt_project.yml gives a +schema (silver, history, gold or audit)."
+            ~ " folder to which dbt_project.yml gives a +schema (silver, history, profiles, gold or audit)."
         ) }}
     {%- endif -%}
     {%- if schema is none -%}

@@ -57,6 +57,12 @@ def _count(files: int, rows: int) -> str:
 )
 @click.option("--price-list/--no-price-list", default=True, show_default=True, help="Write the price list, too.")
 @click.option(
+    "--customer-master/--no-customer-master",
+    default=True,
+    show_default=True,
+    help="Write the profiles of the customers, too: made-up names, addresses and consents.",
+)
+@click.option(
     "--faults",
     type=int,
     default=0,
@@ -73,11 +79,12 @@ def generate(
     months: int,
     unusable_share: float,
     price_list: bool,
+    customer_master: bool,
     faults: int,
     overwrite: bool,
 ) -> None:
     """Write raw sales files, and truth.json: what a warehouse must find in them."""
-    settings = Settings(rows, seed, start.date(), months, unusable_share, price_list, faults)
+    settings = Settings(rows, seed, start.date(), months, unusable_share, price_list, faults, customer_master)
     _check(settings)
     began = time.perf_counter()
     console = Console(stderr=True)
@@ -93,6 +100,9 @@ def generate(
     written = [_count(truth["raw"]["files"], truth["raw"]["rows"])]
     if price_list:
         written.append(f"a price list of {_count(truth['price_list']['files'], truth['price_list']['raw_rows'])}")
+    if customer_master:
+        master = truth["customer_master"]
+        written.append(f"a customer master of {_count(master['files'], master['raw_rows'])}")
     click.echo(f"{out}: {', '.join(written)}, {size / 1e6:,.1f} MB in {seconds:.1f} s")
 
 

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     PRICE_LIST = 5
     ASSORTMENT = 6
     FAULTS = 7
+    PROFILES = 8
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:

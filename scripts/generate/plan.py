@@ -36,6 +36,7 @@ class Settings:
     unusable_share: float
     price_list: bool
     faults: int = 0
+    customer_master: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from scripts.generate.faults import Faults
 from scripts.generate.invoices import Batch, Shop
 from scripts.generate.plan import Day, Settings, make_plan
 from scripts.generate.price_list import PriceList
+from scripts.generate.profiles import CustomerMaster
 from scripts.generate.truth import Tally
 from scripts.generate.writing import TRUTH, ParquetPieces, append_csv, as_text
 
@@ -36,6 +37,7 @@ class Run:
         self.pieces = ParquetPieces(folder / "pieces")
         self.faults = Faults.draw(self.plan, catalogue)
         self.price_list = PriceList(settings, catalogue) if settings.price_list else None
+        self.master = CustomerMaster(self.plan, customers) if settings.customer_master else None
 
     def write(self) -> dict[str, Any]:
         """Write the files, and return the truth."""
@@ -49,6 +51,9 @@ class Run:
         if self.price_list:
             self.price_list.write(self.folder)
             truth["price_list"] = self.price_list.as_dict(self.tally.first_month)
+        if self.master:
+            self.master.write(self.folder)
+            truth["customer_master"] = self.master.as_dict()
         if self.plan.settings.faults:
             truth["faults"] = self.faults.as_list()
         text = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
@@ -57,6 +62,8 @@ class Run:
 
     def _write_shift(self, batch: Batch, day: Day, part: int, *, is_resent: bool) -> None:
         self.tally.count(batch, day)
+        if self.master:
+            self.master.see(batch, day)
         rows = self.paper.deliver(batch, day, part)
         if day.in_parquet and self.plan.parquet_name:
             self.pieces.add(rows)

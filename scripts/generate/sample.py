@@ -19,7 +19,7 @@ FOLDER = PROJECT_ROOT / "data" / "sample"
 ROWS, SEED = 100_000, 1
 # The text stays as it is: databases of earlier versions hold it.
 MARK = "holds the made-up sample"
-SCHEMAS = ("bronze", "silver", "history", "gold", "audit")
+SCHEMAS = ("bronze", "silver", "history", "profiles", "gold", "audit")
 
 
 def make() -> Path:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -40,6 +40,10 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _WITHOUT_MEANING = re.compile(r"(?:(?![$%\u00a2-\u00a5\u20a0-\u20cf])[\W_])+")
 Location = tuple[int | str, ...]
 ReadsAs = Literal["timestamp", "date", "integer", "decimal"]
+# Whether a column is about a person, and what it may be used for: docs/governance.md.
+Pii = Literal["direct", "quasi", "none"]
+Purpose = Literal["reporting", "pricing", "contact", "marketing", "operations"]
+UNDECIDED = "undecided"
 
 
 def _known_zone(name: str) -> str:
@@ -64,6 +68,9 @@ class _Open(BaseModel):
 
 
 class _ColumnMeta(_Strict):
+    # `make new-source` leaves both undecided.
+    pii: Literal[Pii, "undecided"] | None = None
+    purpose: Literal[Purpose, "undecided"] | None = None
     spellings: list[Text] = []
     units: list[Text] = []
     required: bool = False
@@ -319,7 +326,22 @@ def _complaints(file: _File) -> list[tuple[Location, str]]:
                 found += _landing_complaints(table, here)
             elif table.name not in LEDGER_TABLES:
                 found.append((here, "takes no files (config.meta.landing), and is no table of the ledger"))
+            found += _undecided(table, here)
     return found
+
+
+def _undecided(table: _Table, here: Location) -> Iterator[tuple[Location, str]]:
+    """Yield the columns of which nobody has said whether they are about a person. The loader's own may leave it out."""
+    for c, column in enumerate(table.columns):
+        meta = column.config.meta
+        if column.name in ADDED and meta.pii is None and meta.purpose is None:
+            continue
+        lacking = [key for key in ("pii", "purpose") if getattr(meta, key) in (None, UNDECIDED)]
+        if lacking:
+            choices = " and ".join(
+                f"{key}: {', '.join(get_args(of))}" for key, of in (("pii", Pii), ("purpose", Purpose))
+            )
+            yield (*here, "columns", c), f"{' and '.join(lacking)} undecided; choose {choices} (docs/governance.md)"
 
 
 def _landing_complaints(table: _Table, here: Location) -> list[tuple[Location, str]]:

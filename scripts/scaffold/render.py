@@ -99,6 +99,9 @@ def entry(table: str, path: Path, columns: Sequence[Typed], added: Sequence[str]
       data_type: text
       config:
         meta:
+          # To decide: docs/governance.md.
+          pii: undecided
+          purpose: undecided
           spellings: [{_text(each.delivered.spelling)}]
           required: {str(each.delivered.is_required).lower()}
 """

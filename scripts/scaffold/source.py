@@ -113,7 +113,8 @@ def _check(contract: str, table: str, content: Content) -> None:
     """Refuse a contract that the loader would refuse, or with which it would not land the file in the new table."""
     with TemporaryDirectory() as folder:
         written = Path(folder) / CONTRACT.name
-        written.write_text(contract, encoding="utf-8")
+        decided = contract.replace("pii: undecided", "pii: none").replace("purpose: undecided", "purpose: reporting")
+        written.write_text(decided, encoding="utf-8")
         found = fit([column.spelling for column in content.columns], content.format, read_contract(written))
     if found.landing.table != table or found.new:
         raise Refusal(f"with its own table, the file would still land in {found.landing.table!r}: rename its columns.")
@@ -155,7 +156,8 @@ def _told(columns: Sequence[render.Typed], content: Content) -> Iterator[str]:
 
 
 def _next(path: Path, table: str) -> Iterator[str]:
-    yield f"Next        .venv/bin/python -m scripts.land {path}"
+    yield f"Next        decide on `pii` and `purpose` of each column of {table} in {CONTRACT.name}: docs/governance.md"
+    yield f"            .venv/bin/python -m scripts.land {path}"
     yield f"            .venv/bin/dbt build --select stg_retail__{table}+"
     yield "            docs/adding_a_source.md says what to decide now"
 

@@ -12,7 +12,7 @@ import psycopg
 
 from scripts.lineage import Column
 
-LAYERS = ("bronze", "silver", "history", "gold")
+LAYERS = ("bronze", "silver", "history", "profiles", "gold")
 KINDS = ("source", "seed", "model", "snapshot", "function")
 # The rows of a snapshot as dbt writes them; but of a time before any release, as functions ask what was known then.
 SNAPSHOT = """

@@ -156,8 +156,9 @@ def test_first_build_succeeds_in_silence_on_stderr(story: Story) -> None:
 
 def test_build_says_what_landed(story: Story, sample) -> None:
     """Whoever hands over files wants to see that all of them have arrived."""
-    sales, prices = sample.truth["raw"], sample.truth["price_list"]
-    files, rows = sales["files"] + prices["files"], sales["rows"] + prices["raw_rows"]
+    sales, others = sample.truth["raw"], [sample.truth["price_list"], sample.truth["customer_master"]]
+    files = sales["files"] + sum(other["files"] for other in others)
+    rows = sales["rows"] + sum(other["raw_rows"] for other in others)
     assert f"Landed      {files:,} files with {rows:,} rows" in story.first.out
 
 
@@ -204,13 +205,19 @@ def test_second_build_lands_nothing(story: Story, sample) -> None:
     """The same files are handed over again and again; each counts once."""
     assert story.second.code == 0, story.second.err
     assert f"Landed      0 files with 0 rows from {sample.folder}" in story.second.out
-    files = sample.truth["raw"]["files"] + sample.truth["price_list"]["files"]
+    files = sum(sample.truth[source]["files"] for source in ("raw", "price_list", "customer_master"))
     assert f"{files:,} files were here already" in story.second.out
 
 
 def test_second_build_changes_nothing(story: Story) -> None:
     """Not a row of bronze, silver, history and gold may change, nor its bookkeeping: nothing has happened."""
-    assert {table.split(".")[0] for table in story.state_after_first} == {"bronze", "silver", "history", "gold"}
+    assert {table.split(".")[0] for table in story.state_after_first} == {
+        "bronze",
+        "silver",
+        "history",
+        "profiles",
+        "gold",
+    }
     assert story.state_after_second == story.state_after_first
 
 
@@ -423,7 +430,7 @@ def assert_nothing_landed(url: str) -> None:
         ).fetchall()
         for (table,) in tables:
             assert session.execute(f"select count(*) from {table}").fetchone() == (0,), table
-        schemas = "select count(*) from pg_namespace where nspname in ('silver', 'history', 'gold', 'audit')"
+        schemas = "select count(*) from pg_namespace where nspname in ('silver', 'history', 'profiles', 'gold', 'audit')"
         assert session.execute(schemas).fetchone() == (0,)
 
 

@@ -465,6 +465,11 @@ FAULTS = [
         for dimension in ("dim_customer", "dim_product")
         for what, change in (("gap of a day", "valid_to = valid_to - 1"),)
     ),
+    Fault(
+        "dim_customer_profile_history_has_no_gaps",
+        "gap of a day",
+        one("profiles.dim_customer_profile", "valid_to = valid_to - 1", "not is_current and valid_to - valid_from > 1"),
+    ),
     *(
         Fault("assert_one_version_is_current", f"{what} of {dimension}", statement)
         for dimension in ("dim_customer", "dim_product")
@@ -592,7 +597,7 @@ FAULTS = [
     ),
     Fault("rfm_segments_name_all_pairs_of_scores", "pair without a name", without("silver.rfm_segments")),
 ]
-# A source that is added gets the same checks; the sample has no rows of it.
+# A source that is added gets the same checks; the sample may have no rows of it.
 FAULTS += [
     Fault(
         f"{table}_{promise}",
@@ -854,6 +859,13 @@ RULE_FAULTS: dict[tuple[str, str], list[str]] = {
     ],
     ("dim_customer_obeys_its_rules", "customer_has_an_id"): [
         one("gold_tables.dim_customer", "customer_id = null", KNOWN)
+    ],
+    ("dim_customer_profile_obeys_its_rules", "email_is_an_address"): [
+        one("profiles.dim_customer_profile", f"email = '{email}'")
+        for email in ("ada at canary.example", "Ada@canary.example", "ada@canary", "ada @canary.example")
+    ],
+    ("dim_customer_profile_obeys_its_rules", "nobody_has_a_profile_before_registering"): [
+        one("profiles.dim_customer_profile", "registered_at = valid_from + interval '1 day'"),
     ],
     ("dim_product_obeys_its_rules", "product_says_what_it_is"): [
         one("gold_tables.dim_product", "description = ''"),

@@ -787,6 +787,7 @@ def test_overwrite_replaces_the_whole_folder(tmp_path):
     assert set(fingerprint(tmp_path / "out")) == {
         *truth["raw"]["rows_by_file"],
         *truth["price_list"]["rows_by_file"],
+        *truth["customer_master"]["rows_by_file"],
         "truth.json",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

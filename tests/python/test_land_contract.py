@@ -24,6 +24,8 @@ sources:
               meta:
                 spellings: [Total]
                 required: true
+                pii: none
+                purpose: reporting
           - {name: _file_id, description: File., data_type: integer}
           - {name: _line, description: Line., data_type: integer}
           - {name: _extra, description: Rest., data_type: jsonb}
@@ -44,7 +46,7 @@ FAULTS = {
     ),
     "18: sources.shop.tables.sales.columns.amount.config.meta.required: "
     "input should be a valid boolean, unable to interpret input, found 'maybe'": ("true", "maybe"),
-    "20: sources.shop.tables.sales.columns._line.data_type: must be integer: what is delivered is landed as it is": (
+    "22: sources.shop.tables.sales.columns._line.data_type: must be integer: what is delivered is landed as it is": (
         "Line., data_type: integer",
         "Line., data_type: bigint",
     ),
@@ -53,9 +55,10 @@ FAULTS = {
         "            landing:\n              formats: [csv]\n",
         "            {}\n",
     ),
-    "19: sources.shop.tables.sales.columns.total: the spelling 'total' already means 'amount'": (
+    "21: sources.shop.tables.sales.columns.total: the spelling 'total' already means 'amount'": (
         "          - {name: _file_id",
-        "          - {name: total, description: T., data_type: text}\n          - {name: _file_id",
+        "          - {name: total, description: T., data_type: text, "
+        "config: {meta: {pii: none, purpose: reporting}}}\n          - {name: _file_id",
     ),
     "10: sources.shop.tables.sales.config.meta.landing.date_order: "
     "input should be 'mdy', 'dmy' or 'ymd', found 'ydm'": (
@@ -67,6 +70,14 @@ FAULTS = {
         "            landing:\n              formats: [csv]",
         "            landing:\n              {formats: [csv], time_zone: Europe/Londn}",
     ),
+    "19: sources.shop.tables.sales.columns.amount.config.meta.pii: "
+    "input should be 'direct', 'quasi', 'none' or 'undecided', found 'secret'": ("pii: none", "pii: secret"),
+    "20: sources.shop.tables.sales.columns.amount.config.meta.purpose: input should be 'reporting', 'pricing', "
+    "'contact', 'marketing', 'operations' or 'undecided', found 'fun'": ("purpose: reporting", "purpose: fun"),
+    "12: sources.shop.tables.sales.columns.amount: pii undecided; choose pii: direct, quasi, none and purpose: "
+    "reporting, pricing, contact, marketing, operations (docs/governance.md)": ("                pii: none\n", ""),
+    "12: sources.shop.tables.sales.columns.amount: purpose undecided; choose pii: direct, quasi, none and purpose: "
+    "reporting, pricing, contact, marketing, operations (docs/governance.md)": (": reporting", ": undecided"),
     "18: not valid YAML: expected ',' or ']', but got ':'": ("[Total]", "[Total"),
 }
 
@@ -93,7 +104,7 @@ def test_a_fault_is_told_with_its_line_and_key(tmp_path, message, change):
                 "true": "false",
                 "Line., data_type: integer": "L., data_type: text",
             },
-            [11, 14, 20],
+            [11, 14, 22],
         ),
     ],
     ids=["keys", "rules"],

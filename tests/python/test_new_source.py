@@ -46,6 +46,13 @@ def written(path: Path, text: str | bytes) -> Path:
     return path
 
 
+def decide(project: Path) -> None:
+    """Decide, as the user has to, that no column is about a person."""
+    text = (project / CONTRACT).read_text()
+    decided = text.replace("pii: undecided", "pii: none").replace("purpose: undecided", "purpose: reporting")
+    (project / CONTRACT).write_text(decided)
+
+
 def files(project: Path) -> dict[str, str]:
     return {str(path.relative_to(project)): path.read_text() for path in project.rglob("*") if path.is_file()}
 
@@ -73,9 +80,22 @@ def test_a_new_source_only_adds_to_the_contract(project: Path, tmp_path: Path) -
 def test_a_second_new_source_follows_the_first(project: Path, tmp_path: Path) -> None:
     """Each call reads a contract that the call before has written."""
     new_source(written(tmp_path / "budget.csv", BUDGET), "budgets", project)
+    decide(project)
     new_source(written(tmp_path / "Store Visits.csv", "Store,Visitors\nA1,5\nB2,6\n"), None, project)
+    decide(project)
     tables = [landing.table for landing in read_contract(project / CONTRACT).landings]
     assert tables[-2:] == ["budgets", "store_visits"]
+
+
+def test_nothing_lands_before_the_columns_are_decided_upon(project: Path, tmp_path: Path) -> None:
+    """Personal data that land as anything else are copied to where nobody looks for them."""
+    file = written(tmp_path / "budget.csv", BUDGET)
+    new_source(file, "budgets", project)
+    with pytest.raises(Refusal) as refusal:
+        land([file], "postgresql://nowhere.invalid/x", contract=project / CONTRACT)
+    told = refusal.value.message.splitlines()
+    assert [line.split(": ")[1].split(".")[-1] for line in told] == ["month", "country", "budget_gbp"]
+    assert all("pii and purpose undecided; choose pii: direct, quasi, none" in line for line in told)
 
 
 def test_files_of_every_format_are_read(tmp_path: Path) -> None:
@@ -226,6 +246,7 @@ def budgets(work_on, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iter
     project = copy_of_project(folder / "project")
     file = written(folder / "budget.csv", BUDGET)
     new_source(file, "budgets", project)
+    decide(project)
     with work_on() as database:
         landed = land([file], database.url, contract=project / CONTRACT)
         assert [file.outcome for file in landed.files] == ["landed"]
