@@ -16,12 +16,11 @@ dates as (
 
 days as (
 
-    -- Not from metric_days: a release creates its views in the order of their names.
     select
-        date_key,
-        date_day
-    from dates
-    where date_day between (select min(sales.date_day) from sales) and (select max(sales.date_day) from sales)
+        dates.date_key,
+        dates.date_day
+    from {{ ref('metric_days') }}
+    inner join dates using (date_day)
 
 ),
 

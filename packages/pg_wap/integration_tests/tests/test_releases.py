@@ -367,6 +367,18 @@ def test_a_column_less_leaves_published_views_that_do_not_read_it(versions: Vers
     assert versions.ask(f"select obj_description('{PUBLISHED}.shown'::regclass)") == [("Shown.",)]
 
 
+def test_a_release_creates_a_published_view_after_the_views_that_it_reads(versions: Versions) -> None:
+    """A view must not depend on how the views that it reads are called, in the first release or after a rollback."""
+    view = "{{ config(materialized='published_view') }} select version from {{ ref('%s') }}"
+    versions.model("a_view", view % "read_by_a_view")
+    versions.model("read_by_a_view", view % "shown")
+    assert versions.build_version(2), versions.errors
+    assert versions.ask(f"select version from {PUBLISHED}.a_view") == [(2,)]
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.build_version(3), versions.errors
+    assert versions.ask(f"select version from {PUBLISHED}.a_view") == [(3,)]
+
+
 # What leaves the project leaves the release
 
 

@@ -5,7 +5,7 @@
         what: name of what is swapped, for the message.
         shared: an array of names, locked first against vacuum and other builds, without any reader noticing.
         exclusive: an array of names, in the order in which readers lock them.
-        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents`, `above`,
+        swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents`, `gone`, `above`,
             `guard` and `previous`.
         before, after: statements to run before and after the locks are taken, in the same transaction.
         only: `only` to leave the partitions of a table unlocked. -#}
@@ -24,6 +24,7 @@
         derived record;
         created text[];
         dependents text;
+        gone text;
         above text[];
         guard text;
         previous text[] := '{}';

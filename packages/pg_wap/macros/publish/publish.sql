@@ -106,10 +106,25 @@ created := '{}';
 foreach name in array previous loop
     execute format('drop table %s cascade', name);
 end loop;
--- a view without rows comes after the relations that it reads
-for step in select * from {{ steps }} where {{ way }}published_by <> '' order by view = stored, view loop
+-- a view without rows comes after the relations that it reads, which dbt staged before it
+for step in
+    select * from {{ steps }}
+    where left({{ way }}published_by, 1) = '(' or to_regclass(nullif({{ way }}published_by, '')) is not null
+    order by view = stored, staged_at, view
+loop
     {{ pg_wap.replace_view(steps, way ~ "published_by") | indent(4) }}
 end loop;
+-- one statement drops the views that leave, because one of them may read another; no view that stays reads one of them any more
+select string_agg(view, ', ') into gone
+from {{ steps }}
+where
+    {{ way }}published_by <> ''
+    and left({{ way }}published_by, 1) <> '('
+    and to_regclass({{ way }}published_by) is null
+    and to_regclass(view) is not null;
+if gone is not null then
+    execute format('drop view %s', gone);
+end if;
 for step in select * from {{ steps }} order by view loop
     execute step.{{ way }}swap_sql;
     if step.view = any(created) then
@@ -131,48 +146,44 @@ end loop;
     columns has to be dropped and created, which the views of others forbid. Published views that read it are created again after it: by
     their own step, or with the definition that they have. -#}
 {% macro replace_view(steps, published_by) -%}
-    if left(step.{{ published_by }}, 1) <> '(' and to_regclass(step.{{ published_by }}) is null then
-        execute format('drop view if exists %s', step.view);
-    else
-        begin
-            if to_regclass(step.view) is null then
-                created := created || step.view;
-            end if;
-            execute format('create or replace view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
-        exception when invalid_table_definition then
-            above := '{}';
-            for derived in {{ pg_wap.published_views_above(steps) | indent(12) }} loop
-                begin
-                    execute format('drop view if exists %s cascade', derived.candidate);
-                    execute format('drop view %s', derived.view);
-                    above := derived.definition || above;
-                exception when dependent_objects_still_exist then
-                    null;
-                end;
-            end loop;
-            select string_agg(distinct pg_rewrite.ev_class::regclass::text, ', ')
-            into dependents
-            from pg_depend
-            inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
-            where
-                pg_depend.classid = 'pg_rewrite'::regclass
-                and pg_depend.refclassid = 'pg_class'::regclass
-                and pg_depend.refobjid = to_regclass(step.view)
-                and pg_rewrite.ev_class <> to_regclass(step.view);
-            if dependents is not null then
-                raise exception '% has other columns than before, and % reads it: drop or change that, then publish again',
-                    step.view, dependents;
-            end if;
-            execute format('drop view %s', step.view);
-            execute format('create view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
+    begin
+        if to_regclass(step.view) is null then
             created := created || step.view;
+        end if;
+        execute format('create or replace view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
+    exception when invalid_table_definition then
+        above := '{}';
+        for derived in {{ pg_wap.published_views_above(steps) | indent(12) }} loop
             begin
-                execute array_to_string(above, ' ');
-            exception when undefined_column then
-                raise exception '% loses a column that another published view reads: % Build that view as well', step.view, sqlerrm;
+                execute format('drop view if exists %s cascade', derived.candidate);
+                execute format('drop view %s', derived.view);
+                above := derived.definition || above;
+            exception when dependent_objects_still_exist then
+                null;
             end;
+        end loop;
+        select string_agg(distinct pg_rewrite.ev_class::regclass::text, ', ')
+        into dependents
+        from pg_depend
+        inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
+        where
+            pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.refclassid = 'pg_class'::regclass
+            and pg_depend.refobjid = to_regclass(step.view)
+            and pg_rewrite.ev_class <> to_regclass(step.view);
+        if dependents is not null then
+            raise exception '% has other columns than before, and % reads it: drop or change that, then publish again',
+                step.view, dependents;
+        end if;
+        execute format('drop view %s', step.view);
+        execute format('create view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
+        created := created || step.view;
+        begin
+            execute array_to_string(above, ' ');
+        exception when undefined_column then
+            raise exception '% loses a column that another published view reads: % Build that view as well', step.view, sqlerrm;
         end;
-    end if;
+    end;
 {%- endmacro %}
 
 {#- The published views that read a published view, directly or not, the farthest first, each with the statements that make it again. A view
