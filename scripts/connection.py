@@ -15,7 +15,10 @@ from scripts.paths import socket_dir
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LOCAL_DATABASE = "retail"
-LOCAL_USER = "postgres"
+# Builds, landing and reports work as this role, which owns the warehouse and is no superuser.
+LOCAL_USER = "retail_builder"
+# The superuser of the embedded server, for what only a superuser may do: roles, logins, other databases.
+LOCAL_OPERATOR = "postgres"
 PORT = "5432"
 REMOTE_TARGETS = ("ci", "dev", "prod")
 PREFIXED_TARGETS = ("ci", "dev")
@@ -36,13 +39,14 @@ def target_name() -> str:
     return os.environ.get("DBT_TARGET") or "local"
 
 
-def libpq_environment(target: str | None = None) -> dict[str, str]:
+def libpq_environment(target: str | None = None, *, operator: bool = False) -> dict[str, str]:
     """Return the environment variables that make libpq connect to a target (PostgreSQL manual, 32.15).
 
     All five are always there, so that one set for another server cannot slip in.
 
     Args:
         target: a target of `profiles.yml`; the one in use when omitted.
+        operator: whether to connect to the embedded server as its superuser. Other targets know one user only.
 
     Raises:
         Refusal: the target is unknown, or an environment variable that it needs is not set.
@@ -52,7 +56,7 @@ def libpq_environment(target: str | None = None) -> dict[str, str]:
         return {
             "PGHOST": str(socket_dir()),
             "PGPORT": PORT,
-            "PGUSER": LOCAL_USER,
+            "PGUSER": LOCAL_OPERATOR if operator else LOCAL_USER,
             "PGPASSWORD": "",
             "PGDATABASE": LOCAL_DATABASE,
         }
@@ -73,16 +77,17 @@ def libpq_environment(target: str | None = None) -> dict[str, str]:
     return given | {"PGPORT": os.environ.get("PGPORT") or PORT}
 
 
-def url(target: str | None = None) -> str:
+def url(target: str | None = None, *, operator: bool = False) -> str:
     """Return the libpq URI of a target.
 
     Args:
         target: a target of `profiles.yml`; the one in use when omitted.
+        operator: whether to connect to the embedded server as its superuser.
 
     Raises:
         Refusal: the target is unknown, or an environment variable that it needs is not set.
     """
-    given = {name: quote(value, safe="") for name, value in libpq_environment(target).items()}
+    given = {name: quote(value, safe="") for name, value in libpq_environment(target, operator=operator).items()}
     login = f"{given['PGUSER']}:{given['PGPASSWORD']}".rstrip(":")
     return f"postgresql://{login}@/{given['PGDATABASE']}?host={given['PGHOST']}&port={given['PGPORT']}"
 
@@ -112,20 +117,25 @@ def refuse_to_land_for_developers() -> None:
         raise Refusal("target 'dev' builds from what `prod` has landed, and lands nothing: run `make build` alone.")
 
 
-def connect(target: str | None = None, *, autocommit: bool = False, name: str = "scripts") -> psycopg.Connection:
+def connect(
+    target: str | None = None, *, autocommit: bool = False, name: str = "scripts", operator: bool = False
+) -> psycopg.Connection:
     """Open a connection to a target. It resolves names in the catalog of PostgreSQL only, see `SEARCH_PATH`.
 
     Args:
         target: a target of `profiles.yml`; the one in use when omitted.
         autocommit: whether each statement is its own transaction.
         name: the name that others see in `pg_stat_activity`, unless PGAPPNAME is set.
+        operator: whether to connect to the embedded server as its superuser.
 
     Raises:
         Refusal: the server does not answer, does not let us in or is too old; the message says what to do.
     """
     target = target or target_name()
     try:
-        session = psycopg.connect(url(target), autocommit=True, connect_timeout=10, fallback_application_name=name)
+        session = psycopg.connect(
+            url(target, operator=operator), autocommit=True, connect_timeout=10, fallback_application_name=name
+        )
         set_search_path(session)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())

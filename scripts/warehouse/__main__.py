@@ -52,21 +52,21 @@ def status(context: click.Context) -> None:
 
 @main.command()
 def url() -> None:
-    """Print the libpq URI of the target in use."""
-    click.echo(connection.url())
+    """Print the libpq URI of the target in use, of the embedded server as its superuser."""
+    click.echo(connection.url(operator=True))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the target in use; what follows `--` goes to psql."""
+    """Open psql on the target in use, on the embedded server as its superuser; what follows `--` goes to psql."""
     if connection.target_name() == "local" and not server.is_running():
         raise Refusal("the server is not running: start it with `python -m scripts.warehouse start`.")
     program = server.binary("psql")
     # The catalog first: a function that another role has put into `public` would run with the rights of this session.
     options = {"PGOPTIONS": os.environ.get("PGOPTIONS", "-c search_path=pg_catalog,gold")}
     # By the environment, as anybody on the machine can read a command line, password and all.
-    os.execve(program, [program, *arguments], os.environ | options | connection.libpq_environment())
+    os.execve(program, [program, *arguments], os.environ | options | connection.libpq_environment(operator=True))
 
 
 @main.command()

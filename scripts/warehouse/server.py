@@ -32,9 +32,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 
-from scripts.connection import LOCAL_DATABASE, SEARCH_PATH, libpq_environment
+from scripts.connection import LOCAL_DATABASE, LOCAL_USER, SEARCH_PATH, libpq_environment
 from scripts.errors import Refusal
 from scripts.paths import socket_dir, warehouse_home
 from scripts.warehouse.settings import machine_cores, machine_memory, settings
@@ -48,6 +49,9 @@ ACCESS = """\
 local  all  all       trust
 host   all  all  all  scram-sha-256
 """
+
+# The roles that builds need, the database, and who owns it.
+OWNERSHIP = Path(__file__).parent / "ownership.sql"
 
 # Recovery after a crash, and the last checkpoint of a busy server, can take minutes.
 PATIENCE_SECONDS = 300
@@ -552,21 +556,20 @@ def _reason(home: Path) -> str:
 
 
 def _create_database() -> None:
-    statement = f"""
-        select 'create database {LOCAL_DATABASE}'
-        where not exists (select from pg_database where datname = '{LOCAL_DATABASE}')
-        \\gexec
-    """
+    """Make the database `retail` and the role that owns it, or give that role what an earlier version made."""
     answer = subprocess.run(
-        [binary("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=postgres"],
-        input=statement,
-        env=_environment() | libpq_environment("local") | {"PGOPTIONS": f"-c search_path={SEARCH_PATH}"},
+        [binary("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=postgres", f"--file={OWNERSHIP}"],
+        env=_environment() | libpq_environment("local", operator=True) | {"PGOPTIONS": f"-c search_path={SEARCH_PATH}"},
         capture_output=True,
         text=True,
         check=False,
     )
     if answer.returncode != 0:
-        raise Refusal(f"the database {LOCAL_DATABASE} cannot be made: {_one_line(answer.stderr)}")
+        causes = re.findall(r"(?:ERROR|FATAL): +(.*)", answer.stderr)
+        reason = causes[0] if causes else _one_line(answer.stderr)
+        raise Refusal(f"the database {LOCAL_DATABASE} cannot be given to {LOCAL_USER}: {reason}; run this again.")
+    for told in re.findall(r"NOTICE: +(.*)", answer.stderr):
+        click.echo(told, err=True)
 
 
 def _stop(home: Path) -> bool:
