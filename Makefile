@@ -38,7 +38,7 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help ask build demo published publish rollback profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo published publish rollback roles user profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,14 @@ publish: deps ## publish a candidate that passed all checks but was not publishe
 rollback: deps ## go back to the release before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release rollback
+
+roles: $(INSTALLED) ## create the roles of roles.yml and their rights, and report each difference (CHECK=1: report only)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.roles apply $(if $(CHECK),--check)
+
+user: $(INSTALLED) ## make a login with the rights of a role (NAME=..., ROLE=retail_analyst); the password is asked for
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.roles user --name "$(NAME)" --role "$(ROLE)"
 
 profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
 	@$(START) >&2

@@ -41,3 +41,10 @@
     {{ pg_wap.default__release_inputs() }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- Readers have their rights on new relations in the moment in which they see them. -#}
+{% macro postgres__release_statements() -%}
+    {%- if target.name in var("pg_wap_protected_targets") -%}
+        {{ give_missing_rights() }}
+    {%- endif -%}
+{%- endmacro %}

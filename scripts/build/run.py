@@ -20,6 +20,8 @@ from scripts.build.log import Landing, Log
 from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.errors import Refusal
 from scripts.generate import sample
+from scripts.governance.roles import apply as governing
+from scripts.governance.roles.declaration import read_roles
 from scripts.land import LandingReport, land
 from scripts.land.files.discovery import shown
 from scripts.land.results import refusals
@@ -84,6 +86,9 @@ def main(
         with clock.step("start the server"):
             server.ensure_running()
     with _alone(console) as session:
+        if connection.target_name() == "local":
+            with clock.step("check the roles"):
+                _make_roles(console)
         with clock.step("find what to land"):
             landing = _to_land(console, log, session, landing, on_refused)
         refused: list[str] = []
@@ -115,6 +120,18 @@ def _load_dbt(variables: str | None, clock: Clock) -> "Project":
         from scripts.build.dbt import Project  # noqa: PLC0415  # imports dbt, which takes two seconds
     with clock.step("parse the project", beside=True):
         return Project(variables)
+
+
+def _make_roles(console: Console) -> None:
+    """Let the server have the roles that roles.yml declares before anything is published, and report differences."""
+    roles = read_roles()
+    with closing(connection.connect(autocommit=True, name="scripts.roles", operator=True)) as session:
+        if not governing.is_declared(session, roles):
+            created = governing.apply(session, roles).created
+            if created:
+                console.print(f"Roles       created {', '.join(created)}")
+        for role, difference, statement in governing.drift(session):
+            console.print(f"            drift: {role} {difference}: {statement}", soft_wrap=True)
 
 
 @contextmanager

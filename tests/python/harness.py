@@ -84,10 +84,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Database(NamedTuple):
-    """A database of a test's own."""
+    """A database of a test's own.
+
+    Attributes:
+        name: its name.
+        url: how to connect as the role that builds, which owns the database.
+        operator_url: how to connect as the superuser of the server.
+    """
 
     name: str
     url: str
+    operator_url: str
 
 
 class Sample(NamedTuple):
@@ -106,13 +113,15 @@ def server() -> Iterator[str]:
         patch.setenv("DBT_TARGET", "local")
         Path(home, "override.conf").write_text(SERVER_SETTINGS)
         embedded.ensure_running()
-        yield connection.url()
+        yield connection.url(operator=True)
         patch.setenv("WAREHOUSE_HOME", home)
         embedded.destroy()
 
 
 def _database(name: str) -> Database:
-    return Database(name, f"postgresql://postgres@/{name}?host={quote(str(socket_dir()), safe='')}&port=5432")
+    place = f"@/{name}?host={quote(str(socket_dir()), safe='')}&port=5432"
+    builder, operator = (f"postgresql://{role}{place}" for role in (connection.LOCAL_USER, connection.LOCAL_OPERATOR))
+    return Database(name, builder, operator)
 
 
 @pytest.fixture
@@ -120,7 +129,7 @@ def database(server: str) -> Iterator[Database]:
     """Make an empty database on the session's server, and drop it after the test."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as session:
-        session.execute(f"create database {name}")
+        session.execute(f"create database {name} owner {connection.LOCAL_USER}")
         yield _database(name)
         session.execute(f"drop database {name} with (force)")
 
@@ -152,7 +161,7 @@ def work_on(server: str) -> Callable[..., AbstractContextManager[Database]]:
         # The files as they are: a checkpoint and a copy, where the default writes each page to the log.
         copied = f"template {template.name} strategy file_copy" if template else ""
         with psycopg.connect(server, autocommit=True) as session:
-            session.execute(f"create database {WORKING_DATABASE} {copied}")
+            session.execute(f"create database {WORKING_DATABASE} owner {connection.LOCAL_USER} {copied}")
             try:
                 yield _database(WORKING_DATABASE)
             finally:

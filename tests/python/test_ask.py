@@ -82,7 +82,7 @@ def command_on(server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Databa
         values = {
             "HOST": str(socket_dir()),
             "PORT": "5432",
-            "USER": "postgres",
+            "USER": "retail_builder",
             "PASSWORD": "-",
             "DATABASE": database.name,
         }

@@ -32,7 +32,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 async def talk(database: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Start the server as a program of its own, and return its tools and the answers to `CALLS`."""
-    target = {"DBT_TARGET": "prod", "PGHOST": str(socket_dir()), "PGUSER": "postgres", "PGPASSWORD": "-"}
+    target = {"DBT_TARGET": "prod", "PGHOST": str(socket_dir()), "PGUSER": "retail_builder", "PGPASSWORD": "-"}
     parameters = StdioServerParameters(
         command=sys.executable,
         args=["-m", "scripts.ask.mcp_server"],

@@ -32,7 +32,7 @@ KEYS = """
 @pytest.fixture(scope="module")
 def copied(built: Database, work_on: Callable[..., AbstractContextManager[Database]], dbt: Dbt) -> Iterator[Session]:
     """Copy gold of the built warehouse, of which a role `analyst` may read all but one relation."""
-    with work_on(built) as copy, psycopg.connect(copy.url, autocommit=True) as session:
+    with work_on(built) as copy, psycopg.connect(copy.operator_url, autocommit=True) as session:
         session.execute(b"drop role if exists analyst")
         session.execute(b"create role analyst")
         session.execute(b"grant usage on schema gold to analyst")

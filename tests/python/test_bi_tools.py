@@ -57,11 +57,14 @@ def columns(built: Database) -> list[Column]:
 # Rights
 
 
-def test_the_grants_of_the_documentation_suffice_for_analysts(gold: Gold) -> None:
+def test_the_grants_of_the_documentation_suffice_for_analysts(built: Database) -> None:
     """An administrator copies them, and the first query on the past must not be refused."""
     page = (PROJECT_ROOT / "docs/postgresql.md").read_text()
     (grants,) = re.findall(r"```sql\n(create role analysts;.*?)```", page, re.DOTALL)
-    with gold.transaction(force_rollback=True):
+    with (
+        psycopg.connect(built.operator_url, row_factory=dict_row) as gold,
+        gold.transaction(force_rollback=True),
+    ):
         gold.execute(grants.encode())
         gold.execute("set local role analysts")
         for relation in ("fct_sales", "dim_customer_as_known(now())", "dim_product_as_known(now())"):

@@ -545,7 +545,7 @@ def test_a_second_build_waits_for_the_first(
             assert first.execute("select count(*) from pg_locks where not granted").fetchone() == (0,)
             first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
             answer = second.result()
-    holder = f"process {pid} (role postgres, application none, since "
+    holder = f"process {pid} (role retail_builder, application none, since "
     assert answer.out.startswith(f"Waiting     for the build lock, which {holder}")
     assert_refused(answer, "1 of 1 files refused", lines=2)
 

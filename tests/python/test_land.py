@@ -44,7 +44,7 @@ def only(report: LandingReport) -> FileResult:
 def as_target(database, monkeypatch: pytest.MonkeyPatch):
     """Make the test's database the target of the command line."""
     with psycopg.connect(database.url) as session:
-        place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
+        place = {"HOST": session.info.host, "USER": "retail_builder", "PASSWORD": "unused", "DATABASE": database.name}
     for name, value in {**place, "PORT": "5432"}.items():
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setenv("DBT_TARGET", "ci")
@@ -321,13 +321,13 @@ def test_a_path_that_cannot_be_landed_stops_the_run(database, tmp_path, name, co
 
 def test_a_database_of_another_encoding_is_refused(server, database, tmp_path):
     """An SQL_ASCII database does not check that text is valid."""
-    with psycopg.connect(database.url, autocommit=True) as session:
+    with psycopg.connect(database.operator_url, autocommit=True) as session:
         session.execute("create database ascii_only encoding 'SQL_ASCII' locale 'C' template template0")
     try:
         with pytest.raises(Refusal, match="encoded in SQL_ASCII"):
             land([write(tmp_path, "a.csv", HEADER + row(1))], database.url.replace(database.name, "ascii_only"))
     finally:
-        with psycopg.connect(database.url, autocommit=True) as session:
+        with psycopg.connect(database.operator_url, autocommit=True) as session:
             session.execute("drop database ascii_only with (force)")
 
 

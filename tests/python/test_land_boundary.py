@@ -150,7 +150,7 @@ def test_refused_files_are_on_record(database, tmp_path):
 def loader(database, monkeypatch):
     """Return the command, pointed at the database."""
     with psycopg.connect(database.url) as session:
-        place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
+        place = {"HOST": session.info.host, "USER": "retail_builder", "PASSWORD": "unused", "DATABASE": database.name}
     for name, value in place.items():
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setenv("DBT_TARGET", "ci")

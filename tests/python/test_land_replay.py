@@ -131,7 +131,7 @@ def test_rows_land_after_the_loader_was_mended(database, tmp_path, monkeypatch):
 def test_the_command_replays(database, folder, monkeypatch, mended):
     """The user replays rows with one option, and the command reports the result."""
     with psycopg.connect(database.url) as session:
-        place = {"HOST": session.info.host, "USER": "postgres", "PASSWORD": "unused", "DATABASE": database.name}
+        place = {"HOST": session.info.host, "USER": "retail_builder", "PASSWORD": "unused", "DATABASE": database.name}
     for name, value in place.items():
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setenv("DBT_TARGET", "ci")

@@ -80,7 +80,7 @@ def test_files_land_with_the_rights_of_the_role(landed, tmp_path):
 @pytest.mark.parametrize("member", [True, False], ids=["member", "owner without the role"])
 def test_who_is_no_superuser_can_land(landed, tmp_path, member):
     """In a company, the loader's user is rarely a superuser."""
-    with psycopg.connect(landed.url, autocommit=True) as session:
+    with psycopg.connect(landed.operator_url, autocommit=True) as session:
         session.execute("create role somebody login nosuperuser")
         try:
             if member:
@@ -90,7 +90,7 @@ def test_who_is_no_superuser_can_land(landed, tmp_path, member):
                 for table in ("transactions", "products", "landed_files", "rejected_rows"):
                     session.execute(f"alter table bronze.{table} owner to somebody")
             (tmp_path / "b.csv").write_text(HEADER + ROW + ROW)
-            report = land([tmp_path / "b.csv"], landed.url.replace("postgres@", "somebody@"))
+            report = land([tmp_path / "b.csv"], landed.operator_url.replace("postgres@", "somebody@"))
             assert [file.outcome for file in report.files] == ["landed"]
         finally:
             session.execute("reassign owned by somebody to postgres")

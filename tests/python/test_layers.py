@@ -15,7 +15,7 @@ LAYERS = {
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate"},
-        {"lineage", "metrics", "packages", "release", "warehouse"},
+        {"governance", "lineage", "metrics", "packages", "release", "warehouse"},
         {"ask", "check_catalogue", "docs", "land", "lint"},
         {"build", "scaffold", "site"},
         {"demo"},
@@ -37,6 +37,14 @@ LAYERS = {
         {"report"},
         {"dbt"},
         {"run"},
+        {"__main__"},
+    ],
+    "scripts.governance": [
+        {"__init__", "roles"},
+    ],
+    "scripts.governance.roles": [
+        {"__init__", "declaration"},
+        {"apply", "users"},
         {"__main__"},
     ],
     "scripts.metrics": [

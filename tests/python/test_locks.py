@@ -26,9 +26,9 @@ def rude(database: Database, tmp_path: Path) -> Iterator[psycopg.Connection]:
     land([tmp_path], database.url)
     (tmp_path / "b.csv").write_text(HEADER + ROW * 2)
     (tmp_path / "c.csv").write_text(HEADER + ROW * 3)
-    with psycopg.connect(database.url, autocommit=True) as owner:
+    with psycopg.connect(database.operator_url, autocommit=True) as owner:
         owner.execute("create role rude login")
-        url = database.url.replace("postgres@", "rude@")
+        url = database.operator_url.replace("postgres@", "rude@")
         with psycopg.connect(url, autocommit=True, application_name="a report") as session:
             session.execute("select pg_advisory_lock(%s)", [ledger.LANDING_LOCK])
             yield session

@@ -42,10 +42,10 @@ PLANTED = """
 @pytest.fixture
 def planted(database: Database) -> Iterator[Database]:
     """Let a role without any right but `create` on `public` plant functions and operators there."""
-    with psycopg.connect(database.url, autocommit=True) as owner:
+    with psycopg.connect(database.operator_url, autocommit=True) as owner:
         owner.execute("create role planter login")
         owner.execute("grant create on schema public to planter")
-        with psycopg.connect(database.url.replace("postgres@", "planter@"), autocommit=True) as planter:
+        with psycopg.connect(database.operator_url.replace("postgres@", "planter@"), autocommit=True) as planter:
             planter.execute(PLANTED)
         yield database
         owner.execute("drop owned by planter cascade")

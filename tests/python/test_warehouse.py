@@ -385,7 +385,7 @@ def loopback(spare: Path) -> Iterator[str]:
     (spare / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
     embedded.ensure_running()
     yield f"postgresql://postgres@{address}:5432/retail"
-    with connection.connect(autocommit=True) as session:
+    with connection.connect(autocommit=True, operator=True) as session:
         session.execute("alter role postgres password null")
 
 
@@ -395,7 +395,7 @@ def test_the_network_needs_a_password(loopback: str) -> None:
     for password in ("", "guessed"):
         with pytest.raises(psycopg.OperationalError, match=r"no password supplied|password authentication failed"):
             psycopg.connect(loopback, password=password)
-    with connection.connect(autocommit=True) as session:
+    with connection.connect(autocommit=True, operator=True) as session:
         session.execute("alter role postgres password 'right'")
     with psycopg.connect(loopback, password="right") as remote:
         assert remote.execute("select current_user").fetchone() == ("postgres",)

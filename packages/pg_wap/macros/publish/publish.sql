@@ -138,7 +138,7 @@ end loop;
         exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view) || previous",
         swap=swap,
         before=before ~ "\n" ~ pg_wap.prepare_guard(),
-        after=after,
+        after=after ~ "\n" ~ pg_wap.release_statements(),
     ) }}
 {%- endmacro %}
 

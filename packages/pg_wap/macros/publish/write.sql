@@ -41,12 +41,35 @@
     {%- if "previous" in change and existing %}
     {#- The cache of dbt must forget the views that go with the table, or their models rename what is not there. -#}
     {%- do adapter.cache_dropped(existing) %}
+    {{ pg_wap.keep_grants(change.previous, this) }};
     drop {{ (existing.type or "table") | replace("_", " ") }} if exists {{ change.previous.include(database=false) }} cascade;
     {%- endif %}
     {%- if change.get("is_full") %}
     {{ pg_wap.record_full_build() }};
     {%- endif %}
     {{ change.get("after_sql", "") }}
+{%- endmacro %}
+
+{#- A full build replaces the table, and rights belong to the table: those of others on the old one are given to the new one, in the
+    transaction that swaps them. -#}
+{% macro keep_grants(previous, relation) -%}
+    {%- set name = relation.include(database=false) %}
+    do $grants$
+    declare
+        step record;
+    begin
+        for step in
+            select
+                privilege_type,
+                case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee,
+                case when is_grantable then ' with grant option' else '' end as options
+            from pg_class
+            cross join lateral aclexplode(relacl)
+            where oid = to_regclass('{{ previous.include(database=false) }}') and grantee <> relowner
+        loop
+            execute format('grant %s on {{ name }} to %s%s', step.privilege_type, step.grantee, step.options);
+        end loop;
+    end $grants$
 {%- endmacro %}
 
 {#- Registers how to publish the change, in the transaction that computes it. If another build began meanwhile, it has dropped what this one

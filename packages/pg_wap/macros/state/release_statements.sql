@@ -1,0 +1,8 @@
+{#- Statements of PL/pgSQL that run in the transaction of each release and each rollback, after the views are swapped: what readers see and
+    what the project says of it, such as rights, become visible together. They may use the variable `step`. A project gives its own by a
+    macro `postgres__release_statements`, which dbt finds in the root before it looks here. Readers wait for these statements. -#}
+{% macro release_statements() -%}
+    {{ return(adapter.dispatch("release_statements", "pg_wap")()) }}
+{%- endmacro %}
+
+{% macro default__release_statements() -%}{%- endmacro %}
