@@ -57,7 +57,7 @@ def test_landing_runs_nothing_of_public(planted: Database, tmp_path: Path) -> No
     for round_ in (1, 2):
         (tmp_path / f"{round_}.csv").write_text(HEADER + ROW * round_)
         land([tmp_path], planted.url)
-    with psycopg.connect(planted.url) as session:
+    with psycopg.connect(planted.operator_url) as session:
         assert session.execute("select distinct by_role from public.ran").fetchall() == []
         assert session.execute("select count(*) from bronze.landed_files").fetchone() == (2,)
 
@@ -74,5 +74,5 @@ def test_no_session_resolves_names_in_public(planted: Database, monkeypatch: pyt
             assert session.execute("show search_path").fetchone()[0].split(", ") == connection.SEARCH_PATH.split(",")
             named = session.execute("select application_name from pg_stat_activity where pid = pg_backend_pid()")
             assert named.fetchone()[0].startswith("scripts")
-    with psycopg.connect(planted.url) as session:
+    with psycopg.connect(planted.operator_url) as session:
         assert session.execute("select distinct by_role from public.ran").fetchall() == []
