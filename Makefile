@@ -38,7 +38,9 @@ ifneq ($(OTHER_DBT),)
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
 
-.PHONY: help ask build demo published publish rollback roles user profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql bench plans pictures star deps dev clean new-source
+BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
+
+.PHONY: help ask build demo published publish rollback roles user profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -139,6 +141,29 @@ mcp: deps $(SITE_INSTALLED) ## serve questions and metrics to a language model, 
 psql: $(INSTALLED) ## open psql on the warehouse
 	@$(START) >&2
 	@$(BIN)/python -m scripts.warehouse psql
+
+backup: $(INSTALLED) ## back up the embedded server and verify it: FULL=1 KEEP=7 DAYS=30 BACKUPS=folder
+	@$(BIN)/python -m scripts.backup take $(BACKUPS_OPTION) $(if $(FULL),--full) $(if $(KEEP),--keep "$(KEEP)") \
+		$(if $(DAYS),--days "$(DAYS)")
+
+backups: $(INSTALLED) ## list the backups (JSON=1)
+	@$(BIN)/python -m scripts.backup list $(BACKUPS_OPTION) $(if $(JSON),--json)
+
+restore: $(INSTALLED) ## restore a backup into a new warehouse folder: BACKUP=name TO="2026-11-30 10:45" INTO=folder
+	@$(BIN)/python -m scripts.backup restore $(BACKUPS_OPTION) $(if $(BACKUP),--backup "$(BACKUP)") \
+		$(if $(TO),--to "$(TO)") $(if $(INTO),--into "$(INTO)")
+
+standby: $(INSTALLED) ## let a second server follow the embedded one, for readers, and show its lag (STANDBY=folder, REMOVE=1)
+	@$(BIN)/python -m scripts.backup standby $(if $(STANDBY),--folder "$(STANDBY)") $(if $(REMOVE),--remove)
+
+promote: $(INSTALLED) ## let the standby take over from an embedded server that is down
+	@$(BIN)/python -m scripts.backup promote
+
+pool: $(INSTALLED) ## run PgBouncer before the embedded server, for many readers (PORT=6432, STOP=1)
+	@$(BIN)/python -m scripts.pool $(if $(STOP),stop,start $(if $(PORT),--port "$(PORT)"))
+
+health: $(INSTALLED) ## report whether the warehouse is well, with an exit code (JSON=1, PROMETHEUS=1, LIMITS="disk=95 backup=72")
+	@$(BIN)/python -m scripts.health $(if $(LIMITS),--limit "$(LIMITS)") $(if $(JSON),--json) $(if $(PROMETHEUS),--prometheus)
 
 bench: dev $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
 	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")

