@@ -1,4 +1,7 @@
-"""The incidents of unusual days, in a release that has them: `gold.sales_incidents` is newer than some releases."""
+"""What the release warns of: incidents of unusual days, and columns that look different from the profile before.
+
+`gold.sales_incidents` and `audit.column_drift` are newer than some releases.
+"""
 
 from typing import Any
 
@@ -26,14 +29,34 @@ QUERY = """
     order by first_date desc, amount_at_stake desc
 """
 
+DRIFTS = """
+    select
+        relation,
+        column_name,
+        measure,
+        was_value,
+        is_value,
+        release_id::integer as release,
+        was_release_id::integer as was_release
+    from {audit}.column_drift
+    where is_published and is_drift
+    order by relation, column_name nulls first, measure
+"""
+
 
 def incidents(session: psycopg.Connection[Any]) -> Datasets:
-    """Return the incidents, without rows if the release has no such relation.
+    """Return `incidents` and `drifts`, without rows if the release has no such relation.
 
     Args:
         session: a session of `snapshot`.
     """
-    table = f"{schema('gold')}.sales_incidents"
-    if session.execute("select to_regclass(%s)", [table]).fetchone() == (None,):
-        return {"incidents": Dataset(0, {"first_date": Column("date", [])})}
-    return {"incidents": read(session, QUERY)}
+    return {
+        "incidents": _read(session, f"{schema('gold')}.sales_incidents", QUERY, Column("date", []), "first_date"),
+        "drifts": _read(session, f"{schema('audit')}.column_drift", DRIFTS, Column("text", [], []), "relation"),
+    }
+
+
+def _read(session: psycopg.Connection[Any], relation: str, query: str, first: Column, name: str) -> Dataset:
+    if session.execute("select to_regclass(%s)", [relation]).fetchone() == (None,):
+        return Dataset(0, {name: first})
+    return read(session, query)

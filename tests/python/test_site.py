@@ -294,6 +294,18 @@ def test_a_line_that_is_lost_shows(site_data: SiteData, tmp_path: Path, visit: N
     assert seen.page.inner_text("[data-name=reconciles] .value") == "Does not add up"
 
 
+DRIFT = {
+    name: Column("text", [0], [value])
+    for name, value in (
+        ("relation", "fct_sales"),
+        ("column_name", "unit_price"),
+        ("measure", "mean"),
+        ("was_value", "2.11"),
+        ("is_value", "<b>6.34</b>"),
+    )
+} | {"release": Column("integer", [4]), "was_release": Column("integer", [3])}
+
+
 def test_an_incident_shows_the_line_that_closes_it(site_data: SiteData, tmp_path: Path, visit: NewVisit) -> None:
     """An alarm that a reader cannot answer comes again every day, until nobody reads alarms."""
     release, found = site_data
@@ -325,12 +337,22 @@ def test_an_incident_shows_the_line_that_closes_it(site_data: SiteData, tmp_path
         )
     write(
         tmp_path / "index.html",
-        assembled(release, found | {"incidents": Dataset(1, columns), "expected": expected}),
+        assembled(
+            release, found | {"incidents": Dataset(1, columns), "expected": expected, "drifts": Dataset(1, DRIFT)}
+        ),
     )
     seen = visit().show(tmp_path / "index.html", "#/quality")
     seen.page.get_by_text("Prices are 30 % higher").click()
     assert seen.page.locator("pre").all_inner_texts() == [
         f'"The ""Isles"", all",2011-01-26,2011-01-27,{status},why,who' for status in ("expected", "acknowledged")
+    ]
+    assert seen.page.get_by_role("region", name="Columns that look different").last.inner_text().split("\n")[-1].split(
+        "\t"
+    ) == [
+        "fct_sales.unit_price",
+        "mean",
+        "2.11",
+        "<b>6.34</b>",
     ]
     assert seen.problems == []
 

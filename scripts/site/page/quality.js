@@ -2,7 +2,7 @@
 Site.view({
   id: "quality",
   title: "Quality",
-  needs: ["checks", "check_days", "failing_rows", "quarantine", "rejected", "expected", "incidents", "reconciliation", "files"],
+  needs: ["checks", "check_days", "failing_rows", "quarantine", "rejected", "expected", "incidents", "drifts", "reconciliation", "files"],
   render(root, tables, context) {
     const { el, format } = Site;
     const { colour, bars } = Charts;
@@ -244,7 +244,8 @@ Site.view({
       show();
       const kinds = (kind) => (kind ?? "").replaceAll("_", " ");
       const found = tables.incidents.objects();
-      return [found.length ? incidentsCard(found) : "", el("div.grid.wide", {},
+      const drifted = tables.drifts.objects();
+      return [found.length ? incidentsCard(found) : "", drifted.length ? driftsCard(drifted) : "", el("div.grid.wide", {},
         el("div", {}, el("div.filters", {},
           el("div.field", {}, el("label", { for: "series-country" }, "Country"), country),
           el("div.field", {}, el("label", { for: "series-measure" }, "Measure"), measure)), figure.element),
@@ -286,6 +287,17 @@ Site.view({
                 ? el("button.link", { type: "button", onclick: () => pick(of.country_name, of.main_measure) }, `${words(of.main_measure)}, ${of.country_name}`)
                 : words(of.measures ?? of.main_measure),
             ]),
+          })));
+      }
+      // Right line by line, and wrong as a whole: no rule about rows finds it.
+      function driftsCard(list) {
+        return el("section.card", { "aria-labelledby": "drifts-title" },
+          el("h3", { id: "drifts-title" }, "Columns that look different"),
+          el("p.note", {}, `The profile of release ${format.count(list[0].release)}, beside that of release ${format.count(list[0].was_release)}. The check assert_no_column_drifts warns of these.`),
+          el("div.scroll.tall", { tabindex: "0", role: "region", "aria-label": "Columns that look different" }, Charts.table({
+            caption: "Columns that look different",
+            columns: [{ label: "Column" }, { label: "Measure" }, { label: "Was" }, { label: "Is" }],
+            rows: list.map((of) => [of.column_name ? `${of.relation}.${of.column_name}` : of.relation, of.measure, of.was_value, of.is_value]),
           })));
       }
       function pick(name, wanted) {
