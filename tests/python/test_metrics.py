@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -324,6 +325,43 @@ def test_metric_equals_independent_sql(session: psycopg.Connection, metric: str,
     # A group in which nothing counts may be missing on one side.
     rest = {**expected, **found}
     assert not {key: value for key, value in rest.items() if key not in shared and value}
+
+
+# Faults of definitions that a review could overlook: measure, wrong expression, metric that is wrong then.
+WRONG_MEASURES = (
+    ("kept_line_amount", "case when line_type = 'sale' then net_amount else 0 end", "net_revenue"),
+    ("sale_line_amount", "net_amount", "gross_revenue"),
+)
+WRONG_RATIO = ("average_order_value", "ordered_amount / nullif(ordered_lines, 0)", "orders", "ordered_lines")
+
+
+def test_a_wrong_definition_is_found(
+    session: psycopg.Connection, known: Catalogue, dbt: Dbt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison with SQL is worth nothing if it passes whatever the definitions say."""
+    content = json.loads((dbt.target_path / "semantic_manifest.json").read_text())
+    measures = {measure["name"]: measure for model in content["semantic_models"] for measure in model["measures"]}
+    for name, expression, _ in WRONG_MEASURES:
+        measures[name]["expr"] = expression
+    ratio, expression, was, becomes = WRONG_RATIO
+    (metric,) = (metric for metric in content["metrics"] if metric["name"] == ratio)
+    metric["type_params"]["expr"] = expression
+    for each in metric["type_params"]["metrics"]:
+        each["name"] = {was: becomes}.get(each["name"], each["name"])
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "semantic", lambda: content)
+        patch.setattr(manifest, "folder", lambda: tmp_path)
+        patch.setattr(catalogue, "folder", lambda: tmp_path)
+        catalogue.catalogue.cache_clear()
+        try:
+            for name in (*(name for _, _, name in WRONG_MEASURES), ratio):
+                rows, value = EXPECTED[name, "month"]
+                expected = dict(
+                    session.execute(f"select {GROUPS['month']}, {value} from ({rows}) as r group by 1").fetchall()
+                )
+                assert dict(answers.run(Query((name,), ("month",)), session).rows) != expected, name
+        finally:
+            catalogue.catalogue.cache_clear()
 
 
 def test_metrics_agree_over_two_dimensions(session: psycopg.Connection) -> None:
