@@ -93,6 +93,7 @@ class Lint:
         parsed = self._part("dbt parse", files, parse)
         yield parsed
         yield self._declarations(files, parsed)
+        yield self._personal_data(files, parsed)
         for name, config in BOUNCERS.items():
             if parsed.status == "failed":
                 yield Part(name, "skipped: the project does not parse")
@@ -112,6 +113,13 @@ class Lint:
         return self._part(
             "declared checks", files, ["dbt", "--quiet", "run-operation", "pg_wap.assert_checks_are_declared"]
         )
+
+    def _personal_data(self, files: list[str] | None, parsed: Part) -> Part:
+        """List the columns that derive from personal data and do not say so, by the committed lineage."""
+        if parsed.status == "failed":
+            return Part("personal data", "skipped: the project does not parse")
+        manifest = str(PROJECT_ROOT / "target" / "manifest.json")
+        return self._part("personal data", files, ["python", "-m", "scripts.governance", "--manifest", manifest])
 
     def chosen(self, kind: re.Pattern[str]) -> list[str] | None:
         """Return the files of a kind; None for the whole project."""

@@ -21,8 +21,8 @@ master_rows as (
 
 entries as (
 
-    -- Of the rows for one day, the row that was recorded last counts, whichever file brought it. Of rows of one time, the
-    -- text of the profile decides, so the order of landing never does.
+    -- Of the rows for one day, the row that was recorded last counts, whichever file brought it. Of rows that were
+    -- recorded at the same time, the text decides, so the order of landing never does.
     select distinct on (customer_id, effective_on)
         customer_id,
         effective_on,

@@ -21,6 +21,8 @@ from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.dbt_tuning.sessions import keep_sessions
 from scripts.dbt_tuning.templates import TemplateCache, cache_file, keep_templates
 from scripts.errors import Refusal, said_in_one_line
+from scripts.governance.pii import read_marks, unmarked
+from scripts.lineage import read_edges
 from scripts.paths import PROJECT_ROOT
 from scripts.warehouse.settings import machine_cores
 
@@ -58,7 +60,8 @@ class Project:
         options: the folders of the project and other options of dbt's command line.
 
     Raises:
-        Refusal: a model declares a report that is not valid, or a source lacks a check or its freshness.
+        Refusal: a model declares a report that is not valid, a source lacks a check or its freshness, or a column that
+            derives from personal data is not marked.
     """
 
     def __init__(self, variables: str | None = None, options: Sequence[str] = OPTIONS) -> None:
@@ -69,6 +72,7 @@ class Project:
             reports_of(node.name, node.config.meta)
         if self._manifest:
             _refuse_broken_promises(self._manifest)
+            _refuse_unmarked_columns(self._manifest)
 
     def build(self, *, full_refresh: bool, log: Log) -> Outcome:
         """Run `dbt build`.
@@ -114,6 +118,12 @@ def _refuse_broken_promises(manifest: "Manifest") -> None:
     promises = (broken_promise(source, tests) for source in manifest.sources.values())
     if broken := [promise for promise in promises if promise]:
         raise Refusal("\n".join(broken))
+
+
+def _refuse_unmarked_columns(manifest: "Manifest") -> None:
+    """Refuse before anything is built, because rows that were written are hard to find again. Takes 0.1 s."""
+    if lines := unmarked(read_marks(manifest.sources, manifest.nodes), read_edges()):
+        raise Refusal("\n".join([*lines, "Nothing was built."]))
 
 
 def _has_forgotten_checks(manifest: "Manifest") -> bool:

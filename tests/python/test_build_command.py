@@ -430,7 +430,9 @@ def assert_nothing_landed(url: str) -> None:
         ).fetchall()
         for (table,) in tables:
             assert session.execute(f"select count(*) from {table}").fetchone() == (0,), table
-        schemas = "select count(*) from pg_namespace where nspname in ('silver', 'history', 'profiles', 'gold', 'audit')"
+        schemas = (
+            "select count(*) from pg_namespace where nspname in ('silver', 'history', 'profiles', 'gold', 'audit')"
+        )
         assert session.execute(schemas).fetchone() == (0,)
 
 

@@ -993,6 +993,7 @@ FAULTS += [
 CHECK_FAULTS = {
     ("bridge_product_category", "weight > 0 and weight <= 1"): ["weight = 1.0001", "weight = 0"],
     ("dim_customer", "valid_from < valid_to"): ["valid_to = valid_from"],
+    ("dim_customer_profile", "valid_from < valid_to"): ["valid_to = valid_from"],
     ("dim_product", "valid_from < valid_to"): ["valid_to = valid_from"],
     ("rfm_segments", "recency_score between 1 and 5"): ["recency_score = 0", "recency_score = 6"],
     ("rfm_segments", "frequency_score between 1 and 5"): ["frequency_score = 0", "frequency_score = 6"],
@@ -1001,7 +1002,8 @@ CHECK_FAULTS = {
 
 # Changes to one row that break an exclusion constraint, by relation.
 EXCLUSION_FAULTS = {
-    dimension: ["valid_to = valid_to + 1", "valid_to = '9999-12-31'"] for dimension in ("dim_customer", "dim_product")
+    dimension: ["valid_to = valid_to + 1", "valid_to = '9999-12-31'"]
+    for dimension in ("dim_customer", "dim_product", "dim_customer_profile")
 }
 
 # Two natural keys with one surrogate key: the relation, the surrogate key, and the natural key.
@@ -1030,7 +1032,7 @@ class Constraint(NamedTuple):
 def _resources() -> list[dict[str, Any]]:
     """Return the YAML entry of each model, seed and snapshot, with its `schema` and its `relation` in that schema."""
     schemas = {"models/intermediate/*.yml": "silver", "models/marts/**/*.yml": "gold_tables", "seeds/*.yml": "silver"}
-    schemas |= {"models/staging/**/*.yml": "silver", "snapshots/*.yml": "history"}
+    schemas |= {"models/staging/**/*.yml": "silver", "snapshots/*.yml": "history", "models/profiles/*.yml": "profiles"}
     return [
         {
             **resource,
@@ -1146,6 +1148,18 @@ def test_failing_check_is_told_and_keeps_its_rows(check: str, runs: Runs) -> Non
     assert outcome.failures > 0
     assert outcome.relation == f'"{WORKING_DATABASE}"."audit"."{check}"'
     assert runs.stored[check] == outcome.failures
+
+
+def test_failing_rows_of_profiles_keep_no_direct_personal_data(runs: Runs, session: psycopg.Connection) -> None:
+    """The audit schema is read to mend a build, by people who need the key of a customer and not the address."""
+    kept = {
+        check: {column.name for column in session.execute(f"select * from ({here(outcome.sql)}) as found").description}
+        for check, outcome in runs.healthy.items()
+        if check.startswith(("dim_customer_profile", "customers_"))
+    }
+    assert len(kept) == 4
+    assert not set.union(*kept.values()) & {"full_name", "name", "email", "phone", "address"}
+    assert {"customer_profile_key", "broken_rules"} <= kept["dim_customer_profile_obeys_its_rules"]
 
 
 def test_every_check_has_its_fault(runs: Runs, dbt: Dbt) -> None:

@@ -19,9 +19,10 @@ def build(dbt) -> None:
 def thirds(sample: Sample, tmp_path: Path) -> list[Path]:
     """Deal the sample's sales out to three folders, the latest first.
 
-    The price lists correct one another, so these keep their order.
+    The price lists correct one another, so these keep their order. Each row of the customer master says when it was
+    recorded, so its files do not.
     """
-    files = sorted(path for path in sample.folder.rglob("*") if path.suffix in (".csv", ".parquet"))
+    files = sorted(path for path in sample.folder.rglob("*") if path.suffix in (".csv", ".jsonl", ".parquet"))
     files = [path for path in files if path.parent.name != "products"]
     folders = [tmp_path / name for name in ("late", "middle", "early")]
     shutil.copytree(sample.folder / "products", folders[0] / "products")
@@ -40,3 +41,5 @@ def test_gold_is_the_same_in_whatever_order_files_arrive(
         land([folder], working.url)
         build(dbt)
     assert rows(working.url, without=BOOKKEEPING) == rows(built.url, without=BOOKKEEPING)
+    profiles = [rows(database.url, "profiles")["dim_customer_profile"] for database in (working, built)]
+    assert profiles[0] == profiles[1] != []

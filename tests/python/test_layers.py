@@ -15,8 +15,9 @@ LAYERS = {
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate"},
-        {"governance", "lineage", "metrics", "packages", "release", "warehouse"},
+        {"lineage", "metrics", "packages", "release", "warehouse"},
         {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
+        {"governance"},
         {"build", "health", "pool", "scaffold", "site"},
         {"demo"},
         {"bench", "pictures"},
@@ -45,7 +46,8 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.governance": [
-        {"__init__", "roles"},
+        {"__init__", "pii", "roles"},
+        {"__main__"},
     ],
     "scripts.governance.roles": [
         {"__init__", "declaration"},

@@ -219,3 +219,88 @@ def test_products_change_their_categories_on_the_day_that_was_meant(gold, sample
     told = {version["stock_code"] for version in truth["of_changed"]}
     meant = [tuple(version.values()) for version in truth["of_changed"]]
     assert sorted(version for version in of_changed if version[0] in told) == sorted(meant)
+
+
+def test_profiles_have_the_versions_that_were_meant(gold, sample: Sample) -> None:
+    """A move or a withdrawn consent that is lost is a letter to the wrong door, or an advertisement against the law."""
+    truth = sample.truth["customer_master"]
+    found = gold.execute(
+        """
+        select
+            count(distinct customer_id),
+            count(*),
+            count(*) filter (where is_current and email is null),
+            count(*) filter (where is_current and has_marketing_consent)
+        from profiles.dim_customer_profile
+        """
+    ).fetchone()
+    assert found == tuple(truth[key] for key in ("customers", "versions", "without_email", "accept_marketing"))
+    assert truth["versions"] > truth["customers"]
+
+
+def test_profiles_show_what_the_master_said_last(gold, sample: Sample) -> None:
+    """Corrections, duplicates and dirty values must leave what is true of the customer."""
+    keys = ("name", "email", "phone", "address", "postcode", "birth_year", "valid_from", "versions")
+    meant = {
+        profile["customer_id"]: (*(profile[key] for key in keys), bool(profile["consent"]))
+        for profile in sample.truth["customer_master"]["current"]
+    }
+    found = gold.execute(
+        """
+        select
+            customer_id,
+            full_name,
+            email,
+            phone,
+            address,
+            postcode,
+            birth_year,
+            valid_from::text,
+            versions,
+            has_marketing_consent
+        from (
+            select *, count(*) over (partition by customer_id) as versions from profiles.dim_customer_profile
+        ) as profiles
+        where is_current and customer_id = any(%s)
+        """,
+        [list(meant)],
+    )
+    assert {customer: tuple(profile) for customer, *profile in found} == meant
+
+
+def test_unusable_customer_rows_are_in_quarantine_for_their_reason(gold, sample: Sample) -> None:
+    """A row without a customer or a day may be a withdrawn consent, so somebody has to correct it."""
+    reasons = dict(
+        gold.execute(
+            "select quarantine_reasons, count(*) from profiles.quarantined_customers group by quarantine_reasons"
+        )
+    )
+    assert (
+        reasons == {reason: rows for reason, rows in sample.truth["customer_master"]["unusable"].items() if rows} != {}
+    )
+
+
+def test_direct_personal_data_are_in_bronze_and_profiles_only(gold) -> None:
+    """An address that was copied elsewhere is read by people who must not, and survives its erasure."""
+    relations = gold.execute(
+        """
+        select relnamespace::regnamespace::text, pg_class.oid::regclass::text
+        from pg_class
+        where
+            relkind in ('r', 'm', 'v')
+            and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
+            and not relispartition
+        """
+    ).fetchall()
+    holding = {
+        relation
+        for _, relation in relations
+        if gold.execute(f"select from {relation} as t where t::text ilike '%canary.example%' limit 1").rowcount
+    }
+    assert holding == {
+        "bronze.customers",
+        "profiles.stg_retail__customers",
+        "profiles.quarantined_customers",
+        "profiles.dim_customer_profile",
+    }
+    assert {schema for schema, _ in relations} >= {"silver", "history", "gold", "audit"}
