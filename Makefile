@@ -27,7 +27,7 @@ BENCH_INSTALLED := $(VENV)/bench-installed
 INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
 # What `make clean` deletes.
 GENERATED := .venv .venv.old .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml \
-	.pytest_cache .hypothesis .mypy_cache .ruff_cache site
+	.pytest_cache .hypothesis .mypy_cache .ruff_cache site disclosures
 
 # The embedded server, where it is the one to work on.
 START = $(if $(filter-out local,$(DBT_TARGET)),true,$(BIN)/python -m scripts.warehouse start)
@@ -40,7 +40,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help ask build demo published publish rollback roles user profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ rollback: deps ## go back to the release before
 roles: $(INSTALLED) ## create the roles of roles.yml and their rights, and report each difference (CHECK=1: report only)
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.roles apply $(if $(CHECK),--check)
+
+disclose: $(INSTALLED) ## write everything that the warehouse holds of a customer to one JSON file (CUSTOMER=12346, OUT=...)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.people disclose --customer "$(CUSTOMER)" $(if $(OUT),--out "$(OUT)")
 
 user: $(INSTALLED) ## make a login with the rights of a role (NAME=..., ROLE=retail_analyst); the password is asked for
 	@$(START) >&2

@@ -46,7 +46,11 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.governance": [
-        {"__init__", "pii", "roles"},
+        {"__init__", "people", "pii", "roles"},
+        {"__main__"},
+    ],
+    "scripts.governance.people": [
+        {"__init__", "held"},
         {"__main__"},
     ],
     "scripts.governance.roles": [
