@@ -31,6 +31,7 @@ WARNINGS = {
     "assert_no_unexpected_day",
     "stock_code_is_intact",
     "units_are_taken_back",
+    "nobody_has_a_profile_before_registering",
 }
 
 
