@@ -146,7 +146,10 @@ def outdated(backups: list[Backup], keep: int, days: float, now: datetime) -> li
         if place >= len(backups) - keep or now - backup.end_time < timedelta(days=days)
     ]
     for backup in staying:
-        needed |= {part.name for part in chain(backups, backup)}
+        needed.add(backup.name)
+        # One that builds upon a missing backup needs none of the others.
+        with suppress(Refusal):
+            needed |= {part.name for part in chain(backups, backup)}
     return [backup for backup in backups if backup.name not in needed]
 
 

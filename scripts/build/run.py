@@ -85,6 +85,7 @@ def main(
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
+            server.refuse_standby()
     with _alone(console) as session:
         if connection.target_name() == "local":
             with clock.step("check the roles"):

@@ -196,7 +196,8 @@ def _disk(_: Session | None) -> Found:
     if not home.exists():
         return Found(None, f"there is no folder {home}")
     usage = shutil.disk_usage(home)
-    used = 100 * (1 - usage.free / usage.total)
+    # As df counts: blocks that are reserved for the system are neither used nor free.
+    used = 100 * usage.used / (usage.used + usage.free)
     return Found(
         used, f"{server.human_size(usage.free)} free, the warehouse takes {server.human_size(server.data_size())}"
     )

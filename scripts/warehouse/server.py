@@ -277,6 +277,20 @@ def clear_leftovers(home: Path) -> None:
         _clear_leftovers(home)
 
 
+def refuse_standby() -> None:
+    """Refuse a standby, on which nothing can be written.
+
+    Raises:
+        Refusal: the folder in use is of a standby.
+    """
+    primary = keeping.read(warehouse_home()).primary
+    if primary:
+        raise Refusal(
+            f"{warehouse_home()} is a standby, which only follows: build with WAREHOUSE_HOME={primary}, or let it take "
+            "over, `make promote`."
+        )
+
+
 def _refuse_if_replaced(home: Path) -> None:
     successor = keeping.read(home).replaced_by
     if successor:

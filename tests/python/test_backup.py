@@ -26,6 +26,7 @@ from scripts import connection
 from scripts.backup import copying, stock, take
 from scripts.backup.__main__ import main
 from scripts.backup.stock import Backup
+from scripts.errors import Refusal
 from scripts.health.measures import limits, measure
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
@@ -416,6 +417,8 @@ def test_readers_follow_and_a_promotion_loses_nothing(kept: Kept, use: Callable[
     assert ask("select pg_is_in_recovery()") == [(True,)]
     assert fingerprints(url()) == gold
     assert_refused(backup("take"), "is a standby")
+    with pytest.raises(Refusal, match="is a standby, which only follows"):
+        embedded.refuse_standby()
     assert {found.name: found.status for found in measure(limits({}))}["standby"] == "ok"
     found = embedded.find()
     receivers = subprocess.run(["pgrep", "-P", str(found.pid), "-f", "walreceiver"], capture_output=True, check=True)
@@ -428,7 +431,7 @@ def test_readers_follow_and_a_promotion_loses_nothing(kept: Kept, use: Callable[
     os.kill(receiver, 18)
     assert "the standby took over" in succeeded(backup("promote"))
     assert_refused(backup("promote"), "took over already")
-    with pytest.raises(Exception, match="took over from the server"):
+    with pytest.raises(Refusal, match="took over from the server"):
         embedded.ensure_running()
     use(standby)
     assert ask("select count(*), sum(promise) from public.promised") == [(100_000, 5_000_050_000)]

@@ -84,7 +84,12 @@ def test_files_wait_while_the_database_is_away(tmp_path, monkeypatch):
 def test_the_command_lands_what_is_dropped_and_stops_cleanly(database, tmp_path, number):
     """The watch runs as a service, so it must land new files and stop on a signal."""
     with psycopg.connect(database.url) as session:
-        place = {"PGHOST": session.info.host, "PGUSER": "retail_builder", "PGPASSWORD": "-", "PGDATABASE": database.name}
+        place = {
+            "PGHOST": session.info.host,
+            "PGUSER": "retail_builder",
+            "PGPASSWORD": "-",
+            "PGDATABASE": database.name,
+        }
     with subprocess.Popen(
         [sys.executable, "-m", "scripts.land", "--watch", "--json", str(tmp_path)],
         cwd=PROJECT_ROOT,
