@@ -1,6 +1,7 @@
 {{ config(
     materialized='stable_view',
     alias='quarantine_log',
+    post_hook='{{ give_rights(this) }}',
 ) }}
 
 with

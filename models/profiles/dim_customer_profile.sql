@@ -3,6 +3,7 @@
     logged_columns=['customer_id'],
     check_column='customer_id',
     indexes=[{'columns': ['customer_id']}],
+    post_hook=['{{ show_profiles_in_clear() }}', '{{ give_rights(this) }}'],
 ) }}
 
 with
