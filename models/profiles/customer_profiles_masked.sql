@@ -1,6 +1,9 @@
 {{ config(
     materialized='stable_view',
-    post_hook=['{{ hide_rows_from_functions() }}', '{{ give_rights(this) }}'],
+    post_hook=[
+        '{{ hide_rows_from_functions() }}',
+        '{{ give_rights(this) }}',
+    ],
 ) }}
 
 with
@@ -17,7 +20,7 @@ masked as (
         *,
         regexp_replace(email, '^(.)[^@]*@(.).*(\.[^.@]+)$', '\1***@\2***\3') as masked_email,
         substring(postcode from '^([A-Z]{1,2}|[0-9]{2})') as postcode_area,
-        extract(year from current_date)::integer - birth_year as years_since_birth
+        extract(year from valid_from)::integer - birth_year as years_since_birth
     from profiles
 
 ),

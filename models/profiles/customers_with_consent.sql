@@ -1,6 +1,9 @@
 {{ config(
     materialized='stable_view',
-    post_hook=['{{ hide_rows_from_functions() }}', '{{ give_rights(this) }}'],
+    post_hook=[
+        '{{ hide_rows_from_functions() }}',
+        '{{ give_rights(this) }}',
+    ],
 ) }}
 
 with

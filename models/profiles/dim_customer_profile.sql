@@ -3,7 +3,10 @@
     logged_columns=['customer_id'],
     check_column='customer_id',
     indexes=[{'columns': ['customer_id']}],
-    post_hook=['{{ show_profiles_in_clear() }}', '{{ give_rights(this) }}'],
+    post_hook=[
+        '{{ show_profiles_in_clear() }}',
+        '{{ give_rights(this) }}',
+    ],
 ) }}
 
 with

@@ -55,6 +55,7 @@ SLOWEST_FIRST = (
     "test_declarations",
     "test_runs",
     "test_late_data",
+    "test_roles",
     "test_deliveries",
     "test_delivery_order",
     "test_house",
