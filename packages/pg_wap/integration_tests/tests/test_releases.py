@@ -379,6 +379,44 @@ def test_a_release_creates_a_published_view_after_the_views_that_it_reads(versio
     assert versions.ask(f"select version from {PUBLISHED}.a_view") == [(3,)]
 
 
+# Statements of the project, and rights
+
+
+STATEMENTS = f"""
+{{% macro postgres__release_statements() %}}
+insert into outside.released select max(version) from {PUBLISHED}.totals;
+{{% endmacro %}}
+"""
+
+
+def test_statements_of_the_project_are_part_of_the_release(versions: Versions) -> None:
+    """Rights that come a moment after a release, or with a release that fails, are wrong for that moment."""
+    versions.ask("create table outside.released (version integer)")
+    versions.write("macros/release_statements.sql", STATEMENTS)
+    assert versions.build_version(2), versions.errors
+    assert versions.dbt(*ROLLBACK), versions.errors
+    assert versions.ask("select version from outside.released order by 1") == [(1,), (2,)]
+    versions.ask("alter table outside.released add check (version < 3)")
+    assert not versions.build_version(3)
+    assert versions.versions_seen() == {1}
+
+
+def test_a_full_build_keeps_the_rights_on_a_table_that_is_not_published(versions: Versions) -> None:
+    """The table is another one afterwards, and its readers would be locked out until somebody notices."""
+    versions.model(
+        "rated", "{{ config(unique_key='n', schema='rest', materialized='incremental_by_key') }} select 1 as n"
+    )
+    assert versions.build_version(2), versions.errors
+    (schema,) = versions.ask("select relnamespace::regnamespace::text from pg_class where relname = 'rated'")[0]
+    versions.ask(
+        f"grant select on {schema}.rated to pg_monitor with grant option; grant select on {schema}.rated to public"
+    )
+    granted = f"select relacl::text from pg_class where oid = '{schema}.rated'::regclass"
+    before = versions.ask(granted)
+    assert versions.build_version(3, "--full-refresh"), versions.errors
+    assert versions.ask(granted) == before
+
+
 # What leaves the project leaves the release
 
 
