@@ -16,8 +16,8 @@ profiles as (
 
 final as (
 
-    -- The last version decides, and it must have begun: a consent for next month is none, and a consent that ends next month
-    -- has ended.
+    -- The last version decides, and it must have begun: a consent for next month is none, and a consent that ends next
+    -- month has ended.
     select
         customer_durable_key,
         full_name,
