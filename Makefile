@@ -22,6 +22,7 @@ DBT_LOCK := $(OTHER_DBT:%=requirements-dbt-%.lock)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SITE_INSTALLED := $(VENV)/site-installed
+MIGRATE_INSTALLED := $(VENV)/migrate-installed
 DEV_INSTALLED := $(VENV)/dev-installed
 BENCH_INSTALLED := $(VENV)/bench-installed
 INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
@@ -40,13 +41,17 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help ask build demo published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help ask build demo migrate published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+
+migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.migrate $(if $(DOWN),--down "$(DOWN)") $(if $(SQL),--sql) $(if $(STATUS),--status)
 
 demo: deps ## show a late file, a correction, a failed check and a rollback in a warehouse that is deleted afterwards
 	@$(BIN)/python -m scripts.demo
@@ -203,6 +208,10 @@ $(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "Error: $$($(PYTHON) --version) will not do, 3.10 to 3.13 is needed: make PYTHON=/path/to/python3"; exit 1; }
 	@$(INSTALL) --fresh requirements.lock $(DBT_LOCK)
+
+# Alembic, for revisions of a warehouse with data.
+$(MIGRATE_INSTALLED): $(INSTALLED) requirements-migrate.lock
+	@$(INSTALL) requirements-migrate.lock $(DBT_LOCK)
 
 # The site, the lineage, metrics and questions.
 $(SITE_INSTALLED): $(INSTALLED) requirements-site.lock

@@ -28,6 +28,8 @@ SQL = re.compile(r"^(analyses|models|snapshots|tests)/(?!generic/).*\.sql$")
 DBT = re.compile(r"^(analyses|functions|macros|models|packages|seeds|snapshots|tests)/.*\.(sql|yml|md|csv)$|^\w+\.yml$")
 PYTHON = re.compile(r"\.py$")
 TYPED = re.compile(r"^scripts/.*\.py$")
+# The statements of revisions, which only squawk reads: what they lock, and whether a table is rewritten.
+REVISION = re.compile(r"^migrations/versions/.*\.sql$")
 # A comment of .sqlfluff that gives the reason for a rule, and its further lines.
 REASON = re.compile(r"^# (?P<code>[A-Z]{2}\d\d): (?P<reason>.+(?:\n# {2}.+)*)", re.MULTILINE)
 NOISE = ("=== [dbt templater]", "All Finished")
@@ -77,6 +79,9 @@ class Lint:
             yield self._part(name, python, ["ruff", *command, "--quiet", "--force-exclude", *(python or ())])
         # A type that changed may break a file that did not: always the whole package, and quick where nothing changed.
         yield self._part("mypy", self.chosen(TYPED), ["mypy", "--no-error-summary"])
+        revisions = self.chosen(REVISION)
+        every = [str(path.relative_to(PROJECT_ROOT)) for path in sorted(PROJECT_ROOT.glob("migrations/versions/*.sql"))]
+        yield self._part("squawk", revisions, ["squawk", *(every if revisions is None else revisions)])
         sql = self.chosen(SQL)
         if sql != []:
             _start_server()

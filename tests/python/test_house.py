@@ -412,6 +412,7 @@ def test_make_targets_that_are_named_exist() -> None:
 # dependencies themselves.
 LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "requirements.lock": ([], []),
+    "requirements-migrate.lock": (["requirements.lock"], ["migrate"]),
     "requirements-site.lock": (["requirements.lock"], ["site"]),
     "requirements-dev.lock": (["requirements.lock", "requirements-site.lock"], ["site", "dev"]),
     "requirements-bench.lock": (
@@ -423,7 +424,8 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
         ["site", "dev"],
     ),
 }
-# The folders whose commands install requirements-site.lock as well.
+# What runs Alembic, and the folders whose commands install requirements-site.lock as well.
+WITH_MIGRATE = ("scripts/migrate.py", "scripts/revisions.py")
 WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/site/")
 
 
@@ -516,6 +518,7 @@ def test_a_build_needs_no_package_of_the_tests() -> None:
         if path.startswith("scripts/bench/") and path != "scripts/bench/plans.py":
             continue
         locked = core | set(pins("requirements-site.lock")) if path.startswith(WITH_SITE) else core
+        locked = locked | set(pins("requirements-migrate.lock")) if path in WITH_MIGRATE else locked
         for node in ast.walk(ast.parse(read(path))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

@@ -14,11 +14,11 @@ LAYERS = {
     "scripts": [
         {"__init__", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
-        {"artifacts", "dbt_tuning", "generate"},
+        {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"lineage", "metrics", "packages", "release", "warehouse"},
         {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
         {"governance"},
-        {"build", "health", "pool", "scaffold", "site"},
+        {"build", "health", "migrate", "pool", "scaffold", "site"},
         {"demo"},
         {"bench", "pictures"},
     ],

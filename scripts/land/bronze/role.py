@@ -34,6 +34,8 @@ LEDGER_RIGHTS = """
     grant select, insert, update (rows_loaded, rows_rejected) on bronze.landed_files to retail_loader;
     grant select, insert, delete, update (reason) on bronze.rejected_rows to retail_loader;
     grant insert on bronze.refused_files to retail_loader;
+    grant usage on schema audit to retail_loader;
+    grant execute on function audit.record_landing(text, bigint, integer) to retail_loader;
 """
 
 

@@ -1,17 +1,15 @@
 """Create the tables of the bronze schema and their comments from the contract."""
 
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from scripts import revisions
 from scripts.land.bronze import role
 from scripts.land.bronze.ledger import lock
 from scripts.land.contract import EXTRA, LINEAGE, Contract
-
-LEDGER_DDL = Path(__file__).parent / "bronze.sql"
 
 PRESENT = """
     select c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), '')
@@ -38,14 +36,25 @@ def ensure(connection: psycopg.Connection[TupleRow], contract: Contract) -> None
     Args:
         connection: in autocommit mode.
         contract: the tables, columns and comments that must exist.
+
+    Raises:
+        Refusal: the warehouse is of another revision than this code.
     """
+    try:
+        is_new = revisions.is_missing(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        # A user whose only right is to become the loader.
+        role.step_down(connection, contract)
+        is_new = revisions.is_missing(connection)
     indexes = [_index(landing.table) for landing in contract.landings]
     indexed = connection.execute(INDEXES, [contract.schema, indexes]).rowcount == len(indexes)
     if indexed and not _outdated(connection, contract) and not role.is_lacking(connection, contract):
         return
     with connection.transaction():
         lock(connection)
-        connection.execute(LEDGER_DDL.read_bytes())
+        # Another loader may have made the tables while this one waited.
+        if is_new and revisions.is_missing(connection):
+            revisions.create(connection)
         for landing in contract.landings:
             _make(connection, contract.schema, landing.table, [column.name for column in landing.columns])
         for (table, column), description in _outdated(connection, contract).items():

@@ -1,7 +1,10 @@
--- The ledger of landed files and the rejected rows. The loader creates the tables of delivered rows from the contract
--- (models/staging/retail/_retail__sources.yml): the delivered columns as text, then
--- `_file_id integer not null, _line integer not null, _extra jsonb`. All comments come from the contract as well.
--- Each statement can run again on a database that already has its result.
+-- Revision 0001: the ledger of landed files and the rejected rows. The loader creates the tables of delivered rows from
+-- the contract (models/staging/retail/_retail__sources.yml): the delivered columns as text, then `_file_id integer not
+-- null, _line integer not null, _extra jsonb`. All comments come from the contract as well. Each statement can run
+-- again on its result, because warehouses are older than revisions: they have the ledger, and no stamp.
+
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 
 create schema if not exists bronze;
 
@@ -44,3 +47,23 @@ create table if not exists bronze.refused_files (
     reason text not null,
     refused_at timestamptz not null default clock_timestamp()
 );
+
+-- The shape of this revision: a table of the same name and another shape is refused, by the name of the missing column.
+select
+    file_id, source, name, sha256, bytes, format, rows_read, rows_loaded, rows_rejected, started_at, landed_at, header,
+    reading
+from bronze.landed_files
+limit 0;
+
+select file_id, line, raw, reason
+from bronze.rejected_rows
+limit 0;
+
+select name, reason, refused_at
+from bronze.refused_files
+limit 0;
+
+-- A user who lands must see that the warehouse is of another revision.
+grant select on table bronze.schema_revision to public;
+comment on table bronze.schema_revision is 'The revision of what dbt does not build; `make migrate` changes it.';
+comment on column bronze.schema_revision.version_num is 'The number of files in migrations/versions.';
