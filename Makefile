@@ -80,6 +80,14 @@ user: $(INSTALLED) ## make a login with the rights of a role (NAME=..., ROLE=ret
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.roles user --name "$(NAME)" --role "$(ROLE)"
 
+audit: $(INSTALLED) ## verify that the log of events is as it was written, and print the last events (ANCHOR=file, JSON=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.events verify $(if $(ANCHOR),--anchor "$(ANCHOR)") $(if $(JSON),--json)
+
+evidence: $(INSTALLED) ## print who approved, built and checked a release, and from which files (RELEASE=1, JSON=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.events release "$(RELEASE)" $(if $(JSON),--json)
+
 profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release profile

@@ -42,9 +42,17 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Readers have their rights on new relations in the moment in which they see them. -#}
+{#- The log of events is locked before readers wait. -#}
+{% macro postgres__release_preparations() -%}
+    {%- if target.name in var("pg_wap_protected_targets") -%}
+        {{ lock_events() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Readers have their rights on new relations in the moment in which they see them, and no release is without its event. -#}
 {% macro postgres__release_statements() -%}
     {%- if target.name in var("pg_wap_protected_targets") -%}
         {{ give_missing_rights() }}
+        {{ record_release_event() }}
     {%- endif -%}
 {%- endmacro %}

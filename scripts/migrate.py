@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 10.0
 def main(down: int | None, as_sql: bool, status: bool) -> None:
     """Bring the warehouse to the last revision of this code.
 
-    Each revision is one transaction, which waits two seconds for a lock. DBT_TARGET names the warehouse. Its user must
-    be allowed to create schemas; only a superuser gives the log of events to a role of its own.
+    Each revision is one transaction, which waits two seconds for a lock. DBT_TARGET names the warehouse; on the
+    embedded server, the superuser migrates. Only a superuser gives the log of events to a role of its own.
     """
     keep_private()
     if connection.target_name() == "dev":
@@ -44,15 +44,18 @@ def main(down: int | None, as_sql: bool, status: bool) -> None:
             click.echo(f"The warehouse is at {_name(found)}; this code is at revision {revisions.head()}.")
             return
         target = _target(found, down)
-        if target == found:
-            click.echo(f"The warehouse is at revision {found}, the last one: nothing to do.")
-            return
         if found is None:
-            with session.transaction():
-                revisions.create(session)
-        else:
+            # As the role that builds, which will own the ledger.
+            with connection.connect() as builder:
+                revisions.create(builder)
+        elif target != found:
             _run(session, "downgrade" if down else "upgrade", target)
-    click.echo(f"Migrated from {_name(found)} to revision {target}.")
+    with connection.connect(autocommit=True, operator=True) as session:
+        revisions.protect(session)
+    if target == found:
+        click.echo(f"The warehouse is at revision {found}, the last one: nothing to do.")
+    else:
+        click.echo(f"Migrated from {_name(found)} to revision {target}.")
 
 
 def _name(found: str | None) -> str:
@@ -82,7 +85,7 @@ def _target(found: str | None, down: int | None) -> str:
 @contextmanager
 def _alone() -> Iterator[psycopg.Connection]:
     """Open a session that no loader lands beside."""
-    with connection.connect(autocommit=True, name="scripts.migrate") as session:
+    with connection.connect(autocommit=True, name="scripts.migrate", operator=True) as session:
         try:
             locks.take(
                 session,

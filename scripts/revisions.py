@@ -36,6 +36,22 @@ RECORD = """
         end if;
     end $record$;
 """
+# Gives the log to a role of its own.
+PROTECT = PROJECT_ROOT / "migrations" / "protect.sql"
+# Whether there is something to protect, and we may.
+IS_UNPROTECTED = """
+    select (select rolsuper from pg_roles where rolname = current_user) and exists (
+        select
+        from (
+            select relowner as owner from pg_class where oid = to_regclass('audit.events')
+            union all
+            select nspowner from pg_namespace where nspname = 'audit' and to_regclass('audit.events') is not null
+            union all
+            select proowner from pg_proc where pronamespace = to_regnamespace('audit')
+        ) as owners
+        where owner <> coalesce(to_regrole('retail_audit_owner'), 0::oid)
+    )
+"""
 # The revision of a warehouse that is older than revisions.
 UNSTAMPED = "0001, without a stamp"
 
@@ -122,6 +138,16 @@ def create(connection: psycopg.Connection[TupleRow]) -> None:
     connection.execute(sql.SQL("insert into {} values ({})").format(sql.Identifier(SCHEMA, TABLE), sql.Literal(head())))
     # The limits of the revisions are those of a warehouse that is in use.
     connection.execute("set local lock_timeout to default; set local statement_timeout to default")
+
+
+def protect(connection: psycopg.Connection[TupleRow]) -> None:
+    """Give the log of events to a role that no user is a member of, if a superuser asks and it is not done yet.
+
+    Args:
+        connection: in autocommit mode.
+    """
+    if connection.execute(IS_UNPROTECTED).fetchone() == (True,):
+        connection.execute(PROTECT.read_bytes())
 
 
 def apply(number: str, way: str) -> None:

@@ -63,7 +63,13 @@ select name, reason, refused_at
 from bronze.refused_files
 limit 0;
 
--- A user who lands must see that the warehouse is of another revision.
-grant select on table bronze.schema_revision to public;
+-- The loader must see that the warehouse is of another revision. A new warehouse gives the loader its rights later
+-- (scripts/land/bronze/role.py).
+do $loader$
+begin
+    if exists (select from pg_roles where rolname = 'retail_loader') then
+        grant select on table bronze.schema_revision to retail_loader;
+    end if;
+end $loader$;
 comment on table bronze.schema_revision is 'The revision of what dbt does not build; `make migrate` changes it.';
 comment on column bronze.schema_revision.version_num is 'The number of files in migrations/versions.';

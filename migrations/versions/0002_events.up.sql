@@ -80,7 +80,7 @@ begin
         perform set_config('idle_in_transaction_session_timeout', '30s', true);
     end if;
 exception when lock_not_available then
-    select string_agg(pid::text, ', ')
+    select string_agg(distinct pid::text, ', ')
     into holders
     from pg_locks
     where
@@ -169,30 +169,6 @@ revoke all on table audit.events from public;
 revoke all on function audit.lock_events() from public;
 revoke all on function audit.record_event(text, text, jsonb) from public;
 revoke all on function audit.record_landing(text, bigint, integer) from public;
-
--- The log belongs to a role that no user is a member of. Only a superuser can give it away; without one, the log stays
--- with the user who migrates, and `make audit` says so. Roles belong to the server: another database may have made this
--- one.
-do $owner$
-begin
-    if not (select rolsuper from pg_roles where rolname = current_user) then
-        return;
-    end if;
-    begin
-        create role retail_audit_owner nologin;
-    exception when duplicate_object or unique_violation then
-        null;
-    end;
-    alter table audit.events owner to retail_audit_owner;
-    alter function audit.lock_events() owner to retail_audit_owner;
-    alter function audit.record_event(text, text, jsonb) owner to retail_audit_owner;
-    alter function audit.record_landing(text, bigint, integer) owner to retail_audit_owner;
-    alter function audit.event_hash(bigint, timestamptz, text, text, text, jsonb, text) owner to retail_audit_owner;
-    alter function audit.refuse_changes() owner to retail_audit_owner;
-    revoke update, delete, truncate on table audit.events from retail_audit_owner;
-    grant usage on schema audit, bronze to retail_audit_owner;
-    grant select on bronze.landed_files to retail_audit_owner;
-end $owner$;
 
 -- The loader makes its role and the same rights in a new warehouse (scripts/land/bronze/role.py).
 do $loader$

@@ -13,7 +13,7 @@ import psycopg
 import yaml
 from rich.console import Console
 
-from scripts import connection, locks
+from scripts import connection, locks, revisions
 from scripts.build import report
 from scripts.build.clock import Clock
 from scripts.build.log import Landing, Log
@@ -97,6 +97,9 @@ def main(
             with clock.step("land"):
                 result = land([landing], connection.url(), progress=Landing(log))
             report.report_landing(console, landing, result)
+            if connection.target_name() == "local":
+                with closing(connection.connect(autocommit=True, operator=True)) as operator:
+                    revisions.protect(operator)
             _refuse(landing, result, on_refused)
             refused = refusals(result.files)
         with clock.step("wait for dbt to load"):
@@ -164,7 +167,8 @@ def _to_land(
         if target == "local" and sample.is_held(session):
             # Refuse bad files before the sample is deleted.
             _refuse(given, land([given], connection.url(), dry_run=True), on_refused)
-            sample.give_way(session)
+            with closing(connection.connect(autocommit=True, name="scripts.build", operator=True)) as operator:
+                sample.give_way(operator)
             console.print("Deleted     the made-up sample, which makes way for your files", soft_wrap=True)
         return given
     ledger = session.execute("select to_regclass('bronze.landed_files')").fetchone()

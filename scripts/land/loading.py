@@ -67,6 +67,9 @@ def land(
                     refused = [(file.name, file.detail) for file in files if file.outcome == "refused"]
                     if refused:
                         ledger.record_refusals(connection, refused)
+                    rows = sum(file.rows_loaded for file in files)
+                    if refused or any(file.outcome == "landed" for file in files):
+                        ledger.record_landing(connection, "land", rows, len(refused))
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
     except psycopg.errors.InsufficientPrivilege as error:

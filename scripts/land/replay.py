@@ -59,6 +59,8 @@ def replay(
         with connect(connection_url) as connection:
             with prepared(connection, agreed, dry_run=dry_run):
                 files = [_replay(connection, agreed, file, encoding) for file in ledger.incomplete(connection)]
+                if not dry_run and (landed := [file for file in files if file.outcome == "landed"]):
+                    ledger.record_landing(connection, "replay", sum(file.rows_loaded for file in landed), 0)
             if not dry_run and any(file.outcome == "landed" for file in files):
                 ledger.make_durable(connection)
     except psycopg.Error as error:

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from scripts import revisions
 from scripts.land import land
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -26,6 +27,8 @@ FORBIDDEN = [
     "update bronze.landed_files set sha256 = repeat('0', 64)",
     "update bronze.rejected_rows set raw = ''",
     "create role mine",
+    "insert into audit.events select * from audit.events",
+    "select audit.record_event('release', 'release 1')",
     "copy bronze.landed_files to program 'true'",
     "select pg_read_file('postgresql.conf')",
 ]
@@ -87,8 +90,11 @@ def test_who_is_no_superuser_can_land(landed, tmp_path, member):
                 session.execute("grant retail_loader to somebody with inherit false")
             else:
                 session.execute("alter schema bronze owner to somebody")
-                for table in ("transactions", "products", "landed_files", "rejected_rows"):
+                for table in ("transactions", "products", "landed_files", "rejected_rows", "schema_revision"):
                     session.execute(f"alter table bronze.{table} owner to somebody")
+                revisions.protect(session)
+                session.execute("grant usage on schema audit to somebody")
+                session.execute("grant execute on function audit.record_landing to somebody")
             (tmp_path / "b.csv").write_text(HEADER + ROW + ROW)
             report = land([tmp_path / "b.csv"], landed.operator_url.replace("postgres@", "somebody@"))
             assert [file.outcome for file in report.files] == ["landed"]

@@ -183,6 +183,8 @@ where
     not (coalesce(roles.managed_elsewhere, false) and (actual.object = 'bronze' or actual.object like 'bronze.%'))
     -- What a builder owns without owning its schema, it may read.
     and not (actual.role_name = 'retail_builder' and actual.object like 'governance%')
+    -- The engine keeps tables in a schema that the builder does not own (migrations/protect.sql).
+    and not (actual.role_name = 'retail_builder' and (actual.object = 'audit' or actual.object like 'audit.%'))
     and not exists (
         select
         from governance.expected_rights as expected
@@ -231,7 +233,7 @@ inner join pg_shdepend as owned on pg_roles.oid = owned.refobjid and owned.refcl
 where
     owned.deptype = 'o'
     and owned.dbid in (0, (select oid from pg_database where datname = current_database()))
-    and roles.role_name <> 'retail_builder'
+    and roles.role_name not in ('retail_builder', 'retail_audit_owner')
 union all
 -- Rights on anything else: a database, a language, a setting, a large object.
 select

@@ -255,6 +255,18 @@ def record_replay(
     connection.execute(REPLAYED, {"rows": len(lines), "file_id": file_id})
 
 
+def record_landing(connection: psycopg.Connection[TupleRow], command: str, rows: int, refused: int) -> None:
+    """Leave one event for a command that landed or refused files. The ledger says which files landed.
+
+    Args:
+        connection: in autocommit mode.
+        command: what was done, `land` or `replay`.
+        rows: the number of rows that landed.
+        refused: the number of files that did not.
+    """
+    connection.execute("select audit.record_landing(%s, %s, %s)", [command, rows, refused])
+
+
 def make_durable(connection: psycopg.Connection[TupleRow]) -> None:
     """Wait until all earlier commits are on disk.
 

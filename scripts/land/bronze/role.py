@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
+from scripts.errors import Refusal
 from scripts.land.contract import LEDGER_TABLES, Contract
 
 ROLE = "retail_loader"
@@ -30,10 +31,19 @@ STATE = """
 """
 LEDGER_RIGHTS = """
     grant usage on schema bronze to retail_loader;
+    grant select on bronze.schema_revision to retail_loader;
     grant usage on sequence bronze.landed_files_file_id_seq to retail_loader;
     grant select, insert, update (rows_loaded, rows_rejected) on bronze.landed_files to retail_loader;
     grant select, insert, delete, update (reason) on bronze.rejected_rows to retail_loader;
     grant insert on bronze.refused_files to retail_loader;
+"""
+# The log may belong to another role than the ledger (migrations/protect.sql), and keeps its rights.
+MAY_RECORD = """
+    select
+        has_schema_privilege(%s, 'audit', 'usage')
+        and has_function_privilege(%s, 'audit.record_landing(text, bigint, integer)', 'execute')
+"""
+EVENT_RIGHTS = """
     grant usage on schema audit to retail_loader;
     grant execute on function audit.record_landing(text, bigint, integer) to retail_loader;
 """
@@ -77,6 +87,8 @@ def make(connection: psycopg.Connection[TupleRow], contract: Contract) -> None:
             # Roles belong to the server: a loader of another database has just created it.
             pass
     connection.execute(LEDGER_RIGHTS)
+    if connection.execute(MAY_RECORD, [ROLE, ROLE]).fetchone() != (True,):
+        connection.execute(EVENT_RIGHTS)
     for landing in contract.landings:
         table = sql.Identifier(contract.schema, landing.table)
         connection.execute(sql.SQL("grant insert on {} to {}").format(table, sql.Identifier(ROLE)))
@@ -90,6 +102,20 @@ def step_down(connection: psycopg.Connection[TupleRow], contract: Contract) -> N
     """Set the role, if the user may."""
     if _state(connection, contract).usable:
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(ROLE)))
+
+
+def refuse_without_record(connection: psycopg.Connection[TupleRow]) -> None:
+    """Refuse to land files without an event.
+
+    Raises:
+        Refusal: the user in force may not record a landing.
+    """
+    user = connection.execute("select current_user::text").fetchall()[0][0]
+    if connection.execute(MAY_RECORD, [user, user]).fetchone() != (True,):
+        raise Refusal(
+            f"the user {user} may not record landings in the log of events: run `make migrate` as a superuser, then "
+            f"grant usage on schema audit and execute on audit.record_landing to {user}. Nothing landed."
+        )
 
 
 def _tables(contract: Contract) -> list[str]:

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from scripts.connection import set_search_path
 from scripts.errors import Refusal
-from scripts.land.bronze.role import step_down
+from scripts.land.bronze.role import refuse_without_record, step_down
 from scripts.land.bronze.schema import ensure, summarize
 from scripts.land.contract import Contract
 
@@ -26,6 +26,7 @@ def prepared(connection: psycopg.Connection[TupleRow], contract: Contract, *, dr
         ensure(connection, contract)
         summarize(connection, contract)
         step_down(connection, contract)
+        refuse_without_record(connection)
         yield
 
 

@@ -137,7 +137,7 @@ end loop;
         shared="array(select stored from " ~ steps ~ " where to_regclass(nullif(stored, '')) is not null order by view)",
         exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view) || previous",
         swap=swap,
-        before=before ~ "\n" ~ pg_wap.prepare_guard(),
+        before=before ~ "\n" ~ pg_wap.release_preparations() ~ "\n" ~ pg_wap.prepare_guard(),
         after=after ~ "\n" ~ pg_wap.release_statements(),
     ) }}
 {%- endmacro %}

@@ -1,0 +1,1 @@
+"""The log of events: verify that no one changed it, and print the evidence of a release."""
