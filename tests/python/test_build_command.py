@@ -426,14 +426,17 @@ def assert_nothing_landed(url: str) -> None:
     with psycopg.connect(url) as session:
         tables = session.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'bronze'"
-            " and tablename <> 'refused_files'"
+            " and tablename not in ('refused_files', 'schema_revision')"
         ).fetchall()
         for (table,) in tables:
             assert session.execute(f"select count(*) from {table}").fetchone() == (0,), table
         schemas = (
             "select count(*) from pg_namespace where nspname in ('silver', 'history', 'profiles', 'gold', 'audit')"
         )
+        schemas = "select count(*) from pg_namespace where nspname in ('silver', 'history', 'profiles', 'gold')"
         assert session.execute(schemas).fetchone() == (0,)
+        tables = "select count(*) from pg_tables where schemaname = 'audit' and tablename <> 'events'"
+        assert session.execute(tables).fetchone() == (0,)
 
 
 def test_no_such_landing_is_refused(refuse: Callable[..., Answer], database, folder: Path) -> None:
