@@ -41,7 +41,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help ask build demo migrate published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

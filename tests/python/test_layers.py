@@ -46,7 +46,11 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.governance": [
-        {"__init__", "people", "pii", "roles"},
+        {"__init__", "events", "people", "pii", "roles"},
+        {"__main__"},
+    ],
+    "scripts.governance.events": [
+        {"__init__", "chain", "evidence"},
         {"__main__"},
     ],
     "scripts.governance.people": [
