@@ -29,9 +29,10 @@ begin
         alter view audit.erasures owner to retail_audit_owner;
         execute format('grant select on table audit.erasures to %s', builder);
     end if;
-    if to_regclass('profiles.dim_customer_profile') is not null then
+    -- dbt makes the function with the profiles (macros/governance/show_profiles_in_clear.sql).
+    if to_regprocedure('profiles.profile_in_clear(integer, text)') is not null then
         grant usage on schema profiles to retail_audit_owner;
-        grant select on table profiles.dim_customer_profile to retail_audit_owner;
+        grant execute on function profiles.profile_in_clear(integer, text) to retail_audit_owner;
     end if;
     -- An older revision keeps the events, and has no functions.
     if to_regprocedure('audit.record_event(text, text, jsonb)') is not null then

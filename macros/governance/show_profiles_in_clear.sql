@@ -1,5 +1,6 @@
 {#- For the post-hook of `dim_customer_profile`: the function by which a role that may not read the table reads one customer's profile, and
-    says what for. It works with the rights of its owner, so only roles that roles.yml names may execute it. -#}
+    says what for. It works with the rights of its owner. Only the owner of the log may execute it: stewards call audit.read_profile, which
+    wants the reading on record (docs/governance.md). -#}
 {% macro show_profiles_in_clear() -%}
     {%- set function = this.schema ~ ".profile_in_clear(integer, text)" -%}
     create or replace function {{ this.schema }}.profile_in_clear(wanted_customer_id integer, purpose text)
@@ -24,5 +25,12 @@
     end
     $clear$;
     comment on function {{ function }} is 'Versions of a customer''s profile in clear, and what they are needed for; for stewards';
-    revoke execute on function {{ function }} from public
+    revoke execute on function {{ function }} from public;
+    do $log$
+    begin
+        if to_regrole('retail_audit_owner') is not null then
+            grant usage on schema {{ this.schema }} to retail_audit_owner;
+            grant execute on function {{ function }} to retail_audit_owner;
+        end if;
+    end $log$
 {%- endmacro %}

@@ -29,11 +29,14 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    purpose text;
 begin
-    if to_regclass('profiles.dim_customer_profile') is null then
+    if to_regprocedure('profiles.profile_in_clear(integer, text)') is null then
         raise exception 'there are no profiles: no customer file has been built yet';
     end if;
-    perform
+    select events.details ->> 'reason'
+    into purpose
     from audit.events
     where
         events.kind = 'reading announced'
@@ -41,14 +44,14 @@ begin
         and events.recorded_by = session_user
         -- An event of this transaction is younger than its start.
         and events.recorded_at < transaction_timestamp()
-        and events.recorded_at > transaction_timestamp() - interval '10 minutes';
+        and events.recorded_at > transaction_timestamp() - interval '10 minutes'
+    order by events.event_id desc
+    limit 1;
     if not found then
         raise exception 'no reading of customer % is on record: call audit.announce_reading, commit, then read',
             customer_id;
     end if;
-    return query execute
-        'select to_jsonb(p) from profiles.dim_customer_profile as p where customer_id = $1 order by valid_from'
-        using customer_id;
+    return query execute 'select to_jsonb(p) from profiles.profile_in_clear($1, $2) as p' using customer_id, purpose;
 end
 $function$;
 

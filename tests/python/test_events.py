@@ -65,11 +65,18 @@ def users(log: Database) -> Iterator[dict[str, str]]:
     names = ("ann", "bob")
     do(
         log.operator_url,
-        "create schema profiles",
+        "create schema profiles authorization retail_builder",
         "create table profiles.dim_customer_profile (customer_id integer, full_name text, valid_from date)",
+        "alter table profiles.dim_customer_profile owner to retail_builder",
         "insert into profiles.dim_customer_profile values (7, 'Ada', '2011-01-01')",
+        "set role retail_builder; create function profiles.profile_in_clear(wanted integer, purpose text)"
+        " returns table (customer_id integer, full_name text) language sql security definer"
+        " begin atomic select p.customer_id, p.full_name from profiles.dim_customer_profile as p"
+        " where p.customer_id = wanted; end",
+        "reset role",
+        "revoke execute on function profiles.profile_in_clear from public",
         "grant usage on schema profiles to retail_audit_owner",
-        "grant select on profiles.dim_customer_profile to retail_audit_owner",
+        "grant execute on function profiles.profile_in_clear to retail_audit_owner",
         *(f"create role {name} login" for name in names),
         "grant usage on schema audit to ann, bob",
         "grant execute on all functions in schema audit to ann, bob",

@@ -233,7 +233,7 @@ inner join pg_shdepend as owned on pg_roles.oid = owned.refobjid and owned.refcl
 where
     owned.deptype = 'o'
     and owned.dbid in (0, (select oid from pg_database where datname = current_database()))
-    and roles.role_name not in ('retail_builder', 'retail_audit_owner')
+    and roles.role_name <> 'retail_builder'
 union all
 -- Rights on anything else: a database, a language, a setting, a large object.
 select
