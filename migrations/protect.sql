@@ -39,8 +39,14 @@ begin
         execute format('grant execute on function audit.lock_events() to %s', builder);
         execute format('grant execute on function audit.record_event(text, text, jsonb) to %s', builder);
     end if;
-    -- Alembic makes it as the user who migrates.
-    execute format('alter table bronze.schema_revision owner to %s', builder);
+    -- Alembic and the revisions create tables as the user who migrates, and the loader works as the builder.
+    for item in
+        select oid::regclass as name
+        from pg_class
+        where relnamespace = 'bronze'::regnamespace and relkind in ('r', 'p') and relowner <> builder::regrole
+    loop
+        execute format('alter table %s owner to %s', item.name, builder);
+    end loop;
     -- What roles.yml declares, and the builder cannot grant any more.
     if to_regclass('governance.missing_rights') is not null then
         for item in

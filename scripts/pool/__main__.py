@@ -51,7 +51,7 @@ def start(port: int) -> None:
             log = folder / "pgbouncer.log"
             raise Refusal(f"PgBouncer does not start: {_last_line(log.read_text())}; its log is {log}.")
         time.sleep(0.05)
-    click.echo(f"PgBouncer runs: postgresql://ROLE:PASSWORD@127.0.0.1:{port}/{connection.LOCAL_DATABASE}")
+    click.echo(f"PgBouncer runs: psql -h 127.0.0.1 -p {port} -U ROLE {connection.LOCAL_DATABASE}")
 
 
 @main.command()

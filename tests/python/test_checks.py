@@ -546,6 +546,20 @@ FAULTS = [
         " from (select max(landed_at) as landed_at from bronze.landed_files) as landed"
         " where invoice_number = (select max(invoice_number) from gold_tables.fct_invoices)",
     ),
+    # Governance
+    Fault(
+        "assert_profiles_show_no_more_than_agreed",
+        "view without its condition",
+        "create or replace view profiles.customers_with_consent as select customer_durable_key, full_name, email,"
+        " phone, address, postcode, birth_year, valid_from from profiles.dim_customer_profile",
+    ),
+    Fault(
+        "assert_profiles_show_no_more_than_agreed",
+        "mask that lets an address through",
+        "create or replace view profiles.customer_profiles_masked as select customer_profile_key, customer_durable_key,"
+        " email as masked_email, null::text as postcode_area, null::text as age_band, has_marketing_consent,"
+        " valid_from, valid_to, is_current from profiles.dim_customer_profile",
+    ),
     # Monitoring
     Fault(
         "assert_countries_are_known",
