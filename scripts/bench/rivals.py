@@ -4,6 +4,7 @@ Both rivals have two advantages over the rule: they see the days after a day, an
 so they need no threshold. Neither gives a reason for an alarm.
 """
 
+import importlib.util
 import warnings
 from collections.abc import Callable
 from datetime import date
@@ -80,13 +81,17 @@ def auto_ets(values: pl.DataFrame) -> Ranked:
     return sorted(worst, key=lambda key: -worst[key])
 
 
-RIVALS: dict[str, Callable[[pl.DataFrame], Ranked]] = {"isolation forest": isolation_forest, "AutoETS": auto_ets}
+# Each rival by the library that it needs, which only the benchmark installs.
+RIVALS: dict[str, tuple[str, Callable[[pl.DataFrame], Ranked]]] = {
+    "isolation forest": ("sklearn", isolation_forest),
+    "AutoETS": ("statsforecast", auto_ets),
+}
 
 
 def alarms_of(
     session: psycopg.Connection[Any], rated: str, since: date, number: int
 ) -> dict[str, set[tuple[date, str]]]:
-    """Return the alarms of each rival: its most suspicious days.
+    """Return the alarms of each rival whose library is installed: its most suspicious days.
 
     Args:
         session: a session on a built warehouse.
@@ -97,4 +102,8 @@ def alarms_of(
     rows = session.execute(rated).fetchall()
     values = pl.DataFrame(rows, schema=["date_day", "country_name", "measure", "observed"], orient="row")
     values = values.with_columns(pl.col("observed").cast(pl.Float64))
-    return {name: set([alarm for alarm in rank(values) if alarm[0] >= since][:number]) for name, rank in RIVALS.items()}
+    return {
+        name: set([alarm for alarm in rank(values) if alarm[0] >= since][:number])
+        for name, (library, rank) in RIVALS.items()
+        if importlib.util.find_spec(library)
+    }

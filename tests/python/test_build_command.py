@@ -123,7 +123,7 @@ def state(url: str) -> dict[str, str]:
     with psycopg.connect(url) as session:
         tables = session.execute(
             "select format('%I.%I', table_schema, table_name) from information_schema.tables"
-            " where table_schema in ('bronze', 'silver', 'history', 'gold')"
+            " where table_schema in ('bronze', 'silver', 'history', 'profiles', 'gold')"
             " order by 1"
         ).fetchall()
         digest = "select md5(string_agg(row::text, '|' order by row::text)) from {} as row"
