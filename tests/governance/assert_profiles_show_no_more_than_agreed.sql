@@ -27,14 +27,15 @@ final as (
         consenting.customer_durable_key,
         'marketing sees a customer who has not agreed' as problem
     from consenting
-    where not exists (
-        select 1
-        from profiles
-        where
-            profiles.customer_durable_key = consenting.customer_durable_key
-            and profiles.is_current
-            and profiles.has_marketing_consent
-    )
+    where
+        not exists (
+            select 1
+            from profiles
+            where
+                profiles.customer_durable_key = consenting.customer_durable_key
+                and profiles.is_current
+                and profiles.has_marketing_consent
+        )
 
     union all
 
