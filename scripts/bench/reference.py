@@ -41,7 +41,7 @@ def run(csv: Path) -> Outcome:
         began = time.perf_counter()
         subprocess.run(command, env=os.environ | environment, check=True)
         seconds = time.perf_counter() - began
-        with psycopg.connect(connection.url(), dbname=DATABASE, options=connection.OPTIONS) as session:
+        with psycopg.connect(connection.url(operator=True), dbname=DATABASE, options=connection.OPTIONS) as session:
             lines, net_amount = totals(session, "public.fct_sales")
     return Outcome(seconds, lines, net_amount)
 
@@ -57,11 +57,11 @@ def totals(session: psycopg.Connection, fact: str) -> tuple[int, Decimal]:
 @contextmanager
 def _database() -> Iterator[dict[str, str]]:
     """Create an empty database on the server in use; a checkpoint first writes all earlier changes to disk."""
-    with psycopg.connect(connection.url(), autocommit=True, options=connection.OPTIONS) as session:
+    with psycopg.connect(connection.url(operator=True), autocommit=True, options=connection.OPTIONS) as session:
         session.execute(f"drop database if exists {DATABASE} with (force)")
         session.execute(f"create database {DATABASE}")
         session.execute("checkpoint")
         try:
-            yield connection.libpq_environment() | {"PGDATABASE": DATABASE}
+            yield connection.libpq_environment(operator=True) | {"PGDATABASE": DATABASE}
         finally:
             session.execute(f"drop database {DATABASE} with (force)")

@@ -33,7 +33,8 @@ TIMES = 3
 
 def lines_of(folder: Path, *, without: Path | None = None) -> pl.DataFrame:
     """Return the usable lines of a folder's sales files, typed, `without` the files that another folder also has."""
-    files = [path for path in folder.rglob("*") if path.suffix in (".parquet", ".csv") and "products" not in path.parts]
+    others = {"products", "customers"}
+    files = [path for path in folder.rglob("*") if path.suffix in (".parquet", ".csv") and not others & {*path.parts}]
     if without:
         files = [path for path in files if not (without / path.relative_to(folder)).exists()]
     lines = pl.concat([read(path) for path in files])
