@@ -302,5 +302,6 @@ def test_direct_personal_data_are_in_bronze_and_profiles_only(gold) -> None:
         "profiles.stg_retail__customers",
         "profiles.quarantined_customers",
         "profiles.dim_customer_profile",
+        "profiles.customers_with_consent",
     }
     assert {schema for schema, _ in relations} >= {"silver", "history", "gold", "audit"}
