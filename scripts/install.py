@@ -44,7 +44,7 @@ class Progress:
             what: what happens to them.
         """
         now = time.monotonic()
-        text = f"  {min(done, total)} of {total} packages {what}, {now - self._began:.0f} s"
+        text = f"  {min(done, total)} of {total} package{'s' if total != 1 else ''} {what}, {now - self._began:.0f} s"
         if self._is_terminal:
             print(f"\r\x1b[K{text}", end="", flush=True)
         elif now - self._printed >= BETWEEN_LINES:

@@ -103,11 +103,12 @@ def test_session_that_broke_is_replaced(sessions, database) -> None:
 
 def test_role_of_a_profile_is_kept(sessions, database, credentials) -> None:
     """`discard all` resets the role of a session, so new tables would belong to another role."""
-    with psycopg.connect(database.url, autocommit=True) as session:
+    with psycopg.connect(database.operator_url, autocommit=True) as session:
         session.execute("create role test_sessions_role")
+        session.execute(f"grant test_sessions_role to {connection.LOCAL_USER}")
     credentials.role = "test_sessions_role"
     assert {node(sessions, "select current_user") for _ in range(3)} == {"test_sessions_role"}
-    with psycopg.connect(database.url, autocommit=True) as session:
+    with psycopg.connect(database.operator_url, autocommit=True) as session:
         session.execute("drop role test_sessions_role")
 
 
