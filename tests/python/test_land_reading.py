@@ -6,6 +6,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
+from scripts.errors import Refusal
 from scripts.land import FileResult, land
 from scripts.land.contract import CONTRACT, read_contract
 from scripts.land.reading import FIRST_ROWS
@@ -164,13 +165,14 @@ def test_a_file_with_plain_first_rows_is_plain(database, tmp_path):
     assert (result.outcome, readings(database)) == ("landed", [("plain.csv", None)])
 
 
-def test_an_older_ledger_gets_the_column(database, tmp_path):
-    """A warehouse from before readings must take the next file, and know that its files were plain."""
+def test_an_older_ledger_is_migrated_first(database, tmp_path):
+    """A warehouse from before readings lacks their column: the next file waits until `make migrate` has added it."""
     land_text(database, tmp_path / "a.csv", File().text)
     with psycopg.connect(database.url) as session:
         session.execute("alter table bronze.landed_files drop column reading")
-    land_text(database, tmp_path / "b.csv", File(dates=("12/13/2010",)).text)
-    assert readings(database) == [("a.csv", None), ("b.csv", MDY)]
+        session.execute("drop table bronze.schema_revision")
+    with pytest.raises(Refusal, match="make migrate"):
+        land_text(database, tmp_path / "b.csv", File(dates=("12/13/2010",)).text)
 
 
 def test_staging_converts_times_to_the_zone_of_the_contract():

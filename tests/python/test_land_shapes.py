@@ -190,9 +190,15 @@ def test_a_second_source_needs_only_the_contract(database, tmp_path):
         description: Articles.
         config: {meta: {landing: {formats: [csv]}}}
         columns:
-          - {name: stock_code, description: Code., data_type: text, config: {meta: {required: true}}}
-          - {name: colour, description: Colour., data_type: text, config: {meta: {spellings: [Color]}}}
-          - {name: size, description: Size., data_type: text}
+          - name: stock_code
+            description: Code.
+            data_type: text
+            config: {meta: {required: true, pii: none, purpose: pricing}}
+          - name: colour
+            description: Colour.
+            data_type: text
+            config: {meta: {spellings: [Color], pii: none, purpose: pricing}}
+          - {name: size, description: Size., data_type: text, config: {meta: {pii: none, purpose: pricing}}}
 """
     )
     (tmp_path / "a.csv").write_text(HEADER + CAFE)
