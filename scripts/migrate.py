@@ -133,7 +133,7 @@ def _said(error: psycopg.Error) -> str:
 
 
 def _print_sql(found: str | None, down: int | None) -> None:
-    from alembic import command  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415  # takes a second
 
     numbers = [revision.number for revision in revisions.revisions()]
     target = _target(found, down)
@@ -147,7 +147,7 @@ def _print_sql(found: str | None, down: int | None) -> None:
 
 
 def _settings() -> "Config":
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415  # of the extra `migrate`
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return Config(toml_file=PROJECT_ROOT / "pyproject.toml")

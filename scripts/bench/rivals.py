@@ -31,8 +31,9 @@ def isolation_forest(values: pl.DataFrame) -> Ranked:
     Args:
         values: `date_day`, `country_name`, `measure` and `observed`.
     """
+    # Only the benchmark installs this library, so mypy may not find it.
     from sklearn.ensemble import (  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
-        IsolationForest,  # installed for the benchmark only
+        IsolationForest,
     )
 
     scores: list[tuple[float, date, str]] = []
@@ -58,8 +59,9 @@ def auto_ets(values: pl.DataFrame) -> Ranked:
     Args:
         values: `date_day`, `country_name`, `measure` and `observed`.
     """
+    # Only the benchmark installs this library, so mypy may not find it.
     from statsforecast.models import (  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
-        AutoETS,  # installed for the benchmark only
+        AutoETS,
     )
 
     worst: dict[tuple[date, str], float] = {}
