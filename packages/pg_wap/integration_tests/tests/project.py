@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
@@ -188,9 +188,7 @@ class Project:
             if not outcome.success:
                 self._read(outcome)
                 return None
-            # dbt's partial parsing loses the YAML of a singular test whose SQL changed.
-            nodes = outcome.result.nodes.values()
-            if any(type(node).__name__ == "SingularTestNode" and not node.patch_path for node in nodes):
+            if self._has_lost_yaml(outcome.result.nodes.values()):
                 outcome = self._invoke(("parse", "--no-partial-parse"), None)
             # The manifest itself cannot be pickled: it leaves fields out, and the lookups land in the wrong places.
             names = [field.name for field in fields(outcome.result) if not field.name.startswith("_")]
@@ -200,6 +198,19 @@ class Project:
         manifest = Manifest(**pickle.loads(self._manifests[key]))
         manifest.build_flat_graph()
         return manifest
+
+    def _has_lost_yaml(self, nodes: Iterable[Any]) -> bool:
+        """Return whether dbt's partial parsing lost the YAML of a singular test, as it does where its SQL changed.
+
+        A test that has no YAML looks the same in the manifest, and a full parse takes seconds.
+        """
+        yaml_files = [text for path, text in self._files.items() if path.endswith(".yml")]
+        return any(
+            type(node).__name__ == "SingularTestNode"
+            and not node.patch_path
+            and any(f"name: {node.name}" in text for text in yaml_files)
+            for node in nodes
+        )
 
     def _invoke(self, arguments: tuple[str, ...], manifest: Any) -> Any:
         from dbt.cli.main import dbtRunner  # noqa: PLC0415  # takes seconds
