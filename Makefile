@@ -84,9 +84,9 @@ audit: $(INSTALLED) ## verify that the log of events is as it was written, and p
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.events verify $(if $(ANCHOR),--anchor "$(ANCHOR)") $(if $(JSON),--json)
 
-evidence: $(INSTALLED) ## print who approved, built and checked a release, and from which files (RELEASE=1, JSON=1)
+evidence: $(INSTALLED) ## print who approved, built and checked a release, and from which files (RELEASE=1, else the last; JSON=1)
 	@$(START) >&2
-	@$(BIN)/python -m scripts.governance.events release "$(RELEASE)" $(if $(JSON),--json)
+	@$(BIN)/python -m scripts.governance.events release $(if $(RELEASE),"$(RELEASE)") $(if $(JSON),--json)
 
 profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
 	@$(START) >&2

@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, cast
 
 from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
@@ -138,20 +139,22 @@ def _has_forgotten_checks(manifest: "Manifest") -> bool:
 def _build(manifest: "Manifest | None", arguments: list[str], log: Log) -> Outcome:
     console = Console(stderr=True)
     warnings: list[str] = []
-    total = done = 0
+    total = 0
+    # Several threads count, and no step of this counter can be lost.
+    done = count(1)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("build and test", total=None)
 
         def follow(event: "EventMsg") -> None:
-            nonlocal total, done
+            nonlocal total
             if event.info.name == "LogStartLine":
                 total = event.data.total
                 progress.update(task, total=total, description=event.data.description[:60])
-            elif event.info.name == "NodeFinished":
+            elif event.info.name == "NodeFinished" and event.data.node_info.materialized != "ephemeral":
+                # dbt finishes ephemeral models, too, but does not count them in its total.
                 progress.advance(task)
-                done += 1
-                log.sometimes(f"build and test, {done} of {total} models and checks are done")
+                log.sometimes(f"build and test, {next(done)} of {total} models and checks are done")
             elif event.info.name == "JinjaLogWarning":
                 warnings.append(event.data.msg)
 

@@ -151,6 +151,19 @@ class Release:
     changed: int
 
 
+@dataclass(frozen=True)
+class LogEnd:
+    """The last event of the log, whose hash stands for the whole log up to it.
+
+    Attributes:
+        number: its id.
+        hash: its hash.
+    """
+
+    number: int
+    hash: str
+
+
 def reports_of(model: str, meta: Mapping[str, Any]) -> tuple[ModelReport, ...]:
     """Read the reports of a model.
 
@@ -316,17 +329,32 @@ def last_release(session: psycopg.Connection) -> Release | None:
     return Release(*found) if found else None
 
 
-def report_release(console: Console, before: Release | None, now: Release | None) -> None:
+def end_of_log(session: psycopg.Connection) -> LogEnd | None:
+    """Return the end of the log of events; None if the target has none, or the user may not read it."""
+    if connection.audit_schema() != "audit":
+        return None
+    if session.execute("select has_table_privilege(to_regclass('audit.events'), 'select')").fetchone() != (True,):
+        return None
+    found = session.execute("select event_id, hash from audit.events order by event_id desc limit 1").fetchone()
+    return LogEnd(*found) if found else None
+
+
+def report_release(
+    console: Console, before: Release | None, now: Release | None, log_end: LogEnd | None = None
+) -> None:
     """Report whether the build published a release.
 
     Args:
         console: where to print.
         before: the release that readers saw before the build.
         now: the release that readers see after the build.
+        log_end: the end of the log of events, which covers the release.
     """
     if now and now != before:
         relations = _counted(now.changed, "relation")
         console.print(f"Published   {relations} of gold, as release {now.number}", soft_wrap=True)
+        if log_end:
+            console.print(f"Anchor      event {log_end.number} has the hash {log_end.hash}", soft_wrap=True)
     elif now:
         console.print(
             f"Published   nothing: release {now.number} of {now.published_at} is still published", soft_wrap=True

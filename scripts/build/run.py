@@ -110,7 +110,7 @@ def main(
         try:
             report.report_build(console, session, outcome, began)
         finally:
-            report.report_release(console, last, report.last_release(session))
+            report.report_release(console, last, report.last_release(session), report.end_of_log(session))
             report.report_refused(console, refused)
     report.report_times(console, clock)
     report.report_next(console, outcome.steps)

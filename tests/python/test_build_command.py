@@ -24,6 +24,7 @@ from dbt_project import Dbt, environment, on_a_short_stack
 from warehouse_state import BOOKKEEPING, fingerprints
 
 from scripts import connection, locks
+from scripts.build import log
 from scripts.build import run as command
 from scripts.build.report import Outcome, Step, found_before
 from scripts.build.run import BUILD_LOCK
@@ -201,6 +202,12 @@ def test_build_says_what_was_built_how_long_it_took_and_what_next(story: Story) 
     assert "make psql" in story.first.out
 
 
+def test_release_says_how_the_log_of_events_ends(story: Story) -> None:
+    """An anchor is worth nothing if it has to be looked for; a build that publishes nothing has none."""
+    assert re.search(r"^Anchor      event \d+ has the hash [0-9a-f]{64}$", story.first.out, re.MULTILINE)
+    assert "Anchor" not in story.second.out + story.third.out
+
+
 def test_second_build_lands_nothing(story: Story, sample) -> None:
     """The same files are handed over again and again; each counts once."""
     assert story.second.code == 0, story.second.err
@@ -287,7 +294,8 @@ def variables(work_on, build_here: Callable[..., Answer]) -> Variables:
         (files / "one.csv").write_text(HEADER + GOOD_LINE)
         options = ("--vars", "{calendar_end: '2010-01-01'}", "--json", times)
         # Parsed apart, as other values make dbt parse the whole project anew.
-        first = build_here(files, *options, **environment() | {"DBT_TARGET_PATH": str(target)})
+        with patch.object(log, "SECONDS_BETWEEN", 0):
+            first = build_here(files, *options, **environment() | {"DBT_TARGET_PATH": str(target)})
         answers = first, build_here(files, **environment()), build_here(files, **environment())
         return Variables(*answers, json.loads(times.read_text()) if times.exists() else {})
 
@@ -300,6 +308,15 @@ def test_variables_take_effect_and_times_are_written(variables: Variables) -> No
     assert {"land", "build and test"} <= written["steps"].keys()
     spans = [*written["steps"].values(), *written["beside"].values()]
     assert all(0 < began <= ended for began, ended in spans)
+
+
+def test_progress_ends_at_the_total(variables: Variables) -> None:
+    """A count that passes its total makes the reader doubt all other counts."""
+    counts = re.findall(
+        r"build and test, (\d+) of (\d+) models and checks are done$", variables.first.out, re.MULTILINE
+    )
+    (total,) = {int(total) for _, total in counts}
+    assert sorted(int(done) for done, _ in counts) == list(range(1, total + 1))
 
 
 def test_build_says_what_came_back_from_quarantine(variables: Variables) -> None:

@@ -12,6 +12,7 @@ from dbt_project import environment
 from harness import Database
 
 from scripts import revisions
+from scripts.build.report import LogEnd, end_of_log
 from scripts.governance.events import chain, evidence
 from scripts.governance.events.__main__ import main
 from scripts.land import land
@@ -326,6 +327,12 @@ def test_the_command_verifies_and_keeps_anchors(target: Database, tmp_path: Path
     assert run("verify", "--anchor", str(file))[1].startswith(f"Error: {file}: line 1 is no anchor")
 
 
+@pytest.mark.usefixtures("target")
+def test_evidence_before_the_first_release_is_refused_in_one_line() -> None:
+    """Without a number, the command takes the last release, and there may be none."""
+    assert run("release") == (1, "Error: the log has no release yet: run `make build`.\n")
+
+
 def test_a_database_without_a_log_says_so(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
     """A traceback would say nothing to an auditor."""
     for name, value in environment(database.name).items():
@@ -345,11 +352,14 @@ def test_a_release_has_its_evidence(monkeypatch: pytest.MonkeyPatch, copy_of_bui
     assert (len(found["files"]), found["checks_passed"], found["released_by"]) == (files, passed, "retail_builder")
     assert sum(landing["details"]["files"] for landing in found["landings"]) == files
     assert f"{len(passed)} passed" in run("release", "1")[1]
+    assert json.loads(run("release", "--json")[1]) == found
     assert run("release", "2")[1] == "Error: release 2 has no event: `make published` shows the present one.\n"
     assert [kind for (kind,) in do(copy_of_built.url, "select kind from audit.events order by event_id")] == [
         "log begun", "landing", "release", "build"
     ]  # fmt: skip
     assert problems(copy_of_built) == []
+    with psycopg.connect(copy_of_built.url) as session:
+        assert end_of_log(session) == LogEnd(*end(copy_of_built))
     do(copy_of_built.url, "update audit.releases set published_at = published_at - interval '1 day'")
     assert problems(copy_of_built) == ["release 1 is not what its event says"]
     do(copy_of_built.url, "delete from audit.releases")

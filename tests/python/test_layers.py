@@ -46,11 +46,12 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.governance": [
-        {"__init__", "events", "people", "pii", "roles"},
+        {"__init__", "events", "pii"},
+        {"people", "roles"},
         {"__main__"},
     ],
     "scripts.governance.events": [
-        {"__init__", "chain", "evidence"},
+        {"__init__", "chain", "evidence", "recording"},
         {"__main__"},
     ],
     "scripts.governance.people": [

@@ -510,6 +510,32 @@ def test_a_right_on_a_new_relation_comes_with_the_statements_of_a_release(story:
         builder.execute("grant select on gold.dim_date to retail_analyst")
 
 
+LAST_EVENT = "select kind, subject, details from audit.events order by event_id desc limit 1"
+
+
+def test_a_change_of_rights_is_an_event(operator: psycopg.Connection[Any]) -> None:
+    """An auditor asks since when somebody may read a relation; a run that changes nothing must not hide the answer."""
+    applying.apply(operator, ROLES)
+    before = operator.execute(LAST_EVENT).fetchone()
+    applying.apply(operator, ROLES)
+    assert operator.execute(LAST_EVENT).fetchone() == before
+    operator.execute("revoke select on gold.dim_date from retail_analyst; alter role retail_steward createdb")
+    applying.apply(operator, ROLES)
+    kind, subject, details = operator.execute(LAST_EVENT).fetchall()[0]
+    assert (kind, subject, details["created"]) == ("roles changed", "roles.yml", [])
+    assert details["granted"] == ["grant SELECT on table gold.dim_date to retail_analyst"]
+    assert details["drift"] == ["retail_steward has the attribute createdb, which roles.yml does not declare"]
+
+
+def test_a_login_is_an_event_without_its_password(operator: psycopg.Connection[Any]) -> None:
+    """The log says who got which rights, and auditors read it: it must not help anybody to log in."""
+    for is_new in (True, False):
+        users.make_user(operator, "probe_event", "retail_steward", "violet-Teapot-17")
+        event = operator.execute(LAST_EVENT).fetchone()
+        assert event == ("user made", "probe_event", {"role": "retail_steward", "is_new": is_new})
+    assert operator.execute("select from audit.events where details::text ~* 'teapot|scram'").fetchall() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "password", "words"),
     [

@@ -56,10 +56,10 @@ def verify(anchor: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("release", type=click.IntRange(min=1))
+@click.argument("release", required=False, type=click.IntRange(min=1))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def release(release: int, as_json: bool) -> None:
-    """Print who approved, built and checked a release, and from which files it was made."""
+def release(release: int | None, as_json: bool) -> None:
+    """Print who approved, built and checked a release, the last one by default, and from which files it was made."""
     with connection.connect() as session:
         chain.refuse_without_log(session)
         found = evidence.of_release(session, release)
@@ -110,6 +110,9 @@ def _said(event: chain.Event) -> str:
         "build": f"{details.get('command')}: "
         + ", ".join(f"{count} {status}" for status, count in sorted((details.get("nodes") or {}).items())),
         "migration": str(details.get("way")),
+        "roles changed": f"{len(details.get('created') or [])} created, {len(details.get('granted') or [])} rights granted, "
+        f"{len(details.get('drift') or [])} differences",
+        "user made": f"with the rights of {details.get('role')}",
     }.get(event.kind, str(details.get("reason") or details.get("request") or ""))
     return f"{event.kind} {event.subject}  {told}".rstrip()
 

@@ -14,6 +14,12 @@ RELEASE = """
     from audit.events
     where kind in ('release', 'rollback') and details ->> 'release_id' = %s
 """
+# A rollback is a release with a number of its own.
+LAST = """
+    select max((details ->> 'release_id')::bigint)
+    from audit.events
+    where kind in ('release', 'rollback')
+"""
 FILES = """
     select file_id, name, sha256, rows_loaded, rows_rejected, landed_at
     from bronze.landed_files
@@ -30,16 +36,20 @@ LANDINGS = """
 COMMIT = "%H%x1f%an <%ae>%x1f%cI%x1f%s%x1f%(trailers:key=Reviewed-by,valueonly,separator=%x1e)"
 
 
-def of_release(connection: psycopg.Connection[TupleRow], release: int) -> dict[str, Any]:
+def of_release(connection: psycopg.Connection[TupleRow], release: int | None) -> dict[str, Any]:
     """Return the evidence of a release.
 
     Args:
         connection: may read the log and the ledger.
-        release: its number.
+        release: its number; None stands for the last one.
 
     Raises:
         Refusal: the log has no event of it.
     """
+    if release is None:
+        ((release,),) = connection.execute(LAST).fetchall()
+    if release is None:
+        raise Refusal("the log has no release yet: run `make build`.")
     cursor = connection.cursor(row_factory=dict_row)
     event = cursor.execute(RELEASE, [str(release)]).fetchone()
     if event is None:

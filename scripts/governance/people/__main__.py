@@ -1,6 +1,7 @@
 """`make disclose`: everything that the warehouse holds of a customer, as one JSON file."""
 
 import json
+import json
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,13 +12,13 @@ import psycopg
 
 from scripts import connection
 from scripts.errors import Refusal, printable
+from scripts.governance.events.recording import record_event
 from scripts.governance.people.held import Held, held
 from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
 
 FOLDER = PROJECT_ROOT / "disclosures"
 LARGEST = 2**31 - 1
-RECORD = "select audit.record_event('disclosure', %s, %s::jsonb)"
 
 
 @click.group()
@@ -107,9 +108,8 @@ def record(session: psycopg.Connection[Any], number: int, found: list[Held]) -> 
         number: the number of the customer.
         found: the rows, by table.
     """
-    if session.execute("select to_regprocedure('audit.record_event(text, text, jsonb)')").fetchone() != (None,):
-        rows = {f"{each.table.layer}.{each.table.name}": len(each.rows) for each in found}
-        session.execute(RECORD, [f"customer {number}", json.dumps(rows)])
+    rows = {f"{each.table.layer}.{each.table.name}": len(each.rows) for each in found}
+    record_event(session, "disclosure", f"customer {number}", rows)
 
 
 if __name__ == "__main__":

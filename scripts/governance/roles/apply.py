@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from scripts.errors import Refusal
+from scripts.governance.events.recording import lock_log, record_event
 from scripts.governance.roles.declaration import Right, Role
 
 RIGHTS_DDL = Path(__file__).parent / "rights.sql"
@@ -52,7 +53,8 @@ class Outcome(NamedTuple):
 def apply(connection: psycopg.Connection[TupleRow], roles: tuple[Role, ...]) -> Outcome:
     """Create missing roles, grant missing rights and return what differs otherwise, in one transaction.
 
-    Nothing is taken from a role that exists: each right and attribute beyond the declaration is drift.
+    Nothing is taken from a role that exists: each right and attribute beyond the declaration is drift. What was done and
+    what differs is one event of the log.
 
     Args:
         connection: of a user who may create roles.
@@ -62,17 +64,29 @@ def apply(connection: psycopg.Connection[TupleRow], roles: tuple[Role, ...]) -> 
         Refusal: the user may not create roles.
     """
     with connection.transaction():
+        lock_log(connection)
         _begin(connection)
+        was_declared = is_declared(connection, roles)
         created = _create(connection, roles)
         connection.execute(RIGHTS_DDL.read_bytes())
         _declare(connection, roles)
-        missing = connection.execute("select statement from governance.missing_rights").fetchall()
-        for (statement,) in missing:
+        query = "select statement from governance.missing_rights"
+        missing = [statement for (statement,) in connection.execute(query).fetchall()]
+        for statement in missing:
             connection.execute(statement)
         for role in roles:
             for schema in _schemas_given_whole(role):
                 _grant_on_new_relations(connection, role.name, schema)
-        return Outcome(created, len(missing), drift(connection))
+        outcome = Outcome(created, len(missing), drift(connection))
+        if missing or outcome.drift or not was_declared:
+            details = {
+                "created": created,
+                "granted": missing,
+                "drift": [f"{found.role_name} {found.difference}" for found in outcome.drift],
+                "declaration": _fingerprint(roles),
+            }
+            record_event(connection, "roles changed", "roles.yml", details)
+        return outcome
 
 
 def compare(connection: psycopg.Connection[TupleRow], roles: tuple[Role, ...]) -> list[Drift]:

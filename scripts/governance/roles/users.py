@@ -7,6 +7,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from scripts.errors import Refusal
+from scripts.governance.events.recording import lock_log, record_event
 from scripts.governance.roles.declaration import NAME, Role
 
 SHORTEST_PASSWORD = 12
@@ -68,7 +69,8 @@ def refuse_weak_password(password: str, name: str) -> None:
 def make_user(connection: psycopg.Connection[TupleRow], name: str, role_name: str, password: str) -> bool:
     """Create a login that is a member of a role, or give the login of that role a new password.
 
-    The server receives the SCRAM verifier of the password, so the password is in no log of the server.
+    The server receives the SCRAM verifier of the password, so the password is in no log of the server. The log of events
+    names the login and the role.
 
     Args:
         connection: of a user who may create roles.
@@ -83,6 +85,7 @@ def make_user(connection: psycopg.Connection[TupleRow], name: str, role_name: st
         Refusal: the role does not exist yet, or the name belongs to another role.
     """
     with connection.transaction():
+        lock_log(connection)
         if not connection.execute("select from pg_roles where rolname = %s", [role_name]).fetchall():
             raise Refusal(f"the role {role_name} does not exist yet: run `make roles` first.")
         above = [found for (found,) in connection.execute(MEMBERSHIPS, [name]).fetchall()]
@@ -99,4 +102,5 @@ def make_user(connection: psycopg.Connection[TupleRow], name: str, role_name: st
         else:
             connection.execute(sql.SQL("create role {} login password {}").format(user, sql.Literal(verifier)))
             connection.execute(sql.SQL("grant {} to {} with inherit true, set false").format(role, user))
+        record_event(connection, "user made", name, {"role": role_name, "is_new": not above})
     return not above
