@@ -25,7 +25,7 @@ Fields = dict[str, Any]
 
 KINDS = {"model", "seed", "snapshot", "source", "function"}
 # In the order in which the page lists them.
-LAYERS = ("gold", "silver", "history", "bronze", "audit")
+LAYERS = ("gold", "silver", "history", "profiles", "bronze", "audit")
 GRAIN = re.compile(r"\bGrain:\s*(.+?)(?:\.\s|\.$|\n\n|$)", re.DOTALL)
 ROWS_OF_COMMENT = re.compile(r"\n*About [\d,]+ rows in release \d+\.\s*$")
 TERM = re.compile(r"\*\*([^*]+)\*\*:\s*")

@@ -25,7 +25,7 @@ LARGEST_EXACT = 2**53
 COMPRESSION = 6
 # A release that is published while the page is being read refuses the snapshot that began before it.
 ATTEMPTS = 5
-SCHEMAS = ("audit", "bronze", "gold", "history", "silver")
+SCHEMAS = ("audit", "bronze", "gold", "history", "profiles", "silver")
 EPOCH = date(1970, 1, 1)
 KINDS = (
     dict.fromkeys(("json", "jsonb"), "json")

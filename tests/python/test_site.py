@@ -282,6 +282,36 @@ def test_lines_add_up_from_file_to_gold(gold: psycopg.Connection[Any], site_file
     assert stages["replaced by a later delivery"] > 0
 
 
+def test_quarantined_customers_are_counted_and_nothing_of_a_person_is_in_the_page(
+    gold: psycopg.Connection[Any], site_data: SiteData
+) -> None:
+    """The page is sent by mail, so it must hold no value of a profile, also not of a row that nobody could use."""
+    quarantine = site_data[1]["quarantine"].columns
+    texts = {name: quarantine[name].texts for name in ("source", "file_name", "quarantine_reasons")}
+    rows = [
+        [None if place is None else texts[name][place] for name, place in zip(texts, places, strict=True)]
+        for places in zip(*(quarantine[name].values for name in texts), strict=True)
+    ]
+    counted = [
+        (file, reasons, lines)
+        for (source, file, reasons), lines in zip(rows, quarantine["lines"].values, strict=True)
+        if source == "customers"
+    ]
+    expected = gold.execute("select quarantine_reasons, count(*) from profiles.quarantined_customers group by 1")
+    assert sorted(counted) == sorted((None, *row) for row in expected)
+    assert counted
+    everything = json.dumps({name: dataset._asdict() for name, dataset in site_data[1].items()}, ensure_ascii=False)
+    values = {
+        value
+        for row in gold.execute("select name, email, phone, address, postcode from bronze.customers")
+        for value in row
+        # A short text can be a part of any number.
+        if value and len(value.strip()) > 5
+    }
+    assert len(values) > 1000
+    assert [value for value in values if value.strip() in everything] == []
+
+
 def test_a_line_that_is_lost_shows(site_data: SiteData, tmp_path: Path, visit: NewVisit) -> None:
     """A sum that always adds up proves nothing."""
     release, found = site_data

@@ -268,6 +268,23 @@ def test_a_relation_without_rows_says_so(furnished: Furnished) -> None:
     assert "no rows, so there are no values to profile" in profile
 
 
+def test_profiles_are_a_layer_of_names_and_columns(furnished: Furnished) -> None:
+    """A steward looks for the column that holds an address, and must find where it is, but not an address."""
+    page = furnished.at("#/catalogue?at=layer:profiles")
+    tables = furnished.session.execute(
+        "select relname from pg_class where relnamespace = 'profiles'::regnamespace and relkind in ('r', 'p', 'v')"
+    ).fetchall()
+    listed = page.locator("main").text_content()
+    assert len(tables) >= 4
+    assert [name for (name,) in tables if name not in listed] == []
+    assert "Personal data of the customer master" in listed
+    page = furnished.at("#/catalogue?at=profiles.dim_customer_profile.email")
+    assert "No profile is on record" in page.locator("[data-name=profile]").text_content()
+    page.fill("#catalogue-search", "dim_customer_profile")
+    assert page.locator("#catalogue-search-results .name").first.text_content() == "profiles.dim_customer_profile"
+    page.fill("#catalogue-search", "")
+
+
 def test_a_missing_profile_says_so(furnished: Furnished) -> None:
     """An empty card could as well mean that nothing was found."""
     page = furnished.at("#/catalogue?at=silver.int_lines_classified.net_amount")

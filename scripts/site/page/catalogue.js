@@ -15,6 +15,7 @@ Site.view({
       gold: "The star schema and the marts: query these",
       silver: "Typed and classified lines, and what is derived from them",
       history: "Every version that was ever known, and when",
+      profiles: "Personal data of the customer master: its tables and columns are listed here, and no page shows a value",
       bronze: "The files as delivered, and the ledger of landed files",
       audit: "How builds and checks went",
     };
@@ -57,7 +58,7 @@ Site.view({
 
     // --- search -------------------------------------------------------------------------------------------------------
 
-    const weight = { gold: 14, silver: 4, history: 3, bronze: 4, audit: 0 };
+    const weight = { gold: 14, silver: 4, history: 3, profiles: 3, bronze: 4, audit: 0 };
     const entries = [
       ...all.relations.map(({ name, layer, description }) => ({ at: name, kind: "relation", name, text: description, weight: 18 + weight[layer] })),
       ...[...columns].map(([name, { relation, column }]) => ({ at: name, kind: "column", name, text: column.description, weight: weight[relation.layer] })),

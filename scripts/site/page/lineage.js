@@ -12,7 +12,7 @@ const Lineage = (() => {
   };
   // Sources that are no relations, in words.
   const NO_RELATION = { files: "Raw file", variables: "Variables of the project", constants: "Constants", generated: "Generated series", arguments: "Arguments" };
-  const LAYERS = [...Object.keys(NO_RELATION), "bronze", "silver", "history", "gold"];
+  const LAYERS = [...Object.keys(NO_RELATION), "bronze", "silver", "history", "profiles", "gold"];
   const first = (name) => name.split(".")[0];
   // What a name that is no relation stands for, in words: `files.products` is a header of a file of products.
   const outside = (name) => (first(name) in NO_RELATION ? [NO_RELATION[first(name)], name.split(".").slice(1).join(".")] : null);
