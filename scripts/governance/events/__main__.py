@@ -110,8 +110,10 @@ def _said(event: chain.Event) -> str:
         "build": f"{details.get('command')}: "
         + ", ".join(f"{count} {status}" for status, count in sorted((details.get("nodes") or {}).items())),
         "migration": str(details.get("way")),
-        "roles changed": f"{len(details.get('created') or [])} created, {len(details.get('granted') or [])} rights granted, "
-        f"{len(details.get('drift') or [])} differences",
+        "roles changed": ", ".join(
+            f"{len(details.get(name) or [])} {words}"
+            for name, words in (("created", "created"), ("granted", "rights granted"), ("drift", "differences"))
+        ),
         "user made": f"with the rights of {details.get('role')}",
     }.get(event.kind, str(details.get("reason") or details.get("request") or ""))
     return f"{event.kind} {event.subject}  {told}".rstrip()

@@ -1,7 +1,6 @@
 """`make disclose`: everything that the warehouse holds of a customer, as one JSON file."""
 
 import json
-import json
 import re
 from datetime import datetime, timezone
 from pathlib import Path

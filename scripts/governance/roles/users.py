@@ -69,8 +69,8 @@ def refuse_weak_password(password: str, name: str) -> None:
 def make_user(connection: psycopg.Connection[TupleRow], name: str, role_name: str, password: str) -> bool:
     """Create a login that is a member of a role, or give the login of that role a new password.
 
-    The server receives the SCRAM verifier of the password, so the password is in no log of the server. The log of events
-    names the login and the role.
+    The server receives the SCRAM verifier of the password, so the password is in no log of the server. The log of
+    events records the login and the role.
 
     Args:
         connection: of a user who may create roles.
