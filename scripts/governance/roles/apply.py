@@ -53,8 +53,8 @@ class Outcome(NamedTuple):
 def apply(connection: psycopg.Connection[TupleRow], roles: tuple[Role, ...]) -> Outcome:
     """Create missing roles, grant missing rights and return what differs otherwise, in one transaction.
 
-    Nothing is taken from a role that exists: each right and attribute beyond the declaration is drift. The log of events
-    records what was done and what differs.
+    Nothing is taken from a role that exists: each right and attribute beyond the declaration is drift. The log of
+    events records what was done and what differs.
 
     Args:
         connection: of a user who may create roles.
