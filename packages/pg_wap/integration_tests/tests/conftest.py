@@ -83,6 +83,31 @@ def store(databases: Databases, store_project: Project, built_store: str) -> Ite
 
 
 @pytest.fixture(scope="session")
+def lean_project() -> Iterator[Project]:
+    """Copy the store without the views on the history of runs."""
+    project = Project(("macros", "models", "functions", "seeds", "snapshots", "checks"), WITHOUT_VIEWS_ON_RUNS)
+    project.keep()
+    yield project
+    project.destroy()
+
+
+@pytest.fixture(scope="session")
+def built_lean_store(databases: Databases, lean_project: Project) -> str:
+    """Build the store without those views once; return the name of the database."""
+    with databases.working() as lean_project.url:
+        lean_project.build()
+        return databases.keep("pg_wap_built_lean_store")
+
+
+@pytest.fixture
+def lean(databases: Databases, lean_project: Project, built_lean_store: str) -> Iterator[Project]:
+    """Give a copy of the store without those views."""
+    lean_project.reset()
+    with databases.working(built_lean_store) as lean_project.url:
+        yield lean_project
+
+
+@pytest.fixture(scope="session")
 def bare_project() -> Iterator[Project]:
     """Write a project without models, nor views on the history of runs."""
     project = Project((), WITHOUT_VIEWS_ON_RUNS | {"on-run-start": ["{{ pg_wap.on_run_start() }}"]})

@@ -75,6 +75,7 @@ class Project:
         self.warnings: list[str] = []
         self.errors: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
+        self._configuration = configuration or {}
         self._files: dict[str, str] = {}
         self._kept: dict[str, str] = {}
         self._manifests: dict[str, bytes] = {}
@@ -86,11 +87,11 @@ class Project:
             for path in sorted((ROOT / part).rglob("*")):
                 if path.is_file():
                     self.write(str(path.relative_to(ROOT)), path.read_text())
-        self.configure(configuration or {})
+        self.configure({})
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Write `dbt_project.yml`: that of the store, with changes."""
-        given = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
+        """Write `dbt_project.yml`: that of the store, with the changes of this project, and these."""
+        given = _merged(yaml.safe_load((ROOT / "dbt_project.yml").read_text()), self._configuration)
         self.write("dbt_project.yml", yaml.safe_dump(_merged(given, changes), sort_keys=False))
 
     def write(self, path: str, text: str) -> None:

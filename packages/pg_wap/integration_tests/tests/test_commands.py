@@ -60,14 +60,14 @@ def test_a_command_does_what_dbt_says_and_leaves_the_rest(command: str, store: P
     assert state_of(store) == expected
 
 
-def test_the_steps_of_a_build_one_by_one_publish_with_the_last(store: Project) -> None:
+def test_the_steps_of_a_build_one_by_one_publish_with_the_last(lean: Project) -> None:
     """Schedulers run seed, run, snapshot and test, and then publish."""
-    store.ask(ANOTHER_LINE)
+    lean.ask(ANOTHER_LINE)
     for step in ("seed", "run", "snapshot", "test"):
-        assert store.dbt(step), store.errors
-        assert store.ask(STATE["release"]) == BUILT["release"]
-    assert store.dbt("run-operation", "pg_wap.publish"), store.errors
-    assert store.ask(STATE["release"]) == AFTER_BUILD["release"]
+        assert lean.dbt(step), lean.errors
+        assert lean.ask(STATE["release"]) == BUILT["release"]
+    assert lean.dbt("run-operation", "pg_wap.publish"), lean.errors
+    assert lean.ask(STATE["release"]) == AFTER_BUILD["release"]
 
 
 READS_HISTORY = """
@@ -78,22 +78,22 @@ where dbt_valid_to is null
 """
 
 
-def test_the_steps_of_a_first_build_need_no_second_run(store_project: Project, empty: str) -> None:
+def test_the_steps_of_a_first_build_need_no_second_run(lean_project: Project, empty: str) -> None:
     """A model that reads a snapshot runs before the snapshot is there: its source stands in for it."""
-    store_project.reset()
-    store_project.url = empty
-    store_project.model("countries_known", READS_HISTORY)
+    lean_project.reset()
+    lean_project.url = empty
+    lean_project.model("countries_known", READS_HISTORY)
     for step in ("seed", "run", "snapshot", "test"):
-        assert store_project.dbt(step), store_project.errors
-    assert store_project.dbt("run-operation", "pg_wap.publish"), store_project.errors
+        assert lean_project.dbt(step), lean_project.errors
+    assert lean_project.dbt("run-operation", "pg_wap.publish"), lean_project.errors
     known = "select line_id, country, is_known from store_published.countries_known order by line_id"
-    assert len(store_project.ask(known)) == len(BUILT["lines"]) * 5
+    assert len(lean_project.ask(known)) == len(BUILT["lines"]) * 5
     # from now on it reads the snapshot
-    store_project.ask("update raw.order_lines set country = 'ES' where line_id = 1")
-    store_project.ask("update store_history.customer_countries set country = 'XX' where line_id = 2")
-    store_project.ask("update raw.order_lines set country = 'XX' where line_id = 2")
-    store_project.build()
-    assert store_project.ask(known)[:2] == [(1, "ES", True), (2, "XX", True)]
+    lean_project.ask("update raw.order_lines set country = 'ES' where line_id = 1")
+    lean_project.ask("update store_history.customer_countries set country = 'XX' where line_id = 2")
+    lean_project.ask("update raw.order_lines set country = 'XX' where line_id = 2")
+    lean_project.build()
+    assert lean_project.ask(known)[:2] == [(1, "ES", True), (2, "XX", True)]
 
 
 BROKEN_TOTALS = "{{ config(unique_key='customer_id') }} select 1 / 0 as customer_id"
@@ -101,35 +101,38 @@ BROKEN_TOTALS = "{{ config(unique_key='customer_id') }} select 1 / 0 as customer
 
 @pytest.mark.parametrize("is_noticed", [True, False], ids=["command line", "program"])
 def test_a_retry_publishes_no_part_of_a_release(
-    is_noticed: bool, store: Project, monkeypatch: pytest.MonkeyPatch
+    is_noticed: bool, lean: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the failed run built is no part of the candidate any more: customers would be newer than their orders."""
     from dbt import selected_resources  # noqa: PLC0415  # imports dbt, which takes two seconds
 
-    store.ask(ANOTHER_LINE)
-    whole = store.read("models/release/customer_totals.sql")
-    store.write("models/release/customer_totals.sql", BROKEN_TOTALS)
-    assert not store.dbt("build", "--write-json")
-    assert store.ask(STATE["release"]) == BUILT["release"]
-    store.write("models/release/customer_totals.sql", whole)
-    store.ask("insert into raw.order_lines values (7, 10, 'ES', '2024-05-02', 1000, 3)")
+    lean.ask(ANOTHER_LINE)
+    whole = lean.read("models/release/customer_totals.sql")
+    lean.write("models/release/customer_totals.sql", BROKEN_TOTALS)
+    assert not lean.dbt("build", "--write-json")
+    assert lean.ask(STATE["release"]) == BUILT["release"]
+    lean.write("models/release/customer_totals.sql", whole)
+    lean.ask("insert into raw.order_lines values (7, 10, 'ES', '2024-05-02', 1000, 3)")
     # a program that ran another command before has a selection from then
     monkeypatch.setattr(selected_resources, "SELECTED_RESOURCES", [] if is_noticed else ["model.store.orders"])
-    succeeds = store.dbt("retry")
+    succeeds = lean.dbt("retry")
     if is_noticed:
         refused = (
             "dbt retry would publish a part of a release: run `dbt build`, which builds only what is left. Nothing was"
         )
         assert not succeeds
-        assert refused in store.errors[0]
-        assert len(store.errors) == 1
+        assert refused in lean.errors[0]
+        assert len(lean.errors) == 1
     else:
-        assert "Not published: this run repeated a part of a build" in store.said[-1], (store.said, store.errors)
-    assert store.ask(STATE["release"]) == BUILT["release"]
-    assert not store.dbt("run-operation", "pg_wap.publish")
-    store.build()
-    assert store.ask(STATE["release"]) == [(1143.5, 5)]
-    assert store.ask("select sum(amount) from store_published.customer_totals") == [(1136,)]
+        assert "Not published: this run repeated a part of a build" in lean.said[-1], (
+            lean.said,
+            lean.errors,
+        )
+    assert lean.ask(STATE["release"]) == BUILT["release"]
+    assert not lean.dbt("run-operation", "pg_wap.publish")
+    lean.build()
+    assert lean.ask(STATE["release"]) == [(1143.5, 5)]
+    assert lean.ask("select sum(amount) from store_published.customer_totals") == [(1136,)]
 
 
 ANOTHER_TARGET = """
@@ -146,41 +149,44 @@ ANOTHER_TARGET = """
 
 
 @pytest.mark.parametrize("option", [[], ["--favor-state"]], ids=["defer", "favor_state"])
-def test_a_branch_builds_what_it_changes_and_reads_the_rest(option: list[str], store: Project) -> None:
+def test_a_branch_builds_what_it_changes_and_reads_the_rest(option: list[str], lean: Project) -> None:
     """With `--defer`, a developer builds one model from relations of another target, in schemas apart."""
-    store.write("profiles.yml", store.read("profiles.yml") + ANOTHER_TARGET)
-    assert store.dbt_with_files_as_they_are("compile", "--write-json"), store.errors
-    state = store.folder / "state"
-    shutil.copytree(store.folder / "target", state, dirs_exist_ok=True)
+    lean.write("profiles.yml", lean.read("profiles.yml") + ANOTHER_TARGET)
+    assert lean.dbt_with_files_as_they_are("compile", "--write-json"), lean.errors
+    state = lean.folder / "state"
+    shutil.copytree(lean.folder / "target", state, dirs_exist_ok=True)
     try:
         selected = ["--select", "customer_totals", "--defer", f"--state={state}", *option, "--target", "another"]
-        assert store.dbt_with_files_as_they_are("build", *selected), store.errors
-        assert store.ask("select sum(amount) from another_published.customer_totals") == [(36,)]
-        assert store.ask("select to_regclass('another_staging.order_lines')") == [(None,)]
-        assert store.ask(STATE["releases"]) == BUILT["releases"]
+        assert lean.dbt_with_files_as_they_are("build", *selected), lean.errors
+        assert lean.ask("select sum(amount) from another_published.customer_totals") == [(36,)]
+        assert lean.ask("select to_regclass('another_staging.order_lines')") == [(None,)]
+        assert lean.ask(STATE["releases"]) == BUILT["releases"]
         clone = ["clone", f"--state={state}", "--target", "another"]
-        assert store.dbt_with_files_as_they_are(*clone), store.errors
-        assert store.ask("select count(*) from another_staging.order_lines") == [(5,)]
-        assert state_of(store) == BUILT
+        assert lean.dbt_with_files_as_they_are(*clone), lean.errors
+        assert lean.ask("select count(*) from another_staging.order_lines") == [(5,)]
+        assert state_of(lean) == BUILT
     finally:
         shutil.rmtree(state)
 
 
-def test_a_clone_is_enough_to_build_one_mart(store: Project) -> None:
+def test_a_clone_is_enough_to_build_one_mart(lean: Project) -> None:
     """A developer clones production into schemas apart, and then changes one mart."""
-    store.write("profiles.yml", store.read("profiles.yml") + ANOTHER_TARGET)
-    assert store.dbt_with_files_as_they_are("compile", "--write-json"), store.errors
-    state = store.folder / "state"
-    shutil.copytree(store.folder / "target", state, dirs_exist_ok=True)
+    lean.write("profiles.yml", lean.read("profiles.yml") + ANOTHER_TARGET)
+    assert lean.dbt_with_files_as_they_are("compile", "--write-json"), lean.errors
+    state = lean.folder / "state"
+    shutil.copytree(lean.folder / "target", state, dirs_exist_ok=True)
     try:
-        assert store.dbt_with_files_as_they_are("clone", f"--state={state}", "--target", "another"), store.errors
-        assert store.errors == []
+        assert lean.dbt_with_files_as_they_are("clone", f"--state={state}", "--target", "another"), lean.errors
+        assert lean.errors == []
         # dbt makes no snapshot where the clone is a view
         no_snapshot = ("--exclude", "customer_countries")
         for command in (["build", "--select", "month_totals"], ["build", "--select", "order_lines+", *no_snapshot]):
-            assert store.dbt_with_files_as_they_are(*command, "--target", "another"), (store.errors, store.outcomes)
-            assert store.ask("select count(*) from another_published.month_totals") == [(3,)]
-        assert state_of(store) == BUILT
+            assert lean.dbt_with_files_as_they_are(*command, "--target", "another"), (
+                lean.errors,
+                lean.outcomes,
+            )
+            assert lean.ask("select count(*) from another_published.month_totals") == [(3,)]
+        assert state_of(lean) == BUILT
     finally:
         shutil.rmtree(state)
 
@@ -190,29 +196,29 @@ def test_a_clone_is_enough_to_build_one_mart(store: Project) -> None:
 
 @pytest.mark.parametrize("option", [["--empty"], ["--sample", "3 days"]], ids=["empty", "sample"])
 @pytest.mark.parametrize("command", ["build", "run", "snapshot"])
-def test_a_part_of_the_data_is_refused_where_everyone_reads(command: str, option: list[str], store: Project) -> None:
+def test_a_part_of_the_data_is_refused_where_everyone_reads(command: str, option: list[str], lean: Project) -> None:
     """A model built from nothing is empty, and so would be the release."""
     if command == "snapshot" and option[0] == "--sample":
         pytest.skip("dbt snapshot has no --sample")
-    store.ask(ANOTHER_LINE)
-    assert not store.dbt(command, *option, "--vars", "pg_wap_protected_targets: [test]")
-    assert len(store.errors) == 1
-    assert f"{option[0]} would build the release of target 'test' from a part of the data" in store.errors[0]
-    assert "Nothing was built." in store.errors[0]
-    assert state_of(store) == BUILT
+    lean.ask(ANOTHER_LINE)
+    assert not lean.dbt(command, *option, "--vars", "pg_wap_protected_targets: [test]")
+    assert len(lean.errors) == 1
+    assert f"{option[0]} would build the release of target 'test' from a part of the data" in lean.errors[0]
+    assert "Nothing was built." in lean.errors[0]
+    assert state_of(lean) == BUILT
 
 
-def test_an_empty_build_leaves_history_and_the_next_build_is_whole(store: Project) -> None:
+def test_an_empty_build_leaves_history_and_the_next_build_is_whole(lean: Project) -> None:
     """`--empty` checks the SQL of a branch in seconds: it may empty the branch's own models, but never its history."""
-    store.write("models/staging/order_lines.sql", READS_A_SOURCE)
-    store.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
-    store.build()
-    assert store.dbt("build", "--empty"), store.errors
-    assert store.ask(STATE["lines"]) == [(0,)]
-    assert store.ask(STATE["release"]) == [(None, 0)]
-    assert store.ask(STATE["history"]) == BUILT["history"]
-    store.build()
-    assert {name: rows for name, rows in state_of(store).items() if name != "releases"} == {
+    lean.write("models/staging/order_lines.sql", READS_A_SOURCE)
+    lean.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
+    lean.build()
+    assert lean.dbt("build", "--empty"), lean.errors
+    assert lean.ask(STATE["lines"]) == [(0,)]
+    assert lean.ask(STATE["release"]) == [(None, 0)]
+    assert lean.ask(STATE["history"]) == BUILT["history"]
+    lean.build()
+    assert {name: rows for name, rows in state_of(lean).items() if name != "releases"} == {
         name: rows for name, rows in BUILT.items() if name != "releases"
     }
 
@@ -228,15 +234,15 @@ SOURCE = {
 }
 
 
-def test_a_sample_builds_from_the_days_of_the_sample(store: Project) -> None:
+def test_a_sample_builds_from_the_days_of_the_sample(lean: Project) -> None:
     """`--sample` is a filter on the event time, also on the candidate of a published model."""
-    store.write("models/staging/order_lines.sql", READS_A_SOURCE)
-    store.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
+    lean.write("models/staging/order_lines.sql", READS_A_SOURCE)
+    lean.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
     sample = "{'start': '2024-02-01', 'end': '2024-03-01'}"
-    assert store.dbt("build", "--sample", sample), store.errors
-    assert store.ask(STATE["lines"]) == [(2,)]
-    assert store.ask("select sum(amount) from store_published.orders") == [(25,)]
-    assert store.ask(STATE["history"]) == BUILT["history"]
+    assert lean.dbt("build", "--sample", sample), lean.errors
+    assert lean.ask(STATE["lines"]) == [(2,)]
+    assert lean.ask("select sum(amount) from store_published.orders") == [(25,)]
+    assert lean.ask(STATE["history"]) == BUILT["history"]
 
 
 # History that nothing upstream explains
@@ -280,26 +286,26 @@ ACCIDENTS = {
 
 
 @pytest.mark.parametrize("accident", ACCIDENTS)
-def test_a_snapshot_closes_no_great_part_of_history(accident: str, store: Project) -> None:
+def test_a_snapshot_closes_no_great_part_of_history(accident: str, lean: Project) -> None:
     """History cannot be built again: what is missing upstream is an accident until a person confirms it."""
-    store.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
-    many_lines(store)
+    lean.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
+    many_lines(lean)
     change, command = ACCIDENTS[accident]
-    change(store)
-    assert not store.dbt(command)
-    message = " ".join(store.errors)
+    change(lean)
+    assert not lean.dbt(command)
+    message = " ".join(lean.errors)
     missing = "rows that customer_countries knows are missing in order_lines"
     assert f"{missing}, and pg_wap_max_closed_share is 0.05: nothing was closed" in message
     assert """run again with --vars "pg_wap_max_closed_share: 1\"""" in message
-    assert store.ask(STATE["history"]) == [(205, 205)]
-    assert store.dbt(command, "--vars", "pg_wap_max_closed_share: 1"), store.errors
-    assert store.ask(STATE["history"])[0][0] < 10
+    assert lean.ask(STATE["history"]) == [(205, 205)]
+    assert lean.dbt(command, "--vars", "pg_wap_max_closed_share: 1"), lean.errors
+    assert lean.ask(STATE["history"])[0][0] < 10
 
 
-def test_a_few_closed_rows_are_ordinary(store: Project) -> None:
+def test_a_few_closed_rows_are_ordinary(lean: Project) -> None:
     """Rows that are corrected away close their history, as dbt does."""
-    store.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
-    many_lines(store)
-    store.ask("delete from raw.order_lines where line_id > 291")
-    store.build()
-    assert store.ask(STATE["history"]) == [(196, 205)]
+    lean.configure({"snapshots": {"store": {"+hard_deletes": "invalidate"}}})
+    many_lines(lean)
+    lean.ask("delete from raw.order_lines where line_id > 291")
+    lean.build()
+    assert lean.ask(STATE["history"]) == [(196, 205)]
