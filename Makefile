@@ -41,7 +41,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,15 @@ roles: $(INSTALLED) ## create the roles of roles.yml and their rights, and repor
 disclose: $(INSTALLED) ## write everything that the warehouse holds of a customer to one JSON file (CUSTOMER=12346, OUT=...)
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.people disclose --customer "$(CUSTOMER)" $(if $(OUT),--out "$(OUT)")
+
+archive: $(INSTALLED) ## take rows that are older than the contract keeps them to Parquet files (DRY=1, AS_OF=2026-11-30, TO=folder)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.retention archive $(if $(DRY),--dry-run) $(if $(AS_OF),--as-of "$(AS_OF)") \
+		$(if $(TO),--to "$(TO)")
+
+restore-archive: $(INSTALLED) ## verify archived files and put their rows back (FILE=manifest or name of a landed file, ALL=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.governance.retention restore $(if $(FILE),--file "$(FILE)") $(if $(ALL),--all)
 
 user: $(INSTALLED) ## make a login with the rights of a role (NAME=..., ROLE=retail_analyst); the password is asked for
 	@$(START) >&2

@@ -12,6 +12,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
+# Builds of one warehouse hold this advisory lock, so that they run one after the other. So does what must not run
+# beside a build.
+BUILD_LOCK = 0x6275_696C_6400
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 # A wait of a moment is not worth a line.
 SECONDS_OF_SILENCE = 2.0

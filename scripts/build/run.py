@@ -31,8 +31,6 @@ from scripts.warehouse import server
 if TYPE_CHECKING:
     from scripts.build.dbt import Project
 
-# Builds of one warehouse hold this advisory lock, so that they run one after the other.
-BUILD_LOCK = 0x6275_696C_6400
 # The longest build of the benchmark, of ten times the data, takes a quarter of this time.
 PATIENCE_SECONDS = 3600.0
 
@@ -145,7 +143,7 @@ def _alone(console: Console) -> Iterator[psycopg.Connection]:
         try:
             locks.take(
                 session,
-                BUILD_LOCK,
+                locks.BUILD_LOCK,
                 what="the build lock",
                 patience=PATIENCE_SECONDS,
                 say=lambda line: console.print(line, soft_wrap=True, markup=False),

@@ -114,8 +114,30 @@ class _Landing(_Reading):
     readings: list[_ReadingOfFiles] = []
 
 
+def _some_time(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,4} (day|month|year)s?", text):
+        raise ValueError("no number of days, months or years such as `7 years`")
+    return text
+
+
+class _Retention(_Strict):
+    # Whether the columns are in the staging model is found out by `make archive`, which reads it.
+    keep: Annotated[str, AfterValidator(_some_time)] | None = None
+    archive: Literal["parquet", "none"] = "parquet"
+    dated_by: Name | None = None
+    key: list[Name] | None = None
+    order_by: list[Name] = []
+
+
+class _Hold(_Strict):
+    files: Text | None = None
+    reason: Text
+
+
 class _TableMeta(_Strict):
     landing: _Landing | None = None
+    retention: _Retention | None = None
+    legal_hold: list[_Hold] = []
 
 
 class _TableConfig(_Open):
@@ -203,13 +225,46 @@ class Landing:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Files whose rows stay, however old they are: a pattern of their names, or None for all, and the reason."""
+
+    files: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long the rows of a table stay in bronze.
+
+    Attributes:
+        table: its name.
+        keep: an interval such as `7 years`, or None if the rows stay.
+        is_exported: whether the rows go to a Parquet file, or are dropped.
+        dated_by: the column of the staging model that dates a row; by default the landing of its file dates it.
+        key: columns of the staging model; a later row with the same values corrects an earlier one.
+        order_by: columns that say which row is later, before the order of landing.
+        holds: the files that stay.
+    """
+
+    table: str
+    keep: str | None = None
+    is_exported: bool = True
+    dated_by: str | None = None
+    key: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True)
 class Contract:
-    """The tables that take files, and the descriptions that become comments in the database."""
+    """The tables that take files, the descriptions that become comments in the database, and how long rows stay."""
 
     schema: str
     landings: tuple[Landing, ...]
     # (table, column) -> description; the column of a table's own description is None.
     descriptions: Mapping[tuple[str, str | None], str]
+    # By table.
+    retentions: Mapping[str, Retention] = field(default_factory=dict)
 
 
 def plain(header: str) -> str:
@@ -241,6 +296,7 @@ def read_contract(path: Path = CONTRACT) -> Contract:
         schema=file.sources[0].schema_,
         landings=tuple(_landing(table) for table in tables if table.config.meta.landing),
         descriptions=_descriptions(tables),
+        retentions={table.name: _retention(table) for table in tables},
     )
 
 
@@ -301,6 +357,19 @@ def _reading(declared: _Reading) -> dict[str, str]:
     return declared.model_dump(include={"date_order", "decimal_mark"}, exclude_none=True)
 
 
+def _retention(table: _Table) -> Retention:
+    declared = table.config.meta.retention or _Retention()
+    return Retention(
+        table=table.name,
+        keep=declared.keep,
+        is_exported=declared.archive == "parquet",
+        dated_by=declared.dated_by,
+        key=tuple(declared.key or ()),
+        order_by=tuple(declared.order_by),
+        holds=tuple(Hold(hold.files, hold.reason) for hold in table.config.meta.legal_hold),
+    )
+
+
 def _descriptions(tables: Sequence[_Table]) -> dict[tuple[str, str | None], str]:
     found: dict[tuple[str, str | None], str] = {}
     for table in tables:
@@ -327,7 +396,27 @@ def _complaints(file: _File) -> list[tuple[Location, str]]:
             elif table.name not in LEDGER_TABLES:
                 found.append((here, "takes no files (config.meta.landing), and is no table of the ledger"))
             found += _undecided(table, here)
+            found += _retention_complaints(table, (*here, "config", "meta", "retention"))
     return found
+
+
+def _retention_complaints(table: _Table, here: Location) -> Iterator[tuple[Location, str]]:
+    retention = table.config.meta.retention
+    if retention is None:
+        return
+    if table.config.meta.landing:
+        if retention.keep and retention.key is None:
+            yield (
+                here,
+                "`keep` needs a `key`: by which columns a later row corrects an earlier one, or []",
+            )
+        if retention.order_by and not retention.key:
+            yield (*here, "order_by"), "orders the rows of a `key`, which is missing"
+    elif table.name == LEDGER_TABLES[0]:
+        yield here, "the lines of the ledger stay: without them, old files would land again"
+    else:
+        for name in sorted({"dated_by", "key", "order_by"} & retention.model_fields_set):
+            yield (*here, name), "is for tables that take files"
 
 
 def _undecided(table: _Table, here: Location) -> Iterator[tuple[Location, str]]:

@@ -27,7 +27,6 @@ from scripts import connection, locks
 from scripts.build import log
 from scripts.build import run as command
 from scripts.build.report import Outcome, Step, found_before
-from scripts.build.run import BUILD_LOCK
 from scripts.errors import Refusal
 from scripts.generate import sample as made_up
 from scripts.land import land
@@ -550,7 +549,7 @@ def test_a_second_build_waits_for_the_first(
     monkeypatch.setattr(locks, "SECONDS_OF_SILENCE", 0)
     (folder / "sales.csv").write_bytes(b"")
     with psycopg.connect(working.url, autocommit=True) as first:
-        first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        first.execute("select pg_advisory_lock(%s)", [locks.BUILD_LOCK])
         pid = first.info.backend_pid
         with ThreadPoolExecutor() as pool:
             second = pool.submit(refuse, folder, **environment())
@@ -565,7 +564,7 @@ def test_a_second_build_waits_for_the_first(
                 time.sleep(0.05)
             time.sleep(0.5)
             assert first.execute("select count(*) from pg_locks where not granted").fetchone() == (0,)
-            first.execute("select pg_advisory_unlock(%s)", [BUILD_LOCK])
+            first.execute("select pg_advisory_unlock(%s)", [locks.BUILD_LOCK])
             answer = second.result()
     holder = f"process {pid} (role retail_builder, application none, since "
     assert answer.out.startswith(f"Waiting     for the build lock, which {holder}")
@@ -578,7 +577,7 @@ def test_a_build_does_not_wait_for_ever(
     """Any role may take the lock, so the wait must end in a line that says who holds it."""
     monkeypatch.setattr(command, "PATIENCE_SECONDS", 0.2)
     with psycopg.connect(working.url, autocommit=True) as first:
-        first.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
+        first.execute("select pg_advisory_lock(%s)", [locks.BUILD_LOCK])
         answer = refuse(sample.folder, **environment())
         assert_refused(answer, "for the build lock", f"process {first.info.backend_pid} (", "run this again")
 

@@ -78,6 +78,20 @@ FAULTS = {
     "reporting, pricing, contact, marketing, operations (docs/governance.md)": ("                pii: none\n", ""),
     "12: sources.shop.tables.sales.columns.amount: purpose undecided; choose pii: direct, quasi, none and purpose: "
     "reporting, pricing, contact, marketing, operations (docs/governance.md)": (": reporting", ": undecided"),
+    "9: sources.shop.tables.sales.config.meta.retention.keep: "
+    "no number of days, months or years such as `7 years`, found '7 yeers'": (
+        "            landing:\n",
+        "            retention: {keep: 7 yeers}\n            landing:\n",
+    ),
+    "9: sources.shop.tables.sales.config.meta.retention: "
+    "`keep` needs a `key`: by which columns a later row corrects an earlier one, or []": (
+        "            landing:\n",
+        "            retention: {keep: 7 years}\n            landing:\n",
+    ),
+    "9: sources.shop.tables.sales.config.meta.legal_hold.0.reason: missing": (
+        "            landing:\n",
+        "            legal_hold: [{files: 2010-*}]\n            landing:\n",
+    ),
     "18: not valid YAML: expected ',' or ']', but got ':'": ("[Total]", "[Total"),
 }
 

@@ -47,7 +47,7 @@ LAYERS = {
     ],
     "scripts.governance": [
         {"__init__", "events", "pii"},
-        {"people", "roles"},
+        {"people", "retention", "roles"},
         {"__main__"},
     ],
     "scripts.governance.events": [
@@ -56,6 +56,14 @@ LAYERS = {
     ],
     "scripts.governance.people": [
         {"__init__", "held"},
+        {"__main__"},
+    ],
+    "scripts.governance.retention": [
+        {"__init__", "content"},
+        {"due", "store"},
+        {"records"},
+        {"archive", "restore"},
+        {"erase"},
         {"__main__"},
     ],
     "scripts.governance.roles": [

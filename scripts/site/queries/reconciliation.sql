@@ -5,7 +5,8 @@ with
 ledger as (
 
     select
-        coalesce(sum(rows_read), 0) as rows_read,
+        -- Without the rows in the archive, which are in no relation.
+        coalesce(sum(rows_read - rows_archived), 0) as rows_read,
         coalesce(sum(rows_rejected), 0) as rows_rejected,
         coalesce(sum(rows_loaded), 0) as rows_loaded
     from {bronze}.landed_files

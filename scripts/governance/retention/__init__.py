@@ -1,0 +1,1 @@
+"""How long rows stay in bronze, and the archive that takes them afterwards."""
