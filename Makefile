@@ -41,7 +41,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ roles: $(INSTALLED) ## create the roles of roles.yml and their rights, and repor
 disclose: $(INSTALLED) ## write everything that the warehouse holds of a customer to one JSON file (CUSTOMER=12346, OUT=...)
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.people disclose --customer "$(CUSTOMER)" $(if $(OUT),--out "$(OUT)")
+
+forget: deps ## erase a customer from everything that the warehouse holds (CUSTOMER=12346; DRY=1 lists, YES=1 does not ask)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.forget --customer "$(CUSTOMER)" $(if $(YES),--yes) $(if $(DRY),--dry-run)
 
 archive: $(INSTALLED) ## take rows that are older than the contract keeps them to Parquet files (DRY=1, AS_OF=2026-11-30, TO=folder)
 	@$(START) >&2

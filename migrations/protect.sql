@@ -47,6 +47,13 @@ begin
     loop
         execute format('alter table %s owner to %s', item.name, builder);
     end loop;
+    for item in
+        select oid::regprocedure as name
+        from pg_proc
+        where pronamespace = 'bronze'::regnamespace and proowner <> builder::regrole
+    loop
+        execute format('alter function %s owner to %s', item.name, builder);
+    end loop;
     -- What roles.yml declares, and the builder cannot grant any more.
     if to_regclass('governance.missing_rights') is not null then
         for item in

@@ -19,9 +19,10 @@ from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
 
 if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
-OPERATIONS = ("published", "publish", "rollback", "profile", "copy_for_bi")
+OPERATIONS = ("published", "publish", "rollback", "profile", "copy_for_bi", "drop_previous_release")
 # More names than these are counted and listed below.
 NAMES_IN_A_LINE = 3
 
@@ -94,12 +95,13 @@ def with_the_present_state(problem: str, release: dict[str, Any] | None) -> str:
     return f"{told}."
 
 
-def operate(operation: str, *options: str) -> None:
+def operate(operation: str, *options: str, manifest: "Manifest | None" = None) -> None:
     """Run a run-operation of dbt, and say what it says.
 
     Args:
         operation: the name of a macro.
         options: options of dbt's command line.
+        manifest: the parsed project; dbt parses it if it is left out.
 
     Raises:
         Refusal: it failed; the message is its own.
@@ -115,7 +117,7 @@ def operate(operation: str, *options: str) -> None:
             problems.append(event.data.exc)
 
     folders = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
-    outcome = dbtRunner(callbacks=[follow]).invoke(
+    outcome = dbtRunner(manifest, callbacks=[follow]).invoke(
         ["--log-level", "none", "run-operation", f"pg_wap.{operation}", *folders, *options]
     )
     if not outcome.success:

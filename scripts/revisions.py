@@ -50,6 +50,16 @@ IS_UNPROTECTED = """
             select proowner from pg_proc where pronamespace = to_regnamespace('audit')
         ) as owners
         where owner <> coalesce(to_regrole('retail_audit_owner'), 0::oid)
+        union all
+        -- A superuser who migrates makes tables and functions that the role that builds has to own.
+        select
+        from (
+            select relnamespace as namespace, relowner as owner from pg_class where relkind in ('r', 'p')
+            union all
+            select pronamespace, proowner from pg_proc
+        ) as made
+        inner join pg_namespace on made.namespace = pg_namespace.oid
+        where pg_namespace.oid = to_regnamespace('bronze') and made.owner <> pg_namespace.nspowner
     )
 """
 # The revision of a warehouse that is older than revisions.

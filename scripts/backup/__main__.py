@@ -3,11 +3,12 @@
 import json
 import time
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from scripts.backup import copying, restore, standby, stock, take
+from scripts.backup import copying, erased, restore, standby, stock, take
 from scripts.backup.stock import Backup
 from scripts.errors import Refusal
 from scripts.paths import warehouse_home
@@ -72,6 +73,12 @@ def restore_command(backups: Path | None, name: str, until: str | None, into: Pa
     click.echo(
         f"restored {_line(backup)}{reached}, {time.monotonic() - began:.1f} s: WAREHOUSE_HOME={target} make psql"
     )
+    # A restore to the time of an erasure or a later one has repeated it.
+    reached_at = datetime.fromisoformat(last) if until and last else backup.end_time
+    for customer in erased.erased_since(_folder(backups), reached_at):
+        click.echo(
+            f"customer {customer} was erased after this: run `WAREHOUSE_HOME={target} make forget CUSTOMER={customer}`"
+        )
     if (target / "override.conf.of-backup").exists():
         click.echo(f"your settings are in {target}/override.conf.of-backup: rename it to override.conf to use them")
 

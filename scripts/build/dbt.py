@@ -14,6 +14,7 @@ from dbt_common.invocation import get_invocation_id
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from scripts import release
 from scripts.build.log import Log
 from scripts.build.promises import broken_promise
 from scripts.build.report import Outcome, Step, reports_of
@@ -95,6 +96,18 @@ class Project:
         outcome = _build(self._manifest, arguments, log)
         self._templates.write()
         return outcome
+
+    def operate(self, operation: str, *options: str) -> None:
+        """Run a run-operation of the engine, and say what it says.
+
+        Args:
+            operation: one of `scripts.release.OPERATIONS`.
+            options: options of dbt's command line.
+
+        Raises:
+            Refusal: it failed; the message is its own.
+        """
+        release.operate(operation, *options, manifest=self._manifest)
 
 
 def parse(options: list[str]) -> "Manifest | None":

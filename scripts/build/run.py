@@ -79,12 +79,12 @@ def main(
     tune_interpreter()
     if landing is not None and not landing.exists():
         raise Refusal(f"{shown(landing)}: no such file or folder; give LANDING=path/to/files.")
-    loading = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(_load_dbt, variables, clock)
+    loading = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(load_dbt, variables, clock)
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
             server.refuse_standby()
-    with _alone(console) as session:
+    with alone(console) as session:
         if connection.target_name() == "local":
             with clock.step("check the roles"):
                 _make_roles(console)
@@ -116,8 +116,13 @@ def main(
         times.write_text(json.dumps({"steps": clock.steps, "beside": clock.beside}, indent=2) + "\n")
 
 
-def _load_dbt(variables: str | None, clock: Clock) -> "Project":
-    """Import dbt and parse the project, in a thread, while the server starts and files land."""
+def load_dbt(variables: str | None, clock: Clock) -> "Project":
+    """Import dbt and parse the project. It takes seconds, so it runs in a thread beside other work.
+
+    Args:
+        variables: values of variables of dbt_project.yml, in YAML.
+        clock: takes the times of the steps.
+    """
     with clock.step("import dbt", beside=True):
         from scripts.build.dbt import Project  # noqa: PLC0415  # imports dbt, which takes two seconds
     with clock.step("parse the project", beside=True):
@@ -137,8 +142,18 @@ def _make_roles(console: Console) -> None:
 
 
 @contextmanager
-def _alone(console: Console) -> Iterator[psycopg.Connection]:
-    """Hold the warehouse for this build. Another build waits meanwhile."""
+def alone(console: Console) -> Iterator[psycopg.Connection]:
+    """Hold the warehouse for this command. A build waits meanwhile.
+
+    Args:
+        console: where to say for whom this command waits.
+
+    Yields:
+        A session in autocommit mode.
+
+    Raises:
+        Refusal: another command holds the warehouse for too long.
+    """
     with closing(connection.connect(autocommit=True, name="scripts.build")) as session:
         try:
             locks.take(

@@ -134,10 +134,17 @@ class _Hold(_Strict):
     reason: Text
 
 
+class _Erasure(_Strict):
+    number: Name
+    address: Name | None = None
+    rows: Literal["delete", "keep"]
+
+
 class _TableMeta(_Strict):
     landing: _Landing | None = None
     retention: _Retention | None = None
     legal_hold: list[_Hold] = []
+    erasure: _Erasure | None = None
 
 
 class _TableConfig(_Open):
@@ -172,6 +179,7 @@ class Column:
         units: units that a header may name behind a spelling.
         required: whether a file without the column is refused.
         reads_as: the type of its texts, if they are dates or numbers.
+        is_direct: whether its texts name a person or reach them.
     """
 
     name: str
@@ -179,6 +187,7 @@ class Column:
     units: tuple[str, ...]
     required: bool
     reads_as: ReadsAs | None = None
+    is_direct: bool = False
 
     def headers(self) -> Iterator[str]:
         """Yield all headers that stand for the column, as `plain` writes them."""
@@ -196,6 +205,21 @@ class ReadingOfFiles:
 
 
 @dataclass(frozen=True)
+class Erasure:
+    """How a person is erased from a table.
+
+    Attributes:
+        number: the column with the number of the person.
+        address: the column with an address, for rows without a number that can be read.
+        emptied: the columns to empty; None if the whole row goes.
+    """
+
+    number: str
+    address: str | None
+    emptied: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Landing:
     """A table that takes files.
 
@@ -210,6 +234,7 @@ class Landing:
         time_zone: the zone whose local time the table holds, or None if a time with an offset stays as delivered.
         reading: how all files write dates and numbers, as far as it is declared.
         readings: the same for files of some names.
+        erasure: how a person is erased from it, or None if no column is about a person.
     """
 
     table: str
@@ -222,6 +247,7 @@ class Landing:
     time_zone: str | None
     reading: Mapping[str, str] = field(default_factory=dict)
     readings: tuple[ReadingOfFiles, ...] = ()
+    erasure: Erasure | None = None
 
 
 @dataclass(frozen=True)
@@ -335,6 +361,7 @@ def _landing(table: _Table) -> Landing:
             units=tuple(column.config.meta.units),
             required=column.config.meta.required,
             reads_as=column.config.meta.reads_as,
+            is_direct=column.config.meta.pii == "direct",
         )
         for column in table.columns
         if column.name not in ADDED
@@ -350,7 +377,26 @@ def _landing(table: _Table) -> Landing:
         time_zone=landing.time_zone,
         reading=_reading(landing),
         readings=tuple(ReadingOfFiles(each.files, _reading(each)) for each in landing.readings),
+        erasure=_erasure(table),
     )
+
+
+def _erasure(table: _Table) -> Erasure | None:
+    declared = table.config.meta.erasure
+    if declared is None:
+        return None
+    # What is not in the contract can be about a person.
+    emptied = (*_personal(table), EXTRA) if declared.rows == "keep" else None
+    return Erasure(declared.number, declared.address, emptied)
+
+
+def _personal(table: _Table) -> list[str]:
+    """Return the delivered columns that are about a person."""
+    return [
+        column.name
+        for column in table.columns
+        if column.name not in ADDED and column.config.meta.pii in ("direct", "quasi")
+    ]
 
 
 def _reading(declared: _Reading) -> dict[str, str]:
@@ -393,6 +439,7 @@ def _complaints(file: _File) -> list[tuple[Location, str]]:
             seen.add(table.name)
             if table.config.meta.landing:
                 found += _landing_complaints(table, here)
+                found += _erasure_complaints(table, here)
             elif table.name not in LEDGER_TABLES:
                 found.append((here, "takes no files (config.meta.landing), and is no table of the ledger"))
             found += _undecided(table, here)
@@ -431,6 +478,27 @@ def _undecided(table: _Table, here: Location) -> Iterator[tuple[Location, str]]:
                 f"{key}: {', '.join(get_args(of))}" for key, of in (("pii", Pii), ("purpose", Purpose))
             )
             yield (*here, "columns", c), f"{' and '.join(lacking)} undecided; choose {choices} (docs/governance.md)"
+
+
+def _erasure_complaints(table: _Table, here: Location) -> Iterator[tuple[Location, str]]:
+    """Yield what is missing to erase a person. Without it, `make forget` would leave the rows of this table."""
+    declared, personal = table.config.meta.erasure, _personal(table)
+    if declared is None:
+        if personal:
+            yield (
+                here,
+                f"{personal[0]} is about a person, so config.meta.erasure has to say how a person is erased: "
+                "{number: the column with the person's number, rows: delete or keep} (docs/erasure.md)",
+            )
+        return
+    names = {column.name for column in table.columns if column.name not in ADDED}
+    place: Location = (*here, "config", "meta", "erasure")
+    for key in ("number", "address"):
+        name = getattr(declared, key)
+        if name is not None and name not in names:
+            yield (*place, key), f"{name!r} is no delivered column of this table"
+    if declared.rows == "keep" and declared.number not in personal:
+        yield (*place, "number"), f"{declared.number!r} is marked pii: none, so it would not be emptied"
 
 
 def _landing_complaints(table: _Table, here: Location) -> list[tuple[Location, str]]:

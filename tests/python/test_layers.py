@@ -19,7 +19,7 @@ LAYERS = {
         {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
         {"governance"},
         {"build", "health", "migrate", "pool", "scaffold", "site"},
-        {"demo"},
+        {"demo", "forget"},
         {"bench", "pictures"},
     ],
     "scripts.ask": [
@@ -34,7 +34,7 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.backup": [
-        {"__init__", "copying", "stock"},
+        {"__init__", "copying", "erased", "stock"},
         {"restore", "standby", "take"},
         {"__main__"},
     ],
@@ -43,6 +43,10 @@ LAYERS = {
         {"report"},
         {"dbt"},
         {"run"},
+        {"__main__"},
+    ],
+    "scripts.forget": [
+        {"__init__", "landed", "storage", "traces"},
         {"__main__"},
     ],
     "scripts.governance": [

@@ -13,6 +13,7 @@ from harness import Database
 from scripts import connection
 from scripts.errors import Refusal
 from scripts.governance.people import __main__ as people
+from scripts.governance.people.held import number_of
 
 # A customer with an address that no other row has, and with sales.
 WITH_ADDRESS = """
@@ -122,7 +123,7 @@ def test_rows_that_could_not_be_read_are_searched_as_text(
 def test_what_is_no_number_is_refused(text: str) -> None:
     """A slip must not become a search for another person."""
     with pytest.raises(Refusal, match="is no customer number"):
-        people.number_of(text)
+        number_of(text)
 
 
 def test_an_unknown_customer_leaves_no_file(built: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ final as (
         source as source_table,
         name as file_name,
 
-        rows_loaded,
+        rows_loaded - rows_erased as rows_loaded,
         case when is_part then min(file_id) over (partition by export_name, is_part) else file_id end as delivery_id,
 
         -- A ledger in which nothing has landed since an upgrade lacks the column.

@@ -12,6 +12,7 @@
     ],
     check_column='file_id',
     event_time='invoiced_at',
+    pre_hook='{{ empty_erased_lines() }}',
 ) }}
 
 with

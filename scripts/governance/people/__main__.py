@@ -1,7 +1,6 @@
 """`make disclose`: everything that the warehouse holds of a customer, as one JSON file."""
 
 import json
-import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ import click
 import psycopg
 
 from scripts import connection
-from scripts.errors import Refusal, printable
+from scripts.errors import Refusal
 from scripts.governance.events.recording import record_event
-from scripts.governance.people.held import Held, held
+from scripts.governance.people.held import Held, held, number_of
 from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
 
 FOLDER = PROJECT_ROOT / "disclosures"
-LARGEST = 2**31 - 1
 
 
 @click.group()
@@ -47,20 +45,6 @@ def disclose(customer: str, out: Path | None) -> None:
     for each in found:
         click.echo(f"{len(each.rows):>9,} rows  {each.table.layer}.{each.table.name}, by {each.found_by}")
     click.echo(f"Disclosed   {sum(len(each.rows) for each in found):,} rows of customer {number} in {target}")
-
-
-def number_of(text: str) -> int:
-    """Return the number of a customer.
-
-    Args:
-        text: what was typed.
-
-    Raises:
-        Refusal: it is no number of a customer.
-    """
-    if not re.fullmatch(r"[0-9]{1,10}", text) or not 0 < int(text) <= LARGEST:
-        raise Refusal(f"CUSTOMER={printable(text)!r} is no customer number: give one like CUSTOMER=12346.")
-    return int(text)
 
 
 def read(session: psycopg.Connection[Any], number: int) -> list[Held]:
