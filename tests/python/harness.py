@@ -48,6 +48,7 @@ SLOWEST_FIRST = (
     "test_partitions",
     "test_touched_by",
     "test_quarantine",
+    "test_retention",
     "test_checks",
     "test_release_blocked",
     "test_anomalies",

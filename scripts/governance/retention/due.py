@@ -27,12 +27,13 @@ RELATIONS = """
         and (relname = %(name)s or relname ~ %(pattern)s)
 """
 SCHEMAS = "select nspname::text from pg_namespace where nspname = any(%s)"
-FILES = """
+# A row that was erased since is loaded for the ledger. The column comes with a revision.
+IN_BRONZE = "rows_loaded - coalesce((to_jsonb(landed_files) ->> 'rows_erased')::bigint, 0)"
+FILES = f"""
     select
         file_id,
         name,
-        -- A row that was erased is loaded for the ledger.
-        rows_loaded - coalesce((to_jsonb(landed_files) ->> 'rows_erased')::bigint, 0) as rows_loaded,
+        {IN_BRONZE} as rows_loaded,
         rows_rejected,
         (landed_at at time zone 'UTC')::date as landed_on,
         coalesce((landed_at at time zone 'UTC') < %(before)s::date, false) as has_landed_long_ago
@@ -41,14 +42,22 @@ FILES = """
     order by file_id
 """
 BEFORE = "select (%s::date - %s::interval)::date"
-UNBUILT = """
+UNBUILT = f"""
+    with
+
+    landed as (
+        select
+            file_id,
+            name,
+            {IN_BRONZE} as rows_in_bronze
+        from bronze.landed_files
+        where source = {{source}}
+    )
+
     select landed.name
-    from bronze.landed_files as landed
-    left join {ledger} as built on landed.file_id = built.file_id
-    where
-        landed.source = {source}
-        and landed.rows_loaded > 0
-        and landed.rows_loaded is distinct from built.rows_loaded
+    from landed
+    left join {{ledger}} as built on landed.file_id = built.file_id
+    where landed.rows_in_bronze > 0 and landed.rows_in_bronze is distinct from built.rows_loaded
     order by landed.file_id
 """
 SPANS = "select file_id, min({dated_by})::date, max({dated_by})::date from {staging} group by file_id"
