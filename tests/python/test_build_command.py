@@ -131,17 +131,17 @@ def state(url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def story(work_on, sample, build: Callable[..., Answer]) -> Story:
-    """Build three times."""
+def story(work_on, sample, build: Callable[..., Answer], build_here: Callable[..., Answer]) -> Story:
+    """Build three times, the first time in a process of its own, as a user does."""
     bad_lines = sample.truth["raw"]["rows"] // 50
     with work_on() as warehouse, TemporaryDirectory(prefix="retail-") as folder:
         first = build(sample.folder, **environment())
         state_after_first = state(warehouse.url)
-        second = build(sample.folder, **environment())
+        second = build_here(sample.folder, **environment())
         state_after_second = state(warehouse.url)
         lines = [BAD_LINE.format(number=900_000 + number) for number in range(bad_lines)]
         Path(folder, "bad.csv").write_text(HEADER + GOOD_LINE + "".join(lines))
-        third = build(folder, **environment())
+        third = build_here(folder, **environment())
         state_after_third = state(warehouse.url)
     return Story(first, second, third, state_after_first, state_after_second, state_after_third, bad_lines)
 
