@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from dbt_project import Dbt, environment
 from harness import Database, Sample
+from psycopg import sql
 from warehouse_state import fingerprints
 
 from scripts import locks
@@ -390,35 +391,62 @@ def test_the_checksum_tells_rows_apart(warehouse: Database) -> None:
         assert content.read_back(session, of, rows) == content.read_back(session, of, reversed(rows))
 
 
-# What the erasure of bronze offers, in the smallest form.
-ERASURE = """
-    create function bronze.erase_rows(of_table text, of_file integer) returns bigint language plpgsql as $function$
-    begin
-        execute format('delete from bronze.%I where _file_id = $1 and customer_id = ''12349''', of_table) using of_file;
-        return 1;
-    end $function$;
-    create function bronze.erase_texts(of_file integer) returns bigint language sql as 'select 0::bigint';
+# A customer of the first customer file who bought something in the first year.
+PERSON = """
+    select btrim(customer_id)
+    from bronze.customers
+    where _file_id = 2 and btrim(customer_id) in (select btrim(customer_id) from bronze.transactions where _file_id = 1)
+    order by btrim(customer_id)
+    limit 1
+"""
+# As `make forget` writes them.
+TOMBSTONE = """
+    insert into bronze.erasure_rules (table_name, number_column, address_column, emptied_columns)
+    values
+        ('customers', 'customer_id', 'email', null),
+        ('transactions', 'customer_id', null, array['customer_id', '_extra']);
+    insert into bronze.erased_identities (digest) select bronze.identity_digest({});
+"""
+THEIRS = """
+    select
+        (select count(*) from bronze.customers where _file_id = 2 and btrim(customer_id) = %(person)s),
+        (select count(*) from bronze.transactions where _file_id = 1 and btrim(customer_id) = %(person)s)
 """
 
 
-def test_people_are_erased_from_the_archive(warehouse: Database, run: Run, tmp_path: Path) -> None:
-    """A restore must not bring back a person who was erased, and nobody may find the person in a file."""
+@pytest.mark.parametrize("is_rewritten", [True, False], ids=["in the file", "at the restore"])
+def test_who_was_erased_does_not_come_back(
+    warehouse: Database, run: Run, tmp_path: Path, *, is_rewritten: bool
+) -> None:
+    """A person who was erased must be neither in a file of the archive nor, after a restore, in the warehouse."""
+    [(person,)] = ask(warehouse, PERSON)
+    with psycopg.connect(warehouse.url, autocommit=True) as session:
+        [(profiles, lines)] = session.execute(THEIRS, {"person": person}).fetchall()
+        assert profiles > 0
+        assert lines > 0
+        run("archive", contract=agreed(tmp_path, customers="keep: 8 years"))
+        session.execute(sql.SQL(TOMBSTONE).format(person))
+    if is_rewritten:
+        # A file that came back and left again has two records, and one file.
+        run("restore", "--file", "daily/2010-12-03.csv")
+        assert "37 rows of bronze.transactions of 1 files" in run("archive")
+        with records.alone() as session:
+            with session.transaction():
+                touched, old = erase_from_archives(session)
+            store.remove(old)
+        assert touched == len(old) > 1
+        files = sorted((tmp_path / "archive").rglob("*.parquet"))
+        assert [store.sha256(file) for file in files] == [
+            json.loads(store.manifest_of(file).read_text())["file_sha256"] for file in files
+        ]
+        for file in files:
+            assert not [row for row in store.read(file) if person in {str(value).strip() for value in row}]
+    run("restore", "--all")
     with psycopg.connect(warehouse.url) as session:
-        [(customer,)] = session.execute(
-            "select customer_id from bronze.transactions where _file_id = 1 and customer_id is not null limit 1"
-        ).fetchall()
-        session.execute(ERASURE.replace("12349", customer).encode())
-    theirs = "select count(*) from bronze.transactions where _file_id = 1 and customer_id = %s"
-    [(lines,)] = ask(warehouse, theirs, customer)
-    run("archive")
-    with records.alone() as session, session.transaction():
-        touched, old = erase_from_archives(session)
-    store.remove(old)
-    assert touched == len(old) > 0
-    for path in (tmp_path / "archive").rglob("*.parquet"):
-        assert customer not in [row[6] for row in store.read(path)]
-    assert len(manifests(tmp_path)) == len(list((tmp_path / "archive").rglob("*.parquet")))
-    assert ask(warehouse, COUNTS) == [(10263, lines, 10263 - lines)]
-    run("restore", "--file", ARCHIVE_OF_YEAR)
-    assert ask(warehouse, "select count(*) from bronze.transactions where _file_id = 1") == [(10263 - lines,)]
-    assert ask(warehouse, theirs, customer) == [(0,)]
+        assert session.execute(THEIRS, {"person": person}).fetchall() == [(0, 0)]
+    # A profile is deleted, and a line loses its customer only.
+    counts = "select rows_read, rows_loaded, rows_archived, rows_erased from bronze.landed_files where file_id = %s"
+    assert ask(warehouse, counts, 1) == [(10263, 10263, 0, 0)]
+    assert ask(warehouse, counts, 2) == [(166, 166, 0, profiles)]
+    rows = "select count(*) filter (where _file_id = 1) from bronze.transactions"
+    assert ask(warehouse, rows) == [(10263,)]

@@ -27,8 +27,8 @@ RELATIONS = """
         and (relname = %(name)s or relname ~ %(pattern)s)
 """
 SCHEMAS = "select nspname::text from pg_namespace where nspname = any(%s)"
-# A row that was erased since is loaded for the ledger. The column comes with a revision.
-IN_BRONZE = "rows_loaded - coalesce((to_jsonb(landed_files) ->> 'rows_erased')::bigint, 0)"
+# A row that was erased since is loaded for the ledger.
+IN_BRONZE = "rows_loaded - rows_erased"
 FILES = f"""
     select
         file_id,
