@@ -21,7 +21,7 @@ from scripts.forget import landed, storage, traces
 from scripts.governance.events.recording import record_event
 from scripts.governance.people.held import Held, Person, number_of, person, rows_of
 from scripts.land.contract import Contract, read_contract
-from scripts.paths import warehouse_home
+from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.privacy import keep_private
 
 if TYPE_CHECKING:
@@ -116,14 +116,14 @@ def _forget(console: Console, session: psycopg.Connection[Any], contract: Contra
         loading = pool.submit(load_dbt, None, Clock(log.say)) if before else None
         log.say("erase landed rows")
         erased_rows = landed.erase(session, contract, who, found)
-        storage.rewrite(_names(found, in_bronze=True))
+        storage.rewrite(_names(found, in_bronze=True) | landed.TEXTS)
         if loading:
             _build(console, session, loading, log, who.number)
     landed.built(session)
     copies = _erase_copies(session, who)
     log.say("write tables again without old rows")
     _clear_storage(console, session, found, erased_rows)
-    deleted = traces.remove(who.number, texts, warehouse_home())
+    deleted = traces.remove(who.number, texts, warehouse_home(), PROJECT_ROOT)
     left = landed.remains(session, who)
     after = _totals(session)
     rows = {f"{each.table.layer}.{each.table.name}": len(each.rows) for each in found}
@@ -136,6 +136,8 @@ def _forget(console: Console, session: psycopg.Connection[Any], contract: Contra
     record_event(session, "erased", f"customer {who.number}", details)
     for relation, count in {**erased_rows.rows, **copies}.items():
         console.print(f"Erased      {count:,} rows of {relation}")
+    if erased_rows.archives:
+        console.print(f"Erased      rows of {erased_rows.archives} files of the archive, which were written again")
     for name in deleted:
         console.print(f"Deleted     {name}")
     if before and after:
@@ -167,10 +169,9 @@ def _refuse_unknown(session: psycopg.Connection[Any], number: int, found: Sequen
     if found:
         return
     if landed.is_erased(session, number):
-        raise Refusal(
-            f"customer {number} was forgotten before, and no table holds a row of this number. Nothing changed."
-        )
-    raise Refusal(f"customer {number} is unknown: no table holds a row of this number. Nothing changed.")
+        raise Refusal(f"customer {number} was forgotten before: no table holds a row of this number. Nothing changed.")
+    if not landed.has_archives(session):
+        raise landed.unknown(number)
 
 
 def _approval(session: psycopg.Connection[Any], number: int) -> Approval:

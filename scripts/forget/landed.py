@@ -11,11 +11,16 @@ import psycopg
 from psycopg import sql
 
 from scripts import connection
+from scripts.errors import Refusal
 from scripts.governance.people.held import KEYS, NUMBER, Held, Person, Table, condition_of, rows_of
+from scripts.governance.retention import store
+from scripts.governance.retention.erase import erase_from_archives
 from scripts.land.bronze import ledger
 from scripts.land.contract import Contract
 
 BRONZE = "bronze"
+# Relations with delivered text that nobody has parsed.
+TEXTS = {"bronze.rejected_rows", "bronze.refused_files"}
 IS_ERASED = "select bronze.is_erased(%s)"
 TOMBSTONES = """
     insert into bronze.erased_identities (digest)
@@ -64,16 +69,32 @@ class Erased(NamedTuple):
 
     Attributes:
         rows: the number of rows of each relation.
+        archives: the number of files of the archive that were written again.
         transaction: the number of the transaction, for `storage.still_seen_by`.
     """
 
     rows: dict[str, int]
+    archives: int
     transaction: int
 
 
 def is_erased(session: psycopg.Connection[Any], number: int) -> bool:
     """Return whether a customer has a tombstone."""
     return session.execute(IS_ERASED, [str(number)]).fetchone() == (True,)
+
+
+def unknown(number: int) -> Refusal:
+    """Return the refusal of a customer whom nothing holds.
+
+    Args:
+        number: the number of the customer.
+    """
+    return Refusal(f"customer {number} is unknown: no table holds a row of this number. Nothing changed.")
+
+
+def has_archives(session: psycopg.Connection[Any]) -> bool:
+    """Return whether files of the archive have to be searched, which only the erasure itself does."""
+    return session.execute("select exists (select from bronze.archives where path is not null)").fetchone() == (True,)
 
 
 def texts_of(session: psycopg.Connection[Any], contract: Contract, who: Person) -> list[str]:
@@ -112,17 +133,22 @@ def files_of(session: psycopg.Connection[Any], contract: Contract, who: Person) 
 
 
 def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, found: Sequence[Held]) -> Erased:
-    """Erase a person from bronze, history and the failing rows of checks, in one transaction.
+    """Erase a person from bronze, the archive, history and the failing rows of checks, in one transaction.
 
     Args:
         session: a session in autocommit mode, of a role that may write to these schemas.
         contract: the tables that take files.
         who: the person.
         found: all rows of the person.
+
+    Raises:
+        Refusal: nothing holds the person, or a file of the archive was changed.
     """
     rows: dict[str, int] = {}
     with session.transaction():
         ledger.lock(session)
+        # Archived rows are written in this zone.
+        session.execute("set local timezone to 'UTC'")
         session.execute(TOMBSTONES, [[str(who.number), *who.addresses]])
         for landing in contract.landings:
             if landing.erasure is not None:
@@ -138,6 +164,9 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
                 )
             rows[f"{BRONZE}.{landing.table}"] = _number(session, "select bronze.erase_rows(%s)", landing.table)
         rows[f"{BRONZE}.rejected_rows"] = _number(session, "select bronze.erase_texts()")
+        archives, replaced = erase_from_archives(session)
+        if not found and not archives:
+            raise unknown(who.number)
         for held in found:
             if held.table.layer in (connection.schema_of("history"), connection.audit_schema()):
                 rows[f"{held.table.layer}.{held.table.name}"] = _delete(session, held.table, who)
@@ -145,7 +174,8 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
         # Without statistics, the build would look up line by line.
         session.execute("analyze bronze.erased_lines")
         transaction = _number(session, "select pg_current_xact_id()::text::bigint")
-    return Erased({relation: count for relation, count in rows.items() if count}, transaction)
+    store.remove(replaced)
+    return Erased({relation: count for relation, count in rows.items() if count}, archives, transaction)
 
 
 def built(session: psycopg.Connection[Any]) -> None:

@@ -1,52 +1,52 @@
 """Remove a person from files that commands have written outside of the server."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.paths import PROJECT_ROOT
-
-# What dbt and the checks write, and what the next command writes again.
-WORKING = ("target", "logs")
-DISCLOSURES, SITE = PROJECT_ROOT / "disclosures", PROJECT_ROOT / "site"
+# What dbt writes, and what the next command writes again: the variable that names the folder, and its usual name.
+WORKING = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 SERVER_LOGS = ("server.log", "server.previous.log")
 
 
-def remove(number: int, texts: Sequence[str], home: Path) -> list[str]:
+def remove(number: int, texts: Sequence[str], home: Path, project: Path) -> list[str]:
     """Delete files that hold a person, and take the person's texts out of the logs of the server.
 
     Args:
         number: the number of the customer.
         texts: texts that name the person or reach them.
         home: the folder of the embedded server.
+        project: the folder of the project.
 
     Returns:
         What was deleted, in words.
     """
     told = []
-    for file in DISCLOSURES.glob(f"*customer-{number}.json*"):
+    for file in (project / "disclosures").glob(f"*customer-{number}.json*"):
         file.unlink()
-        told.append(f"{_shown(file)}")
-    if SITE.is_dir():
+        told.append(f"disclosures/{file.name}")
+    if (project / "site").is_dir():
         # The page shows the versions of customers.
-        shutil.rmtree(SITE)
+        shutil.rmtree(project / "site")
         told.append("site/ (run `make site` again)")
     needles = [text.encode() for text in texts]
     word = re.compile(rb"(?<![\w.-])%d(?![\w.-])" % number)
-    for file in _files():
+    for file in _files(project):
         content = file.read_bytes()
         if any(needle in content for needle in needles) or (_is_text(content) and word.search(content)):
             file.unlink()
-            told.append(_shown(file))
+            told.append(f"{file.parent.name}/{file.name}")
     for name in SERVER_LOGS:
         told += _clean(home / name, needles)
     return told
 
 
-def _files() -> Iterator[Path]:
-    for name in WORKING:
-        yield from (path for path in (PROJECT_ROOT / name).rglob("*") if path.is_file() and not path.is_symlink())
+def _files(project: Path) -> Iterator[Path]:
+    for variable, name in WORKING.items():
+        folder = Path(os.environ.get(variable) or project / name)
+        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _clean(log: Path, needles: Sequence[bytes]) -> list[str]:
@@ -65,7 +65,3 @@ def _clean(log: Path, needles: Sequence[bytes]) -> list[str]:
 
 def _is_text(content: bytes) -> bool:
     return b"\0" not in content[:4096]
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(PROJECT_ROOT))

@@ -104,7 +104,7 @@ def build_here(dbt: Dbt) -> Callable[..., Answer]:
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """Offer the command where it ends before dbt begins: the project is not parsed, as that would be for nothing."""
-    monkeypatch.setattr(command, "_load_dbt", lambda *_: None)
+    monkeypatch.setattr(command, "load_dbt", lambda *_: None)
     return run_here
 
 
@@ -495,7 +495,7 @@ def test_refused_files_can_be_skipped(
 ) -> None:
     """One broken file must not keep a hundred shops without their figures, if the user says so."""
     built = SimpleNamespace(build=lambda **_: Outcome([], [], ""))
-    monkeypatch.setattr(command, "_load_dbt", lambda *_: built)
+    monkeypatch.setattr(command, "load_dbt", lambda *_: built)
     (folder / "a.csv").write_bytes(b"")
     (folder / "[b].csv").write_text(HEADER + GOOD_LINE)
     answer = refuse(folder, "--on-refused", "skip", **environment(database.name))
