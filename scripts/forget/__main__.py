@@ -104,7 +104,13 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
         approval = _approval(session, number)
         if not yes:
             click.confirm(f"Erase customer {number} for good?", abort=True)
-        _forget(console, session, contract, Case(who, found, approval))
+        try:
+            _forget(console, session, contract, Case(who, found, approval))
+        except psycopg.Error as error:
+            raise Refusal(
+                f"the database gave up: {' '.join(str(error).split())}. Mend the cause, then run this again: it goes "
+                "on where it stopped."
+            ) from error
 
 
 def _forget(console: Console, session: psycopg.Connection[Any], contract: Contract, case: Case) -> None:
@@ -120,9 +126,10 @@ def _forget(console: Console, session: psycopg.Connection[Any], contract: Contra
         if loading:
             _build(console, session, loading, log, who.number)
     landed.built(session)
-    copies = _erase_copies(session, who)
+    copies = _erase_copies(session, case)
     log.say("write tables again without old rows")
     _clear_storage(console, session, found, erased_rows)
+    log.say("search files and tables")
     deleted = traces.remove(who.number, texts, warehouse_home(), PROJECT_ROOT)
     left = landed.remains(session, who)
     after = _totals(session)
@@ -135,7 +142,8 @@ def _forget(console: Console, session: psycopg.Connection[Any], contract: Contra
     }
     record_event(session, "erased", f"customer {who.number}", details)
     for relation, count in {**erased_rows.rows, **copies}.items():
-        console.print(f"Erased      {count:,} rows of {relation}")
+        if count:
+            console.print(f"Erased      {count:,} rows of {relation}")
     if erased_rows.archives:
         console.print(f"Erased      rows of {erased_rows.archives} files of the archive, which were written again")
     for name in deleted:
@@ -249,12 +257,11 @@ def _build(
         project.operate("copy_for_bi", "--args", "{again: true}")
 
 
-def _erase_copies(session: psycopg.Connection[Any], who: Person) -> dict[str, int]:
-    """Delete what tables still hold that only commands of users make."""
-    found: dict[str, int] = {}
-    for schema in {held.table.layer for held in landed.remains(session, who)} - _built_schemas():
-        found |= landed.sweep(session, who, schema)
-    return found
+def _erase_copies(session: psycopg.Connection[Any], case: Case) -> dict[str, int]:
+    """Delete rows of tables that users have made, and that no build makes again."""
+    known = {*_built_schemas(), *landed.schemas()}
+    copies = [each.table for each in case.found if each.table.layer not in known]
+    return landed.delete(session, copies, case.who)
 
 
 def _built_schemas() -> set[str]:
@@ -266,12 +273,15 @@ def _built_schemas() -> set[str]:
 def _clear_storage(
     console: Console, session: psycopg.Connection[Any], found: Sequence[Held], erased_rows: landed.Erased
 ) -> None:
-    storage.rewrite(sorted(_names(found, in_bronze=False) | set(erased_rows.rows) - _names(found, in_bronze=True)))
+    in_bronze = _names(found, in_bronze=True) | landed.TEXTS
+    others = (_names(found, in_bronze=False) | set(erased_rows.rows)) - in_bronze
+    storage.rewrite(others)
     if connection.target_name() == "local":
         storage.clear_catalog_and_log(session)
-    for who in storage.still_seen_by(session, erased_rows.transaction):
+    if seen_by := storage.still_seen_by(session, erased_rows.transaction):
         console.print(
-            f"Warning     {who} began before the erasure, so old rows stay on disk: when it has ended, run `make tidy`"
+            f"Warning     {', '.join(seen_by)} began before the erasure, so old rows stay on disk: when it has ended, "
+            f"run `vacuum full {', '.join(sorted(in_bronze | others))}`"
         )
 
 

@@ -4,7 +4,7 @@ Tombstones stay in bronze, so that a file that brings the person again is erased
 (migrations/versions/0005_erasure.up.sql).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -167,9 +167,7 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
         archives, replaced = erase_from_archives(session)
         if not found and not archives:
             raise unknown(who.number)
-        for held in found:
-            if held.table.layer in (connection.schema_of("history"), connection.audit_schema()):
-                rows[f"{held.table.layer}.{held.table.name}"] = _delete(session, held.table, who)
+        rows |= delete(session, (held.table for held in found if held.table.layer in schemas()), who)
         rows[f"{connection.audit_schema()}.column_profiles"] = _forget_values(session, who)
         # Without statistics, the build would look up line by line.
         session.execute("analyze bronze.erased_lines")
@@ -194,16 +192,27 @@ def remains(session: psycopg.Connection[Any], who: Person) -> list[Held]:
     return list(rows_of(session, Person(who.number, dict.fromkeys(KEYS, possible), who.addresses)))
 
 
-def sweep(session: psycopg.Connection[Any], who: Person, schema: str) -> dict[str, int]:
-    """Delete what a schema of copies still holds of a person, and return the rows by relation.
+def schemas() -> set[str]:
+    """Return the schemas whose rows `erase` deletes itself."""
+    return {connection.schema_of("history"), connection.audit_schema()}
+
+
+def delete(session: psycopg.Connection[Any], tables: Iterable[Table], who: Person) -> dict[str, int]:
+    """Delete the rows of a person from tables, and return their number by relation.
 
     Args:
-        session: a session in autocommit mode.
+        session: a session in autocommit mode or in a transaction.
+        tables: the tables; one that was dropped meanwhile is left out.
         who: the person.
-        schema: the schema.
     """
-    left = [held.table for held in remains(session, who) if held.table.layer == schema]
-    return {f"{table.layer}.{table.name}": _delete(session, table, who) for table in left}
+    rows: dict[str, int] = {}
+    for table in tables:
+        if session.execute("select to_regclass(%s)", [table.identifier.as_string(session)]).fetchone() != (None,):
+            condition = condition_of(table, who)
+            assert condition is not None
+            statement = sql.SQL("delete from {} where {}").format(table.identifier, condition[1])
+            rows[f"{table.layer}.{table.name}"] = session.execute(statement).rowcount
+    return rows
 
 
 def _condition(table: str, number_column: str, who: Person) -> sql.Composed:
@@ -212,12 +221,6 @@ def _condition(table: str, number_column: str, who: Person) -> sql.Composed:
     assert condition is not None
     assert number_column == NUMBER, "rows of a person are found by this column (scripts/governance/people/held.py)"
     return condition[1]
-
-
-def _delete(session: psycopg.Connection[Any], table: Table, who: Person) -> int:
-    condition = condition_of(table, who)
-    assert condition is not None
-    return session.execute(sql.SQL("delete from {} where {}").format(table.identifier, condition[1])).rowcount
 
 
 def _forget_values(session: psycopg.Connection[Any], who: Person) -> int:

@@ -62,6 +62,8 @@ def rewrite(tables: Iterable[str]) -> None:
 
 def _rewrite(schema: str, name: str) -> None:
     with closing(connection.connect(autocommit=True, name="forget", operator=True)) as session:
+        # Whoever reads a table for longer is named by `make health`, among the locks that wait.
+        session.execute("set lock_timeout to '60s'")
         session.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.Identifier(schema, name)))
 
 
