@@ -19,6 +19,7 @@ from scripts.build.run import alone, load_dbt
 from scripts.errors import Refusal
 from scripts.forget import landed, storage, traces
 from scripts.governance.events.recording import record_event
+from scripts.governance.people.archived import LAYER, archived, with_archived_addresses
 from scripts.governance.people.held import Held, Person, number_of, person, rows_of
 from scripts.land.contract import Contract, read_contract
 from scripts.paths import PROJECT_ROOT, warehouse_home
@@ -93,8 +94,8 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
     with alone(console), closing(connection.connect(autocommit=True, name="forget", operator=True)) as session:
         _refuse_other_revision(session)
         with _one_snapshot(session):
-            who = person(session, number)
-            found = list(rows_of(session, who))
+            who = with_archived_addresses(session, person(session, number))
+            found = [*rows_of(session, who), *archived(session, who)]
         _refuse_unknown(session, number, found)
         for each in found:
             console.print(f"{len(each.rows):>9,} rows  {each.table.layer}.{each.table.name}, {_fate(each, contract)}")
@@ -178,8 +179,7 @@ def _refuse_unknown(session: psycopg.Connection[Any], number: int, found: Sequen
         return
     if landed.is_erased(session, number):
         raise Refusal(f"customer {number} was forgotten before: no table holds a row of this number. Nothing changed.")
-    if not landed.has_archives(session):
-        raise landed.unknown(number)
+    raise Refusal(f"customer {number} is unknown: no table holds a row of this number. Nothing changed.")
 
 
 def _approval(session: psycopg.Connection[Any], number: int) -> Approval:
@@ -207,6 +207,8 @@ def _approval(session: psycopg.Connection[Any], number: int) -> Approval:
 
 def _fate(held: Held, contract: Contract) -> str:
     """Say what becomes of the rows of a relation."""
+    if held.table.layer == LAYER:
+        return f"{held.found_by}, which is written again"
     if held.table.name.endswith("__previous"):
         return "which go with the release before"
     if held.table.layer in _built_schemas() - {landed.BRONZE}:

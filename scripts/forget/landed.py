@@ -11,7 +11,6 @@ import psycopg
 from psycopg import sql
 
 from scripts import connection
-from scripts.errors import Refusal
 from scripts.governance.people.held import KEYS, NUMBER, Held, Person, Table, condition_of, rows_of
 from scripts.governance.retention import store
 from scripts.governance.retention.erase import erase_from_archives
@@ -83,20 +82,6 @@ def is_erased(session: psycopg.Connection[Any], number: int) -> bool:
     return session.execute(IS_ERASED, [str(number)]).fetchone() == (True,)
 
 
-def unknown(number: int) -> Refusal:
-    """Return the refusal of a customer whom nothing holds.
-
-    Args:
-        number: the number of the customer.
-    """
-    return Refusal(f"customer {number} is unknown: no table holds a row of this number. Nothing changed.")
-
-
-def has_archives(session: psycopg.Connection[Any]) -> bool:
-    """Return whether files of the archive have to be searched, which only the erasure itself does."""
-    return session.execute("select exists (select from bronze.archives where path is not null)").fetchone() == (True,)
-
-
 def texts_of(session: psycopg.Connection[Any], contract: Contract, who: Person) -> list[str]:
     """Return the delivered texts that name a person or reach them, for a search of files on disk.
 
@@ -142,7 +127,7 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
         found: all rows of the person.
 
     Raises:
-        Refusal: nothing holds the person, or a file of the archive was changed.
+        Refusal: a file of the archive was changed.
     """
     rows: dict[str, int] = {}
     with session.transaction():
@@ -165,8 +150,6 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
             rows[f"{BRONZE}.{landing.table}"] = _number(session, "select bronze.erase_rows(%s)", landing.table)
         rows[f"{BRONZE}.rejected_rows"] = _number(session, "select bronze.erase_texts()")
         archives, replaced = erase_from_archives(session)
-        if not found and not archives:
-            raise unknown(who.number)
         rows |= delete(session, (held.table for held in found if held.table.layer in schemas()), who)
         rows[f"{connection.audit_schema()}.column_profiles"] = _forget_values(session, who)
         # Without statistics, the build would look up line by line.

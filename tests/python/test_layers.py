@@ -51,7 +51,8 @@ LAYERS = {
     ],
     "scripts.governance": [
         {"__init__", "events", "pii"},
-        {"people", "retention", "roles"},
+        {"retention", "roles"},
+        {"people"},
         {"__main__"},
     ],
     "scripts.governance.events": [
@@ -60,6 +61,7 @@ LAYERS = {
     ],
     "scripts.governance.people": [
         {"__init__", "held"},
+        {"archived"},
         {"__main__"},
     ],
     "scripts.governance.retention": [

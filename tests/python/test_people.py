@@ -13,7 +13,7 @@ from harness import Database
 from scripts import connection
 from scripts.errors import Refusal
 from scripts.governance.people import __main__ as people
-from scripts.governance.people.held import number_of
+from scripts.governance.people.held import held, number_of
 
 # A customer with an address that no other row has, and with sales.
 WITH_ADDRESS = """
@@ -109,10 +109,7 @@ def test_rows_that_could_not_be_read_are_searched_as_text(
     texts = [f"x,{number},y", f"x,,{address.upper()}", f"x,1{number}9,y"]
     session.execute(added, texts)
     found = [
-        json.loads(row)
-        for each in people.held(session, number)
-        if each.table.name == "rejected_rows"
-        for row in each.rows
+        json.loads(row) for each in held(session, number) if each.table.name == "rejected_rows" for row in each.rows
     ]
     session.rollback()
     assert {row["raw"] for row in found} >= set(texts[:2])

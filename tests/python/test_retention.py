@@ -15,6 +15,7 @@ from psycopg import sql
 from warehouse_state import fingerprints
 
 from scripts import locks
+from scripts.governance.people.__main__ import read
 from scripts.governance.retention import __main__ as command
 from scripts.governance.retention import content, records, store
 from scripts.governance.retention.content import relation
@@ -450,3 +451,22 @@ def test_who_was_erased_does_not_come_back(
     assert ask(warehouse, counts, 2) == [(166, 166, 0, profiles)]
     rows = "select count(*) filter (where _file_id = 1) from bronze.transactions"
     assert ask(warehouse, rows) == [(10263,)]
+
+
+def test_archived_rows_are_disclosed(warehouse: Database, run: Run, tmp_path: Path) -> None:
+    """Who asks what is held of them must hear of the archive as well."""
+
+    def disclosed(layers: tuple[str, ...]) -> dict[str, int]:
+        with psycopg.connect(warehouse.operator_url) as session:
+            found: dict[str, int] = {}
+            for each in read(session, int(person)):
+                if each.table.layer in layers and each.table.name in ("transactions", "customers"):
+                    found[each.table.name] = found.get(each.table.name, 0) + len(each.rows)
+            return found
+
+    [(person,)] = ask(warehouse, PERSON)
+    before = disclosed(("bronze",))
+    run("archive", contract=agreed(tmp_path, customers="keep: 8 years"))
+    left = disclosed(("bronze",))
+    assert left != before
+    assert disclosed(("bronze", "archive")) == before

@@ -11,7 +11,8 @@ import psycopg
 from scripts import connection
 from scripts.errors import Refusal
 from scripts.governance.events.recording import record_event
-from scripts.governance.people.held import Held, held, number_of
+from scripts.governance.people.archived import archived, with_archived_addresses
+from scripts.governance.people.held import Held, number_of, person, rows_of
 from scripts.paths import PROJECT_ROOT
 from scripts.privacy import keep_private
 
@@ -60,7 +61,8 @@ def read(session: psycopg.Connection[Any], number: int) -> list[Held]:
     session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     session.read_only = True
     with session.transaction():
-        found = list(held(session, number))
+        who = with_archived_addresses(session, person(session, number))
+        found = [*rows_of(session, who), *archived(session, who)]
     if not found:
         raise Refusal(f"customer {number} is unknown: no table holds a row of this number. Nothing was written.")
     return found
