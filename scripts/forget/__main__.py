@@ -89,6 +89,10 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
     """Erase a customer. Sales keep their lines, as sales to the unknown customer, so no total of money changes."""
     keep_private()
     number = number_of(customer)
+    if connection.target_name() == "dev":
+        raise Refusal(
+            "target 'dev' shares bronze with `prod`: run `make forget` there, and build again. Nothing changed."
+        )
     console = Console(highlight=False, soft_wrap=True)
     contract = read_contract()
     with alone(console), closing(connection.connect(autocommit=True, name="forget", operator=True)) as session:

@@ -398,6 +398,16 @@ def test_two_stewards_make_four_eyes_the_rule(built: Database, work_on: Any, dbt
     assert f"Error: an erasure takes two stewards: one runs `select audit.request_erasure({number}, 'reason')`" in said
 
 
+def test_a_developer_erases_nothing(built: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bronze is shared: the release that readers see would keep a person whom bronze has lost."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DBT_TARGET", "dev")
+    monkeypatch.setenv("DBT_SCHEMA", "eva")
+    done = CliRunner().invoke(command.main, ["--customer=12346", "--yes"])
+    assert done.output.startswith("Error: target 'dev' shares bronze with `prod`: run `make forget` there")
+
+
 def test_a_session_that_still_sees_the_rows_is_named(built: Database) -> None:
     """While it lasts, no rewrite of a table removes what it sees."""
     with (
