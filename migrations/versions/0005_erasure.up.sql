@@ -246,9 +246,20 @@ deferrable initially deferred
 for each row execute function bronze.erase_again();
 
 comment on table bronze.erasure_pepper is 'Makes digests of erased people that nobody without this row can recompute.';
+comment on column bronze.erasure_pepper.pepper is 'The secret; it differs between warehouses.';
 comment on table bronze.erased_identities is 'Digests of the numbers and addresses of people who were erased.';
+comment on column bronze.erased_identities.digest is 'SHA-256 of the secret and the number or address in lower case.';
+comment on column bronze.erased_identities.erased_at is 'When the person was erased.';
 comment on table bronze.erasure_rules is 'How to erase a person from a table; `make forget` writes it from the contract.';
+comment on column bronze.erasure_rules.table_name is 'The table of bronze.';
+comment on column bronze.erasure_rules.number_column is 'The column with the number of the person.';
+comment on column bronze.erasure_rules.address_column is
+'The column with an address, for rows without a number that can be read; null if there is none.';
+comment on column bronze.erasure_rules.emptied_columns is 'The columns to empty; null if the whole row goes.';
 comment on table bronze.erased_lines is 'Lines that were emptied and that the next build has to read again.';
+comment on column bronze.erased_lines.table_name is 'The table of bronze.';
+comment on column bronze.erased_lines.file_id is 'The landed file of the line.';
+comment on column bronze.erased_lines.line is 'Its line in the file.';
 
 revoke all on table bronze.erasure_pepper from public;
 revoke all on table bronze.erased_identities from public;

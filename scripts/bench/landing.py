@@ -115,9 +115,10 @@ def fresh_land(path: Path) -> None:
 
 
 def empty_bronze() -> None:
-    """Empty the tables of the bronze schema, if they exist."""
+    """Empty the tables of the bronze schema, if they exist, but for what a new warehouse has."""
     with connection.connect() as session:
-        tables = session.execute("select tablename from pg_tables where schemaname = 'bronze'").fetchall()
+        query = "select tablename from pg_tables where schemaname = 'bronze' and tablename <> all(%s)"
+        tables = session.execute(query, [["schema_revision", "erasure_pepper"]]).fetchall()
         if tables:
             names = sql.SQL(", ").join(sql.Identifier("bronze", name) for (name,) in tables)
             session.execute(sql.SQL("truncate {}").format(names))

@@ -74,7 +74,9 @@ def test_what_the_replay_lands_is_what_landing_would(database, folder, mended):
     land([folder], database.url, contract=mended, max_reject_share=1)
     at_once = query(database, f"{columns} from bronze.products order by _file_id, _line")
     with psycopg.connect(database.url) as session:
-        session.execute("truncate bronze.products, bronze.rejected_rows, bronze.landed_files restart identity")
+        session.execute(
+            "truncate bronze.products, bronze.rejected_rows, bronze.archives, bronze.landed_files restart identity"
+        )
     land([folder], database.url, max_reject_share=1)
     replay(database.url, contract=mended)
     assert query(database, f"{columns} from bronze.products order by _file_id, _line") == at_once
