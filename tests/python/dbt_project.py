@@ -1,15 +1,21 @@
 """dbt as production runs it: in this process, tuned, and parsed once; but on the working database of the tests."""
 
+import gc
+import os
 import pickle
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
+import click
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 
 from scripts import connection
 from scripts.paths import PROJECT_ROOT
@@ -48,6 +54,32 @@ def environment(database: str = WORKING_DATABASE) -> dict[str, str]:
         "PGPASSWORD": "not looked at",
         "DBT_TARGET": "prod",
     }
+
+
+def without_settings() -> dict[str, str]:
+    """Return the environment without what chooses a warehouse."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+
+
+def run_command_here(command: click.Command, arguments: Sequence[str], **variables: str) -> Result:
+    """Run a command in this process, with an environment in which only what is given chooses a warehouse.
+
+    A process of its own takes five seconds to import dbt and to read what it has parsed.
+
+    Args:
+        command: a command of `scripts`.
+        arguments: as on the command line.
+        variables: of the environment.
+    """
+    collect, switch = gc.get_threshold(), sys.getswitchinterval()
+    with patch.dict(os.environ, without_settings() | variables, clear=True):
+        try:
+            done = on_a_short_stack(lambda: CliRunner().invoke(command, arguments))
+        finally:
+            gc.set_threshold(*collect)
+            sys.setswitchinterval(switch)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done
 
 
 def copy_of_project(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """`python -m scripts.build`, as a user runs it: what it says, what it leaves behind, and how it says no."""
 
-import gc
 import json
 import os
 import re
@@ -19,8 +18,7 @@ from unittest.mock import patch
 
 import psycopg
 import pytest
-from click.testing import CliRunner
-from dbt_project import Dbt, environment, on_a_short_stack
+from dbt_project import Dbt, environment, run_command_here, without_settings
 from warehouse_state import BOOKKEEPING, fingerprints
 
 from scripts import connection, locks
@@ -57,11 +55,6 @@ class Story(NamedTuple):
     bad_lines: int
 
 
-def without_settings() -> dict[str, str]:
-    """Return the environment without what chooses a warehouse."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
-
-
 @pytest.fixture(scope="module")
 def build(dbt: Dbt) -> Callable[..., Answer]:
     """Offer the command in a process of its own, with an environment that holds nothing but what is given."""
@@ -79,19 +72,8 @@ def build(dbt: Dbt) -> Callable[..., Answer]:
 
 
 def run_here(*arguments: str | Path, **variables: str) -> Answer:
-    """Run the command in this process, with an environment that holds nothing but what is given.
-
-    A process of its own takes five seconds to import dbt and to read what it has parsed.
-    """
-    collect, switch = gc.get_threshold(), sys.getswitchinterval()
-    words = [str(argument) for argument in arguments]
-    with patch.dict(os.environ, without_settings() | variables, clear=True):
-        try:
-            done = on_a_short_stack(lambda: CliRunner().invoke(command.main, words))
-        finally:
-            gc.set_threshold(*collect)
-            sys.setswitchinterval(switch)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    """Run the command in this process, with an environment that holds nothing but what is given."""
+    done = run_command_here(command.main, [str(argument) for argument in arguments], **variables)
     return Answer(done.exit_code, done.stdout, done.stderr)
 
 

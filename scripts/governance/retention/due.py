@@ -346,8 +346,8 @@ def _before(session: psycopg.Connection[Any], retention: Retention, as_of: date)
     """Return the day before which rows are too old, or None if they stay."""
     if retention.keep is None:
         return None
-    (day,) = session.execute(BEFORE, [as_of, retention.keep]).fetchall()[0]
-    return day  # type: ignore[no-any-return]
+    day: date = session.execute(BEFORE, [as_of, retention.keep]).fetchall()[0][0]
+    return day
 
 
 def _relations(session: psycopg.Connection[Any], name: str, pattern: str = "$^") -> list[tuple[str, str]]:
