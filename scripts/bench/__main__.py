@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.gantt import draw
+from scripts.bench.load import PAUSE_SECONDS
 from scripts.bench.machine import facts
 from scripts.bench.measure import Row, as_json
 from scripts.bench.parts import PARTS, Bench
@@ -61,8 +62,23 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="How many times as long the other histories are that a day is built on.",
 )
 @click.option("--days", default=30, show_default=True, help="Daily builds after which disk use is measured.")
+@click.option(
+    "--pause",
+    default=PAUSE_SECONDS,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Mean seconds between an answer and the next question of each client under load.",
+)
 def main(
-    *, files: Path | None, parts: list[str], rounds: int, rows: int, many_rows: int, lengths: list[int], days: int
+    *,
+    files: Path | None,
+    parts: list[str],
+    rounds: int,
+    rows: int,
+    many_rows: int,
+    lengths: list[int],
+    days: int,
+    pause: float,
 ) -> None:
     """Measure side by side in one run, on temporary servers that are deleted afterwards.
 
@@ -77,7 +93,7 @@ def main(
         # The benchmark uses its own servers, regardless of the user's target.
         os.environ["DBT_TARGET"] = "local"
         files_or_made = files or _generate(work / "files", rows)
-        bench = Bench(work, files_or_made, rounds, many_rows, lengths, days, _generate)
+        bench = Bench(work, files_or_made, rounds, many_rows, lengths, days, _generate, pause)
         try:
             for name in parts:
                 report = PARTS[name](bench)

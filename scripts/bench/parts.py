@@ -1,6 +1,5 @@
 """The parts of `make bench`: one function for each, with its goals."""
 
-import importlib.util
 import shutil
 import statistics
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from scripts import connection
 from scripts.bench import anomalies as detection
-from scripts.bench import landing, polling, reference
+from scripts.bench import dashboard, landing, polling, reference
+from scripts.bench import load as loading
 from scripts.bench import site as pages
 from scripts.bench.deliveries import Days, copy, halves, write_clean
 from scripts.bench.measure import Row, percentile
@@ -27,6 +27,8 @@ PUBLISH_GOAL_MS, ROLLBACK_GOAL_MS = 500.0, 1_000.0
 MORE_THAN_LINEAR = 1.1
 QUERY_RUNS, QUERY_GOAL_MS = 100, 25.0
 IDLE_SECONDS = 2.0
+# How long the clients ask while nothing else runs, and how long they ask without a pause.
+QUIET_SECONDS, SATURATED_SECONDS = 60.0, 20.0
 # Of faults in anomalies. The rule was tuned on seeds from 101 on.
 SEEDS = 20
 
@@ -43,6 +45,7 @@ class Bench:
         lengths: how many times as long the other histories are.
         days: the number of daily builds before disk use is measured.
         generate: a function that generates files with a number of rows in a folder.
+        pause: the mean seconds between an answer and the next question of a client under load.
     """
 
     work: Path
@@ -52,6 +55,7 @@ class Bench:
     lengths: Sequence[int]
     days: int
     generate: Callable[[Path, int], Path]
+    pause: float = loading.PAUSE_SECONDS
     builds: dict[int, Build] = field(default_factory=dict)
     pictures: dict[str, Build] = field(default_factory=dict)
 
@@ -173,9 +177,6 @@ def day(bench: Bench) -> list[Row]:
 
 def queries(bench: Bench) -> list[Row]:
     """Measure the dashboard queries on the shortest and the longest history."""
-    if importlib.util.find_spec("scripts.bench.dashboard") is None:
-        return []
-    dashboard = importlib.import_module("scripts.bench.dashboard")
     rows: list[Row] = []
     compiled: dict[str, str] | None = None
     for times in sorted({1, *bench.lengths[-1:]}):
@@ -189,6 +190,34 @@ def queries(bench: Bench) -> list[Row]:
             name = f"{answer.name} on {times} x"
             rows.append(Row(name, [p95], unit="ms", ceiling=QUERY_GOAL_MS, note=note))
     return rows
+
+
+def load(bench: Bench) -> list[Row]:
+    """Ask the dashboard queries from many clients: alone, while days are built and released, and without a pause."""
+    totals: list[Row] = []
+    single: list[Row] = []
+    compiled: dict[str, str] | None = None
+    for times in sorted({1, *bench.lengths[-1:]}):
+        warehouse = bench.at(times)
+        with warehouse.started():
+            compiled = compiled or dashboard.queries()
+        days = [bench.new_day() for _ in range(bench.rounds)]
+        with loading.Load(warehouse.url, compiled, pause=bench.pause) as quiet:
+            time.sleep(QUIET_SECONDS)
+        with loading.Load(warehouse.url, compiled, pause=bench.pause) as busy:
+            for day in days:
+                warehouse.build(day)
+        with loading.Load(warehouse.url, compiled, pause=0.0) as saturated:
+            time.sleep(SATURATED_SECONDS)
+        for situation, asked, goal in (
+            ("alone", quiet, loading.QUIET_GOAL_MS),
+            ("during builds", busy, loading.BUSY_GOAL_MS),
+            ("without a pause", saturated, None),
+        ):
+            rows = loading.report(f"{situation}, on {times} x", asked, goal)
+            totals += rows[: loading.TOTALS]
+            single += rows[loading.TOTALS :]
+    return totals + single
 
 
 def disk(bench: Bench) -> list[Row]:
@@ -283,6 +312,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "scratch": scratch,
     "day": day,
     "queries": queries,
+    "load": load,
     "publish": publish,
     "disk": disk,
     "nodes": nodes,

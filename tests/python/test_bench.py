@@ -1,6 +1,7 @@
 """The logic of `make bench`: multiplying, comparing, drawing. No test asserts a measured time."""
 
 import json
+import random
 import re
 import threading
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
-from scripts.bench import parts, reference
+from scripts.bench import load, parts, reference
 from scripts.bench.__main__ import main
 from scripts.bench.deliveries import CALENDAR, Days, cleaned, customer, halves, moment, read, write_clean
 from scripts.bench.gantt import COLOURS, draw, lanes
@@ -311,6 +312,51 @@ def until(reached, patience: float = 20.0) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError("it did not come about")
+
+
+# Many clients
+
+
+def test_every_client_asks_every_query_equally_often() -> None:
+    """A percentile of all queries means nothing if the cheap ones are asked more often."""
+    queries = dict.fromkeys("abcde", "")
+    orders = list(islice(load.deck(queries, random.Random(1)), 100))
+    assert Counter(orders) == dict.fromkeys(queries, 20)
+    assert orders[:5] != orders[5:10]
+    assert list(load.deck({}, random.Random(1))) == []
+
+
+def test_report_of_a_load_has_totals_first_and_each_query() -> None:
+    """The table of a part shows only its first rows, so the figures that have a goal come first."""
+    asked = load.Load("", {"slow": "", "fast": ""}, pause=1.0)
+    asked.answers = {"slow": [0.1] * 10, "fast": [0.001] * 190}
+    asked.seconds, asked.client_cpu, asked.server_cpu, asked.late = 10.0, 3.0, 0.4, [0.001]
+    rows = load.report("alone", asked, 25.0)
+    assert [row.name.split(",")[0] for row in rows] == ["all queries", "errors", "clients", "fast", "slow"]
+    assert [row.is_good_enough for row in rows] == [True, True, False, True, False]
+    assert len(rows[: load.TOTALS]) == load.TOTALS
+    assert "20.0 answers a second to 16 clients, 2.0 ms of CPU each" in rows[0].note
+    assert "p50 1.0, p99 100.0" in rows[0].note
+
+
+def test_a_load_without_an_answer_misses_its_goal() -> None:
+    """A server that answers nothing would otherwise have the best percentile."""
+    assert load.report("alone", load.Load("", {"a": ""}), 25.0)[0].is_good_enough is False
+
+
+def test_a_load_counts_answers_and_errors(server: str, database) -> None:
+    """Dashboards must see no error during a release, so an error must not get lost among the answers."""
+    queries = {"works": "select 1", "fails": "select * from public.gone"}
+    with load.Load(database.url, queries, clients=3, pause=0.01) as asked:
+        threading.Event().wait(0.3)
+    assert min(len(some) for some in asked.answers.values()) >= 3
+    assert asked.errors
+    assert all(error.startswith("fails: ") and "does not exist" in error for error in asked.errors)
+    assert len(asked.errors) == len(asked.answers["fails"])
+    assert asked.seconds > 0
+    with load.Load("postgresql://nobody@/nothing?host=/nowhere", queries, clients=1) as asked:
+        pass
+    assert asked.errors
 
 
 # The report
