@@ -41,7 +41,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help audit evidence ask build demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -194,6 +194,10 @@ pool: $(INSTALLED) ## run PgBouncer before the embedded server, for many readers
 
 health: $(INSTALLED) ## report whether the warehouse is well, with an exit code (JSON=1, PROMETHEUS=1, LIMITS="disk=95 backup=72")
 	@$(BIN)/python -m scripts.health $(if $(LIMITS),--limit "$(LIMITS)") $(if $(JSON),--json) $(if $(PROMETHEUS),--prometheus)
+
+advise: $(INSTALLED) ## advise indexes and stored tables from what was asked, and name what nobody asks (TOP=20, ALL=1, JSON=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.advise $(if $(TOP),--top "$(TOP)") $(if $(ALL),--all-roles) $(if $(JSON),--json)
 
 bench: dev $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
 	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")

@@ -78,6 +78,10 @@ def settings(memory: int, cores: int) -> dict[str, str]:
         "max_parallel_maintenance_workers": str(helpers),
         # Statistics and visibility maps between builds; off, plans decay in silence.
         "autovacuum": "on",
+        # Counts what is asked, for `make advise`, with `$1` in place of each constant. Statements of other kinds would
+        # keep their constants, which may be personal.
+        "shared_preload_libraries": "pg_stat_statements",
+        "pg_stat_statements.track_utility": "off",
         # The same answers on every machine, whatever its locale and time zone.
         "timezone": "UTC",
         "log_timezone": "UTC",
