@@ -153,20 +153,29 @@ def test_rows_that_break_a_rule_or_a_reference_are_returned(bare: Project) -> No
     columns = [
         {"name": "n", "data_type": "integer", "config": {"meta": {"rules": rules}}},
         {"name": "parent", "data_type": "integer", "constraints": [REFERENCE | WARNED]},
+        {"name": "guardian", "data_type": "integer", "constraints": [REFERENCE | WARNED | {"name": "has_a_guardian"}]},
     ]
     child = {"name": "child", "columns": columns, "data_tests": [{"pg_wap.row_rules": {"name": "child_obeys"}}]}
-    # an odd number without a parent, and the faults: a missing parent, an even number, no number
-    values = "(1, null::integer), (3, 1), (5, 2), (2, 1), (null, 1)"
+    # an odd number without a parent, and the faults: a missing parent, an even number, no number, a missing guardian,
+    # the same key missing as both
+    values = "(1, null::integer, 1), (3, 1, 1), (5, 2, 1), (2, 1, 1), (null, 1, 1), (7, 1, 3), (1, 3, 3)"
     bare.write(
-        "models/child.sql", f"{TABLE} select * from (values {values}) as v (n, parent) -- {{{{ ref('parent') }}}}"
+        "models/child.sql",
+        f"{TABLE} select * from (values {values}) as v (n, parent, guardian) -- {{{{ ref('parent') }}}}",
     )
     bare.write("models/parent.sql", f"{TABLE} select 1 as n")
     bare.write("models/models.yml", yaml.safe_dump({"models": [child]}))
     assert not bare.dbt("build")
     assert bare.outcomes["child_obeys"].status == "fail"
     found = bare.ask(f"select n, broken_rules, is_error from {AUDIT}.child_obeys order by n")
-    assert found == [(2, ["odd"], False), (5, ["has_a_parent"], True), (None, ["odd", "small"], True)]
-    bare.write("models/child.sql", f"{TABLE} select 2 as n, 1 as parent -- {{{{ ref('parent') }}}}")
+    assert found == [
+        (1, ["has_a_parent", "has_a_guardian"], True),
+        (2, ["odd"], False),
+        (5, ["has_a_parent"], True),
+        (7, ["has_a_guardian"], True),
+        (None, ["odd", "small"], True),
+    ]
+    bare.write("models/child.sql", f"{TABLE} select 2 as n, 1 as parent, 1 as guardian -- {{{{ ref('parent') }}}}")
     bare.build()
     assert bare.outcomes["child_obeys"].status == "warn"
 

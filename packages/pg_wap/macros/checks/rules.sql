@@ -58,18 +58,8 @@
                 "column": column.name,
                 "to": pg_wap.candidate_or_published(pg_wap.relation_of(to)),
                 "to_column": constraint.to_columns[0],
-                "grows": to.config.get("touched_by") != {},
             }}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(references) }}
-{%- endmacro %}
-
-{#- Of touched partitions, a dimension is looked up by the distinct keys: otherwise PostgreSQL looks up each row, or reads the whole dimension. -#}
-{% macro referenced_keys(reference, name, are_some_partitions) -%}
-    select {{ reference.to_column }} as {{ name }} from {{ reference.to }}
-    {%- if are_some_partitions and reference.grows %}
-    where {{ reference.to_column }} in (select given.{{ reference.column }} from given)
-    {{ pg_wap.optimization_fence() }}
-    {%- endif %}
 {%- endmacro %}

@@ -1,11 +1,13 @@
-{#- One scan checks all rules of a model: on five million rows, twelve rules took 3.5 s as tests of their own, and 0.7 s as one. Five
-    references of a million rows took 0.29 s as tests of their own, and 0.18 s as joins of one scan (0.36 s and 0.30 s of CPU).
+{#- One scan checks all rules of a model: on five million rows, twelve rules took 3.5 s as tests of their own, and 0.7 s as one.
+    References are checked by their distinct keys, which a second scan groups for all of them: for eight rules and five references of a
+    million rows this takes 1.9 s of CPU. Five joins of each row to what it refers to took 2.7 s.
     `stored_columns` keeps the other columns of failing rows out of the audit schema. `model` is the relation here; in the context it is this test. dbt knows nothing of the model while it parses. -#}
 {% test row_rules(model, stored_columns=none) %}
 
 {{ config(error_if="> 0 and bool_or(is_error)") }}
 {%- set node = graph.nodes[context.model.attached_node] if execute else {"columns": {}, "config": {"meta": {}}} -%}
-{%- set are_some_partitions = execute and node.config.get("partition_by") and pg_wap.looks_at_changes_only(node) -%}
+{#- Read twice. A table is cheaper to read again than to copy; a view may be expensive to compute again. -#}
+{%- set is_view = "view" in (node.config.materialized or "") -%}
 {%- set rules, references = pg_wap.rules_of(node), pg_wap.references_of(node) -%}
 {%- set conditions, errors = {}, [] -%}
 {%- for name, rule in rules.items() -%}
@@ -14,7 +16,7 @@
 {%- endfor -%}
 {%- for name, reference in references.items() -%}
     {%- do conditions.update({
-        name: reference.column ~ " is not null and referenced_" ~ loop.index ~ ".key_" ~ loop.index ~ " is null"
+        name: reference.column ~ " in (select key_" ~ loop.index ~ " from missing_" ~ loop.index ~ ")"
     }) -%}
     {%- do errors.append(name) -%}
 {%- endfor %}
@@ -24,11 +26,41 @@
 
 with
 
-given as {% if are_some_partitions %}not materialized {% endif %}(
+given as {% if not is_view %}not materialized {% endif %}(
 
     select * from {{ model }}
 
 ),
+{%- if references %}
+
+keys as materialized (
+
+    -- One column of each row is a key, the others are null.
+    select
+        {%- for reference in references.values() %}
+        {{ reference.column }} as key_{{ loop.index }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from given
+    group by grouping sets (
+        {%- for reference in references.values() %}({{ reference.column }}){{ ", " if not loop.last }}{% endfor -%}
+    )
+
+),
+{%- endif %}
+{%- for reference in references.values() %}
+
+missing_{{ loop.index }} as materialized (
+
+    select key_{{ loop.index }}
+    from keys
+    where
+        key_{{ loop.index }} is not null
+        and not exists (
+            select from {{ reference.to }} as referenced where referenced.{{ reference.to_column }} = keys.key_{{ loop.index }}
+        )
+
+),
+{%- endfor %}
 
 checked as (
 
@@ -45,10 +77,6 @@ checked as (
         given.{{ column }}{{ "," if not loop.last }}
         {% endfor -%}
     from given
-    {%- for reference in references.values() %}
-    left join ({{ pg_wap.referenced_keys(reference, "key_" ~ loop.index, are_some_partitions) }}) as referenced_{{ loop.index }}
-        on given.{{ reference.column }} = referenced_{{ loop.index }}.key_{{ loop.index }}
-    {%- endfor %}
     where
         {%- for condition in conditions.values() %}
         {% if not loop.first %}or {% endif %}{{ condition }}
