@@ -155,6 +155,18 @@ def test_a_reader_who_holds_on_is_waited_for_and_named(versions: Versions, isola
     assert versions.ask(f"select version, customers_version from {PUBLISHED}.totals") == [(2, 2)]
 
 
+def test_whoever_holds_a_new_table_is_named(versions: Versions) -> None:
+    """Autovacuum works on new tables after a full build; attempts of 50 ms to rename them never stop it."""
+    with psycopg.connect(versions.url) as reader:
+        reader.execute(f"select version from {PUBLISHED}.totals".encode())
+        assert not versions.build_version(2, "--full-refresh")
+    with psycopg.connect(versions.url, application_name="vacuum by hand") as session:
+        session.execute(f"lock table {PUBLISHED}_tables.orders__new in share update exclusive mode".encode())
+        assert not versions.dbt(*PUBLISH)
+        assert "vacuum by hand" in " ".join(versions.errors)
+    assert versions.dbt(*PUBLISH), versions.errors
+
+
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["incremental", "full"])
 def test_a_rollback_shows_the_release_before(versions: Versions, options: list[str]) -> None:
     """What passed all checks may still be wrong: the way back needs no build, and the way forward is open."""

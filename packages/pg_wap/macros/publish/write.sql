@@ -11,6 +11,7 @@
         only_if, otherwise: a condition of the release step, and what to do where it does not hold.
         previous: the relation that the swap leaves behind.
         locks: the relations to lock for the swap where readers hold them for long; without it the swap just waits.
+        new: the tables that the swap puts in their place, on which autovacuum may work.
         rollback: prepare_sql, published_by and swap_sql of the way back. -#}
 {% macro write_change(change) -%}
     {{ pg_wap.assert_is_writer() }};
@@ -30,7 +31,7 @@
     {%- if "locks" in change %}
     {{ pg_wap.swap_under_locks(
         what=this.schema ~ "." ~ this.identifier,
-        shared="array['" ~ change.locks | join("', '") ~ "']::text[]",
+        shared="array['" ~ (change.locks + change.get("new", [])) | join("', '") ~ "']::text[]",
         exclusive="array['" ~ change.locks | join("', '") ~ "']::text[]",
         swap=change.swap_sql,
         only="only",
