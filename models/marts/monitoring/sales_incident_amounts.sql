@@ -12,7 +12,9 @@ incident_rows as (
 
 ),
 
-ratings as (
+-- Not materialized, so that the planner looks ratings up by an index. Else it reads all of them for each incident:
+-- 8 s instead of 0.4 s on three times the history.
+ratings as not materialized (
 
     select * from {{ ref('daily_anomalies') }}
 
@@ -69,6 +71,17 @@ main_days as (
 
 ),
 
+past_days as (
+
+    -- The nine weeks before, as days: by their bounds, each incident would be compared with each day of the history.
+    select
+        incidents.*,
+        incidents.first_date - weeks.day_number as invoiced_on
+    from incidents
+    cross join generate_series(1, 63) as weeks (day_number)
+
+),
+
 shop_days as (
 
     select
@@ -85,13 +98,12 @@ usual_shop_days as (
 
     -- The median day of the nine weeks before, which an incident in them does not move.
     select
-        incidents.incident_key,
+        past_days.incident_key,
         percentile_cont(0.5) within group (order by shop_days.gross_amount)::numeric as usual_shop_amount,
         sum(shop_days.lines) as shop_lines
-    from incidents
-    inner join shop_days
-        on shop_days.invoiced_on between incidents.first_date - 63 and incidents.first_date - 1
-    group by incidents.incident_key
+    from past_days
+    inner join shop_days on past_days.invoiced_on = shop_days.invoiced_on
+    group by past_days.incident_key
 
 ),
 
@@ -99,18 +111,18 @@ usual_days as (
 
     -- A country's part of the money is its part of the lines.
     select
-        incidents.incident_key,
+        past_days.incident_key,
         usual_shop_days.usual_shop_amount,
         usual_shop_days.usual_shop_amount
         * sum(daily_measures.lines) / usual_shop_days.shop_lines as usual_country_amount
-    from incidents
-    inner join usual_shop_days on incidents.incident_key = usual_shop_days.incident_key
-    left join countries on incidents.lead_country_name = countries.standard_name
+    from past_days
+    inner join usual_shop_days on past_days.incident_key = usual_shop_days.incident_key
+    left join countries on past_days.lead_country_name = countries.standard_name
     inner join daily_measures
         on
-            daily_measures.country_name = coalesce(countries.country_name, incidents.lead_country_name)
-            and daily_measures.invoiced_on between incidents.first_date - 63 and incidents.first_date - 1
-    group by incidents.incident_key, usual_shop_days.usual_shop_amount, usual_shop_days.shop_lines
+            coalesce(countries.country_name, past_days.lead_country_name) = daily_measures.country_name
+            and past_days.invoiced_on = daily_measures.invoiced_on
+    group by past_days.incident_key, usual_shop_days.usual_shop_amount, usual_shop_days.shop_lines
 
 ),
 
