@@ -17,12 +17,6 @@
 
 with
 
-customer_months as (
-
-    select * from {{ ref('fct_customer_month') }}
-
-),
-
 dates as (
 
     select * from {{ ref('dim_date') }}
@@ -37,6 +31,19 @@ month_ends as (
         to_char(month_start - 1, 'YYYYMMDD')::integer as previous_date_key
     from dates
     where date_day = month_end {{ pg_wap.only_touched('month_end', after='and') }}
+
+),
+
+customer_months as (
+
+    select * from {{ ref('fct_customer_month') }}
+    {# Without a condition, an incremental build copies the months of all years, because the table is read twice. -#}
+    {% if pg_wap.is_delta() -%}
+    where
+        date_key = any(
+            array(select date_key from month_ends union select previous_date_key from month_ends)
+        )
+    {%- endif %}
 
 ),
 
