@@ -1,44 +1,6 @@
 {{ config(
     unique_key=['customer_id', 'month_end'],
-    touched_by="
-        {#- Ratings compare customers and balances add up, so a changed line touches its month and all later months. Months
-            close in turn, the first of all with the first trading day: until then, no month is known. -#}
-        with changed_lines as (
-            select
-                min({{ month_start('invoiced_on') }}) as first_month_start
-            from {{ pg_wap.changes_of('int_lines_classified') }}
-        ),
-        trading_days as (
-            select
-                min(invoiced_on) as first_on,
-                max(invoiced_on) as last_on
-            from {{ ref('int_trading_days') }}
-        ),
-        next_month as (
-            select
-                coalesce(
-                    (select max(month_end) + 1 from {{ this }}),
-                    {{ month_start('trading_days.first_on') }}
-                ) as month_start
-            from trading_days
-        ),
-        closed_months as (
-            select {{ month_start('last_on + 1') }} - 1 as last_month_end from trading_days
-        )
-        select (months.month_start + interval '1 month - 1 day')::date as month_end
-        from changed_lines
-        cross join next_month
-        cross join closed_months
-        cross join generate_series(
-            least(changed_lines.first_month_start, next_month.month_start)::timestamp,
-            closed_months.last_month_end::timestamp,
-            interval '1 month'
-        ) as months (month_start)
-        union all
-        select rated_months.month_end
-        from changed_lines
-        inner join {{ this }} as rated_months on rated_months.month_end >= changed_lines.first_month_start
-    ",
+    touched_by="{{ touched_customer_months(this) }}",
     indexes=[{'columns': ['month_end']}],
     check_column='customer_id',
 ) }}
@@ -51,7 +13,7 @@ customer_invoices as (
         *,
         line_type = 'sale' as is_purchase
     from {{ ref('int_invoices_summed') }}
-    where customer_id is not null
+    where customer_id is not null {{ only_customers_to_measure(after='and') }}
 
 ),
 
@@ -150,6 +112,13 @@ measured as (
 
 ),
 
+ranked_months as (
+
+    select measured.* from measured
+    {{ customer_months_to_rank(this) | indent }}
+
+),
+
 rated as (
 
     -- percent_rank, unlike ntile, gives equal values equal scores. Customers without a purchase are ranked apart and
@@ -166,32 +135,53 @@ rated as (
         least(5, 1 + floor(5 * percent_rank() over (
             partition by month_end, last_purchased_on is null order by monetary_amount
         )))::integer as monetary_score
+    from ranked_months
+
+),
+
+scored as (
+
+    select * from rated
+    {% if pg_wap.is_delta() -%}
+    union all
+
+    -- In a month in which no ranked value changed, a customer whose balance changed keeps the stored scores.
+    select
+        measured.*,
+        measured.last_purchased_on is not null as is_rated,
+        months.recency_score,
+        months.frequency_score,
+        months.monetary_score
     from measured
+    inner join {{ pg_wap.touched_keys() }} as keys
+        on measured.customer_id = keys.customer_id and measured.month_end = keys.month_end
+    inner join {{ this }} as months on keys.customer_id = months.customer_id and keys.month_end = months.month_end
+    where not keys.is_rated
+    {%- endif %}
 
 ),
 
 final as (
 
     select
-        rated.customer_id,
-        rated.month_end,
+        scored.customer_id,
+        scored.month_end,
 
-        rated.net_amount,
-        rated.balance_amount,
-        rated.orders,
-        rated.last_purchased_on,
+        scored.net_amount,
+        scored.balance_amount,
+        scored.orders,
+        scored.last_purchased_on,
 
-        rated.month_end - rated.last_purchased_on as recency_days,
-        rated.frequency,
-        rated.monetary_amount,
-        case when rated.is_rated then rated.recency_score end as recency_score,
-        case when rated.is_rated then rated.frequency_score end as frequency_score,
-        case when rated.is_rated then rated.monetary_score end as monetary_score,
-        case when rated.is_rated then rfm_segments.segment else {{ not_rated() }} end as segment
-    from rated
+        scored.month_end - scored.last_purchased_on as recency_days,
+        scored.frequency,
+        scored.monetary_amount,
+        case when scored.is_rated then scored.recency_score end as recency_score,
+        case when scored.is_rated then scored.frequency_score end as frequency_score,
+        case when scored.is_rated then scored.monetary_score end as monetary_score,
+        case when scored.is_rated then rfm_segments.segment else {{ not_rated() }} end as segment
+    from scored
     left join rfm_segments
-        on rated.recency_score = rfm_segments.recency_score and rated.frequency_score = rfm_segments.frequency_score
-    {{ pg_wap.only_touched('rated.month_end', after='where') }}
+        on scored.recency_score = rfm_segments.recency_score and scored.frequency_score = rfm_segments.frequency_score
 
 )
 
