@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from scripts.advise.asked import Asked, Session
-from scripts.advise.text import valid, with_number_at
+from scripts.advise.text import valid, with_number_at, with_numbers
 
 # A function whose body is parsed when it is made, so that PostgreSQL records everything that the query names. It is
 # never called, and its transaction is rolled back.
@@ -75,7 +75,6 @@ CONTRADICTIONS = (
     psycopg.errors.DatatypeMismatch,
     psycopg.errors.IndeterminateDatatype,
 )
-MOST_NUMBERS = 50
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,15 @@ def resolve_in(session: Session, published: str) -> None:
 
 def _typed(session: Session, text: str) -> tuple[str, tuple[str, ...]]:
     """Return a query with the types that PostgreSQL infers for its parameters; several statements are refused."""
-    for _ in range(MOST_NUMBERS):
+    try:
+        return _mended(session, text)
+    except CONTRADICTIONS:
+        return _mended(session, with_numbers(text))
+
+
+def _mended(session: Session, text: str) -> tuple[str, tuple[str, ...]]:
+    """Make parameters numbers where PostgreSQL finds a contradiction, one after the other, until it finds none."""
+    while True:
         try:
             with session.transaction():
                 return text, _types(session, text)
@@ -153,7 +160,6 @@ def _typed(session: Session, text: str) -> tuple[str, tuple[str, ...]]:
             if mended is None:
                 raise
             text = mended
-    return text, _types(session, text)
 
 
 def _types(session: Session, text: str) -> tuple[str, ...]:

@@ -17,6 +17,12 @@ TYPED = rf"(?P<type>\b(?:{TYPES})(?:\s+with(?:out)?\s+time\s+zone)?)\s+\$(?P<typ
 EXTRACTED = r"\bextract\s*\(\s*\$(?P<extracted>\d+)\s+from\b"
 # A query that groups by an expression and returns it has two parameters for one constant, and would be refused.
 TRUNCATED = r"\b(?P<function>date_trunc|date_part)\s*\(\s*\$(?P<field>\d+)\s*,"
+# What a query groups by keeps its constants, and has to equal what it returns.
+KEPT_EXTRACTED = re.compile(r"\bextract\s*\(\s*(\w+)\s+from\b", re.IGNORECASE)
+KEPT_TRUNCATED = re.compile(r"\b(?:date_trunc|date_part)\s*\(\s*('\w+')\s*,", re.IGNORECASE)
+UNKNOWN_FIELD = "'month'"
+# Behind a sign of arithmetic most constants are numbers.
+CALCULATED = re.compile(r"(?<=[-+*/])(\s*)(\$\d+)\b")
 PARAMETER = r"\$(?P<parameter>\d+)"
 TOKENS = re.compile("|".join((QUOTED, TYPED, EXTRACTED, TRUNCATED, PARAMETER)), re.IGNORECASE)
 
@@ -37,14 +43,23 @@ def valid(text: str) -> str:
             return found["quoted"]
         if found["typed"]:
             return f"cast({parameter(found['typed'])} as {found['type']})"
+        # A field of a date that is not known matters neither to a plan nor to its time.
         if found["extracted"]:
-            # Which field was asked for is not known, and it matters neither to a plan nor to its time.
-            return "extract(epoch from"
+            return f"extract({_kept(KEPT_EXTRACTED, text) or 'epoch'} from"
         if found["field"]:
-            return f"{found['function']}('month',"
+            return f"{found['function']}({_kept(KEPT_TRUNCATED, text) or UNKNOWN_FIELD},"
         return parameter(found["parameter"])
 
     return TOKENS.sub(mended, text).strip().rstrip(";")
+
+
+def with_numbers(text: str) -> str:
+    """Return a query in which each parameter behind a sign of arithmetic is a number.
+
+    Args:
+        text: valid SQL whose parameters have no type of their own.
+    """
+    return CALCULATED.sub(r"\1cast(\2 as integer)", text)
 
 
 def with_number_at(text: str, position: int) -> str | None:
@@ -69,3 +84,8 @@ def short(text: str, most: int = 100) -> str:
     """
     line = " ".join(re.sub(r"--[^\n]*\n|/\*.*?\*/", " ", text, flags=re.DOTALL).split())
     return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def _kept(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.search(text)
+    return found[1] if found else None

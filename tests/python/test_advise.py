@@ -15,7 +15,7 @@ from scripts.advise import trial
 from scripts.advise.__main__ import main
 from scripts.advise.adviser import config
 from scripts.advise.asked import QUERY
-from scripts.advise.text import short, valid, with_number_at
+from scripts.advise.text import short, valid, with_number_at, with_numbers
 
 TIMES = 200
 # The largest fact has no index on this column.
@@ -29,7 +29,9 @@ DAYS = [date(2011, 9, 1) + timedelta(number) for number in range(60)]
 # Statements whose normalised text PostgreSQL's grammar does not allow, or whose parameters have no type of their own.
 ODD = (
     "select extract(year from date_day), sum(net_amount) from gold.daily_sales group by 1",
-    "select date_trunc('month', date_day), count(*) from gold.daily_sales group by date_trunc('month', date_day)",
+    "select date_trunc('week', date_day), count(*) from gold.daily_sales group by date_trunc('week', date_day)",
+    "with last as (select max(date_day) - 1 as day from gold.daily_sales) select * from gold.daily_sales, last"
+    " where date_day > day and date_day <= day + 365 limit 5",
     "select count(*) from gold.daily_sales where date_day > date '2011-11-01' - interval '1 month'",
     "select count(*) from gold.daily_sales where date_day > (select max(date_day) from gold.daily_sales) - 4 * 7",
     "select count(*) from gold.dim_customer where country_name in ('France', 'Germany', 'EIRE')",
@@ -259,6 +261,14 @@ def test_without_statistics_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, 
         ("select interval $2 + $1", "select cast($1 as interval) + $2"),
         ("select extract($1 from a), $2;", "select extract(epoch from a), $1"),
         ("select date_trunc($3, a), \"$1\", '$2', $4", "select date_trunc('month', a), \"$1\", '$2', $1"),
+        (
+            "select extract($1 from a) group by extract(year from a)",
+            "select extract(year from a) group by extract(year from a)",
+        ),
+        (
+            "select date_trunc($1, a) group by date_trunc('week', a)",
+            "select date_trunc('week', a) group by date_trunc('week', a)",
+        ),
         ("where a in ($1 /*, ... */) or b = $1", "where a in ($1 /*, ... */) or b = $1"),
     ],
 )
@@ -272,6 +282,10 @@ def test_a_parameter_becomes_a_number_where_postgresql_wants_one() -> None:
     text = "select a > b - $1, cast($2 as date)"
     assert with_number_at(text, 9) == "select a > b - cast($1 as integer), cast($2 as date)"
     assert with_number_at(text, 20) is None
+    assert (
+        with_numbers("select a - $1, $2 from b where c > $3")
+        == "select a - cast($1 as integer), $2 from b where c > $3"
+    )
 
 
 @pytest.mark.parametrize(
