@@ -25,7 +25,7 @@ delivered_lines as (
 ),
 
 -- Most files are plain: years first, points before decimals.
-unusual_files as (
+unusual_files as materialized (
 
     select
         file_id,
@@ -38,30 +38,61 @@ unusual_files as (
 
 typed as (
 
+    -- Lines of an invoice share their header, and products, quantities and prices recur: a million lines have 54,000
+    -- headers. PostgreSQL keeps the result of a lateral subquery for values that it has seen (Memoize): 4.0 s of CPU
+    -- instead of 8.0 s. The file is one of these values and not its marks, because the planner expects too many
+    -- combinations of columns of two tables.
     select
         delivered_lines._file_id as file_id,
         delivered_lines._line as file_line,
-        upper({{ clean_text('delivered_lines.invoice') }}) as invoice_number,
-        upper({{ clean_text('delivered_lines.stock_code') }}) as stock_code,
-        {{ clean_text('delivered_lines.description') }} as description,
-        {{ safe_integer('delivered_lines.quantity', 'unusual_files.decimal_mark') }} as quantity,
-        {{ safe_timestamp('delivered_lines.invoice_date', 'unusual_files.date_order', 'Europe/London') }}
-            as invoiced_at,
-        {{ safe_decimal('delivered_lines.unit_price', 12, 4, 'unusual_files.decimal_mark') }} as unit_price,
+        headers.invoice_number,
+        products.stock_code,
+        products.description,
+        amounts.quantity,
+        headers.invoiced_at,
+        amounts.unit_price,
         delivered_lines.customer_id as customer_id_text,
-        {{ safe_integer('delivered_lines.customer_id', 'unusual_files.decimal_mark') }} as customer_id,
-        {{ clean_text('delivered_lines.country') }} as country_text,
-        {{ is_cell_error('delivered_lines.invoice') }}
-        or {{ is_cell_error('delivered_lines.stock_code') }}
-        or {{ is_cell_error('delivered_lines.description') }}
-        or {{ is_cell_error('delivered_lines.quantity') }}
-        or {{ is_cell_error('delivered_lines.invoice_date') }}
-        or {{ is_cell_error('delivered_lines.unit_price') }}
-        or {{ is_cell_error('delivered_lines.customer_id') }}
-        or {{ is_cell_error('delivered_lines.country') }} as has_cell_error
+        headers.customer_id,
+        headers.country_text,
+        headers.has_cell_error or products.has_cell_error or amounts.has_cell_error as has_cell_error
     from delivered_lines
-    left join unusual_files on delivered_lines._file_id = unusual_files.file_id
-    {{ pg_wap.optimization_fence() }}
+    cross join
+        lateral (
+            select
+                upper({{ clean_text('delivered_lines.invoice') }}) as invoice_number,
+                {{ safe_timestamp('delivered_lines.invoice_date', 'unusual_files.date_order', 'Europe/London') }}
+                    as invoiced_at,
+                {{ safe_integer('delivered_lines.customer_id', 'unusual_files.decimal_mark') }} as customer_id,
+                {{ clean_text('delivered_lines.country') }} as country_text,
+                {{ is_cell_error('delivered_lines.invoice') }}
+                or {{ is_cell_error('delivered_lines.invoice_date') }}
+                or {{ is_cell_error('delivered_lines.customer_id') }}
+                or {{ is_cell_error('delivered_lines.country') }} as has_cell_error
+            from (values (delivered_lines._file_id)) as suppliers (file_id)
+            left join unusual_files on suppliers.file_id = unusual_files.file_id
+            {{ pg_wap.optimization_fence() }}
+        ) as headers
+    cross join
+        lateral (
+            select
+                upper({{ clean_text('texts.stock_code') }}) as stock_code,
+                {{ clean_text('texts.description') }} as description,
+                {{ is_cell_error('texts.stock_code') }}
+                or {{ is_cell_error('texts.description') }} as has_cell_error
+            from (values (delivered_lines.stock_code, delivered_lines.description)) as texts (stock_code, description)
+            {{ pg_wap.optimization_fence() }}
+        ) as products
+    cross join
+        lateral (
+            select
+                {{ safe_integer('delivered_lines.quantity', 'unusual_files.decimal_mark') }} as quantity,
+                {{ safe_decimal('delivered_lines.unit_price', 12, 4, 'unusual_files.decimal_mark') }} as unit_price,
+                {{ is_cell_error('delivered_lines.quantity') }}
+                or {{ is_cell_error('delivered_lines.unit_price') }} as has_cell_error
+            from (values (delivered_lines._file_id)) as suppliers (file_id)
+            left join unusual_files on suppliers.file_id = unusual_files.file_id
+            {{ pg_wap.optimization_fence() }}
+        ) as amounts
 
 ),
 
