@@ -17,6 +17,7 @@ from scripts.bench import site as pages
 from scripts.bench.deliveries import Days, copy, halves, write_clean
 from scripts.bench.measure import Row, percentile
 from scripts.bench.multiply import multiply
+from scripts.bench.peer.warehouse import Cost, Peer
 from scripts.bench.timeline import critical_path
 from scripts.bench.warehouse import Build, Warehouse
 
@@ -307,6 +308,39 @@ def site(bench: Bench) -> list[Row]:
         return pages.measure(bench.work / "site.html", bench.rounds)
 
 
+def peer(bench: Bench) -> list[Row]:
+    """Build all files and then new days, in turn with dlt and plain dbt, on one server.
+
+    Raises:
+        RuntimeError: the totals of the two differ, so the figures would mean nothing.
+    """
+    warehouse = bench.warehouse("peer")
+    rival = Peer(warehouse, bench.work / "peer-project")
+    # The first build parses the project; one file is enough for that.
+    warehouse.build(halves(bench.files)["daily"][-1])
+    rival.prepare()
+    report: list[Row] = []
+    for what in ("from scratch", "new day"):
+        ours: list[Build] = []
+        theirs: list[tuple[Cost, Cost]] = []
+        for _ in range(bench.rounds):
+            files = bench.files
+            if what == "new day":
+                files = bench.new_day()
+            else:
+                warehouse.destroy()
+                with warehouse.started():
+                    rival.empty()
+            ours.append(warehouse.build(files))
+            theirs.append(rival.build(files))
+            with warehouse.chosen(), connection.connect() as session:
+                expected = reference.totals(session, "gold.fct_sales")
+            if (found := rival.totals()) != expected:
+                raise RuntimeError(f"the peer holds {found}, the warehouse {expected}")
+        report += _beside_peer(what, ours, theirs)
+    return report
+
+
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "land": land,
     "scratch": scratch,
@@ -318,12 +352,25 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "nodes": nodes,
     "anomalies": anomalies,
     "site": site,
+    "peer": peer,
 }
 
 
 def _whole(name: str, builds: Sequence[Build]) -> Row:
     cpu = statistics.median(build.cpu for build in builds)
     return Row(f"{name}, all", [build.seconds for build in builds], note=f"{cpu:.1f} s of CPU, server included")
+
+
+def _beside_peer(what: str, ours: Sequence[Build], theirs: Sequence[tuple[Cost, Cost]]) -> list[Row]:
+    rows = []
+    for unit in ("seconds", "cpu"):
+        costs = [[getattr(cost, unit) for cost in pair] for pair in theirs]
+        landing_cost, dbt_cost = (statistics.median(each) for each in zip(*costs, strict=True))
+        name = what if unit == "seconds" else f"{what}, CPU"
+        other = Row(f"{name}, dlt and plain dbt", [sum(pair) for pair in costs])
+        other.note = f"dlt {landing_cost:.1f} s, dbt {dbt_cost:.1f} s"
+        rows += [other, Row(f"{name}, this project", [getattr(build, unit) for build in ours]).against(other)]
+    return rows
 
 
 def _inside(name: str, builds: Sequence[Build]) -> Row:
