@@ -41,13 +41,16 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build live demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+
+live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
+	@$(BIN)/python -m scripts.live "$(LANDING)" $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2

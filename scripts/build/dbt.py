@@ -1,10 +1,14 @@
 """Run dbt in this process. Importing this module imports dbt, which takes two seconds."""
 
 import functools
+import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
@@ -22,6 +26,7 @@ from scripts.dbt_tuning.events import tell_only
 from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.dbt_tuning.sessions import keep_sessions
 from scripts.dbt_tuning.templates import TemplateCache, cache_file, keep_templates
+from scripts.dbt_tuning.untouched import ASKED_BY, LEFT_OUT, leave_out_untouched
 from scripts.errors import Refusal, said_in_one_line
 from scripts.governance.pii import read_marks, unmarked
 from scripts.lineage import read_edges
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 # Options of every command. Without a level of its own, the log file would get no events either.
 LOG_LEVELS = ["--log-level", "none", "--log-level-file", "info"]
 OPTIONS = [*LOG_LEVELS, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+# In dbt's target folder: its artifacts, and which project the manifest describes.
+MANIFEST, RESULTS, WRITTEN = "manifest.json", "run_results.json", "manifest.of"
 # The progress bar needs this event, although it is below the level of the log.
 FOLLOWED = {"NodeFinished"}
 
@@ -51,6 +58,7 @@ def tune() -> TemplateCache:
     keep_templates(templates)
     tell_only(FOLLOWED)
     keep_sessions()
+    leave_out_untouched()
     return templates
 
 
@@ -90,10 +98,18 @@ class Project:
         arguments = ["build", *self._options, "--exclude-resource-type", "unit_test"]
         arguments += ["--full-refresh"] if full_refresh else []
         os.environ.setdefault("DBT_GIT_COMMIT", _git_commit())
+        os.environ.setdefault(ASKED_BY, "true")
         if "DBT_THREADS" not in os.environ:
             # About half of the threads wait for the server, which works on the same processors.
             arguments += ["--threads", str(2 * machine_cores())]
-        outcome = _build(self._manifest, arguments, log)
+        # Another process may have written templates since this one read them.
+        self._templates.read()
+        state = _state_of(self._manifest) if self._manifest else ""
+        if not full_refresh and _is_written(state):
+            outcome = _build(self._manifest, [*arguments, "--no-write-json"], log, results=_target() / RESULTS)
+        else:
+            outcome = _build(self._manifest, arguments, log)
+            _remember_written(state)
         self._templates.write()
         return outcome
 
@@ -149,7 +165,34 @@ def _has_forgotten_checks(manifest: "Manifest") -> bool:
     return any(isinstance(node, SingularTestNode) and not node.patch_path for node in manifest.nodes.values())
 
 
-def _build(manifest: "Manifest | None", arguments: list[str], log: Log) -> Outcome:
+def _target() -> Path:
+    """Return dbt's target folder."""
+    return PROJECT_ROOT / (os.environ.get("DBT_TARGET_PATH") or "target")
+
+
+def _state_of(manifest: "Manifest") -> str:
+    """Return a text that differs if the manifest describes another project, or is of other settings."""
+    files = sorted(f"{key} {file.checksum.checksum}" for key, file in manifest.files.items())
+    settings = manifest.state_check.to_dict() if manifest.state_check else {}
+    return hashlib.sha256("\n".join([*files, json.dumps(settings, sort_keys=True, default=str)]).encode()).hexdigest()
+
+
+def _is_written(state: str) -> bool:
+    """Return whether manifest.json is of a project of this state. dbt takes 0.7 s to write it again."""
+    with suppress(OSError):
+        return (_target() / WRITTEN).read_text() == f"{state} {(_target() / MANIFEST).stat().st_mtime_ns}"
+    return False
+
+
+def _remember_written(state: str) -> None:
+    """Remember which project manifest.json describes. Other commands of dbt write it, too, so its time counts."""
+    with suppress(OSError):
+        (_target() / WRITTEN).write_text(f"{state} {(_target() / MANIFEST).stat().st_mtime_ns}")
+
+
+def _build(
+    manifest: "Manifest | None", arguments: list[str], log: Log, results: Path | None = None
+) -> Outcome:
     console = Console(stderr=True)
     warnings: list[str] = []
     total = 0
@@ -177,6 +220,8 @@ def _build(manifest: "Manifest | None", arguments: list[str], log: Log) -> Outco
         if not reason:
             raise Refusal("the build was interrupted: run it again, it begins where that makes sense.")
         raise Refusal(f"dbt could not build: {reason}. Mend the cause, if there is one to mend, and run this again.")
+    if results:
+        outcome.result.write(str(results))
     steps = [_step(result) for result in outcome.result.results]
     return Outcome(steps, warnings, get_invocation_id())
 
@@ -195,6 +240,7 @@ def _step(result: RunResult) -> Step:
         relation=(str(node.schema), alias) if alias and is_stored else None,
         reports=reports_of(node.name, node.config.meta),
         example=node.config.meta.get("example_query"),
+        is_left_out=result.message == LEFT_OUT,
     )
 
 

@@ -94,6 +94,7 @@ class Step:
         relation: the schema and name of its relation, if it has one.
         reports: what the model reports after it ran.
         example: a query for the user to try next.
+        is_left_out: whether it did not run, as nothing touched it.
     """
 
     kind: str
@@ -104,6 +105,7 @@ class Step:
     relation: tuple[str, str] | None = None
     reports: tuple[ModelReport, ...] = ()
     example: str | None = None
+    is_left_out: bool = False
 
     def complaint(self, before: int | None = None, broken_rules: str | None = None) -> str:
         """Return in one line what is wrong and where to look.
@@ -245,6 +247,8 @@ def report_build(console: Console, session: psycopg.Connection, outcome: Outcome
     console.print(f"Built       {sum(kinds[kind] for kind in RELATIONS)} relations ({counts})", soft_wrap=True)
     checks = Counter(step.status for step in steps if step.kind == "test")
     console.print(f"Checks      {_checks(checks)}", soft_wrap=True)
+    if left_out := sum(step.is_left_out for step in steps):
+        console.print(f"Left out    {left_out} of them, as nothing that they read has changed", soft_wrap=True)
     warned = [step for step in steps if step.status == "warn"]
     before = found_before(session, warned, outcome.invocation_id)
     rules = broken_rules(session, outcome.invocation_id)

@@ -1,9 +1,10 @@
 """The command `make build`: hold the warehouse, decide what to land, land it, and run dbt."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -23,7 +24,7 @@ from scripts.generate import sample
 from scripts.governance.roles import apply as governing
 from scripts.governance.roles.declaration import read_roles
 from scripts.land import LandingReport, land
-from scripts.land.files.discovery import shown
+from scripts.land.files.discovery import Discovery, shown
 from scripts.land.results import refusals
 from scripts.privacy import keep_private
 from scripts.warehouse import server
@@ -73,13 +74,49 @@ def main(
     default the embedded server.
     """
     keep_private()
-    console = Console(highlight=False)
-    log = Log(console)
-    clock = Clock(log.say)
     tune_interpreter()
     if landing is not None and not landing.exists():
         raise Refusal(f"{shown(landing)}: no such file or folder; give LANDING=path/to/files.")
+    clock = Clock()
     loading = ThreadPoolExecutor(1, thread_name_prefix="dbt").submit(load_dbt, variables, clock)
+    order = Order(landing, full_refresh=full_refresh, on_refused=on_refused, times=times)
+    build(order, loading.result, clock)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to land and build.
+
+    Attributes:
+        landing: a file or a folder of raw files; without it, the build works from the files that landed before.
+        deliveries: the files of the folder to land; by default all of them.
+        full_refresh: whether to build every model from scratch.
+        on_refused: what to do if a file is refused: `stop` or `skip`.
+        times: a file for the start and end of each step, as JSON.
+    """
+
+    landing: Path | None = None
+    deliveries: Discovery | None = None
+    full_refresh: bool = False
+    on_refused: str = "stop"
+    times: Path | None = None
+
+
+def build(order: Order, load: Callable[[], "Project"], clock: Clock) -> None:
+    """Land raw files, build the warehouse from them, run all its checks, and report.
+
+    Args:
+        order: what to land and build.
+        load: returns the parsed project; it may wait for it.
+        clock: takes the times of the steps.
+
+    Raises:
+        Refusal: files were refused, or a step failed; it has been reported.
+    """
+    console = Console(highlight=False)
+    log = Log(console)
+    clock.started = log.say
+    landing, on_refused = order.landing, order.on_refused
     if connection.target_name() == "local":
         with clock.step("start the server"):
             server.ensure_running()
@@ -93,7 +130,7 @@ def main(
         refused: list[str] = []
         if landing is not None:
             with clock.step("land"):
-                result = land([landing], connection.url(), progress=Landing(log))
+                result = land(order.deliveries or [landing], connection.url(), progress=Landing(log))
             report.report_landing(console, landing, result)
             if connection.target_name() == "local":
                 with closing(connection.connect(autocommit=True, operator=True)) as operator:
@@ -101,10 +138,10 @@ def main(
             _refuse(landing, result, on_refused)
             refused = refusals(result.files)
         with clock.step("wait for dbt to load"):
-            project = loading.result()
+            project = load()
         last, began = report.last_release(session), _server_time(session)
         with clock.step("build and test"):
-            outcome = project.build(full_refresh=full_refresh, log=log)
+            outcome = project.build(full_refresh=order.full_refresh, log=log)
         try:
             report.report_build(console, session, outcome, began)
         finally:
@@ -112,8 +149,8 @@ def main(
             report.report_refused(console, refused)
     report.report_times(console, clock)
     report.report_next(console, outcome.steps)
-    if times:
-        times.write_text(json.dumps({"steps": clock.steps, "beside": clock.beside}, indent=2) + "\n")
+    if order.times:
+        order.times.write_text(json.dumps({"steps": clock.steps, "beside": clock.beside}, indent=2) + "\n")
 
 
 def load_dbt(variables: str | None, clock: Clock) -> "Project":

@@ -1,5 +1,6 @@
 """Tune Python for dbt. This module does not import dbt."""
 
+import atexit
 import gc
 import sys
 
@@ -13,6 +14,8 @@ SWITCH_INTERVAL = 0.0005
 
 
 def tune_interpreter() -> None:
-    """Collect garbage less often, and switch between threads more often."""
+    """Collect garbage less often and not at the end, and switch between threads more often."""
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    # Python collects once more before it exits, which takes 2 s: the process gives its memory back in any case.
+    atexit.register(gc.freeze)
     sys.setswitchinterval(SWITCH_INTERVAL)

@@ -36,8 +36,18 @@ class TemplateCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._made_by = importlib.util.MAGIC_NUMBER + " ".join(map(version, MADE_BY)).encode()
-        self._kept = self._read()
+        self._kept: dict[bytes, bytes] = {}
         self._used: dict[bytes, bytes] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Read the cache. It is empty if the file does not exist or is damaged."""
+        self._kept = {}
+        with suppress(OSError):
+            content = self._path.read_bytes()
+            size = DIGEST().digest_size
+            digest, written = content[:size], content[size:]
+            self._kept = dict(marshal.loads(written)) if DIGEST(written).digest() == digest else {}
 
     def get(self, environment: str, source: str, compile_template: Callable[[], Any]) -> Any:  # noqa: ANN401  # code
         """Return a compiled template, from the cache if possible.
@@ -67,16 +77,6 @@ class TemplateCache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(DIGEST(written).digest() + written)
             draft.replace(self._path)
-
-    def _read(self) -> dict[bytes, bytes]:
-        """Read the cache. It is empty if the file does not exist or is damaged."""
-        try:
-            content = self._path.read_bytes()
-        except OSError:
-            return {}
-        size = DIGEST().digest_size
-        digest, written = content[:size], content[size:]
-        return dict(marshal.loads(written)) if DIGEST(written).digest() == digest else {}
 
 
 def keep_templates(cache: TemplateCache) -> None:

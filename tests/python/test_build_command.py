@@ -25,6 +25,7 @@ from scripts import connection, locks
 from scripts.build import log
 from scripts.build import run as command
 from scripts.build.report import Outcome, Step, found_before
+from scripts.dbt_tuning.untouched import LEFT_OUT
 from scripts.errors import Refusal
 from scripts.generate import sample as made_up
 from scripts.land import land
@@ -44,7 +45,10 @@ class Answer(NamedTuple):
 
 
 class Story(NamedTuple):
-    """Three builds of one warehouse: of the sample, of the sample again, and of a file with one good line."""
+    """Three builds of one warehouse: of the sample, of the sample again, and of a file with one good line.
+
+    `ran` holds the ids of the nodes that the second build did not leave out.
+    """
 
     first: Answer
     second: Answer
@@ -53,6 +57,7 @@ class Story(NamedTuple):
     state_after_second: dict[str, str]
     state_after_third: dict[str, str]
     bad_lines: int
+    ran: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,19 @@ def state(url: str) -> dict[str, str]:
         return {table: session.execute(digest.format(table)).fetchone()[0] for (table,) in tables}
 
 
+def ran_last(url: str) -> set[str]:
+    """Return the names of the nodes that the last build did not leave out."""
+    query = """
+        select node_results.name
+        from audit.node_results
+        where
+            invocation_id = (select invocation_id from audit.runs order by started_at desc limit 1)
+            and message is distinct from %s
+    """
+    with psycopg.connect(url) as session:
+        return {name for (name,) in session.execute(query, [LEFT_OUT])}
+
+
 @pytest.fixture(scope="module")
 def story(work_on, sample, build: Callable[..., Answer], build_here: Callable[..., Answer]) -> Story:
     """Build three times, the first time in a process of its own, as a user does."""
@@ -121,14 +139,34 @@ def story(work_on, sample, build: Callable[..., Answer], build_here: Callable[..
         state_after_first = state(warehouse.url)
         second = build_here(sample.folder, **environment())
         state_after_second = state(warehouse.url)
+        ran = ran_last(warehouse.url)
         lines = [BAD_LINE.format(number=900_000 + number) for number in range(bad_lines)]
         Path(folder, "bad.csv").write_text(HEADER + GOOD_LINE + "".join(lines))
         third = build_here(folder, **environment())
         state_after_third = state(warehouse.url)
-    return Story(first, second, third, state_after_first, state_after_second, state_after_third, bad_lines)
+    return Story(first, second, third, state_after_first, state_after_second, state_after_third, bad_lines, ran)
 
 
 # A build
+
+def test_second_build_leaves_out_what_nothing_touched(story: Story) -> None:
+    """A build of the same files would spend most of its time on models and checks that have nothing to do."""
+    told = re.search(r"^Left out +(\d+) of them, as nothing that they read has changed$", story.second.out, re.MULTILINE)
+    assert told, story.second.out
+    assert int(told[1]) > len(story.ran)
+    assert "Left out" not in story.first.out
+
+
+def test_second_build_checks_again_what_changes_without_a_trace(story: Story) -> None:
+    """Rows of bronze can be lost by hand, and the clock goes on: no model would notice either."""
+    assert story.ran >= {
+        "transactions_hold_what_the_ledger_says",
+        "transactions_are_typed_or_quarantined",
+        "assert_every_line_is_somewhere",
+        "assert_no_invoice_is_from_the_future",
+        "assert_quarantine_is_worked_off",
+    }
+
 
 
 def test_first_build_succeeds_in_silence_on_stderr(story: Story) -> None:

@@ -19,7 +19,7 @@ LAYERS = {
         {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
         {"governance"},
         {"build", "health", "migrate", "pool", "scaffold", "site"},
-        {"demo", "forget"},
+        {"demo", "forget", "live"},
         {"bench", "pictures"},
     ],
     "scripts.advise": [
@@ -89,6 +89,10 @@ LAYERS = {
     ],
     "scripts.health": [
         {"__init__", "measures"},
+        {"__main__"},
+    ],
+    "scripts.live": [
+        {"__init__", "resident"},
         {"__main__"},
     ],
     "scripts.metrics": [

@@ -25,6 +25,9 @@
             {%- endcall -%}
             {{ pg_wap.stage_retired() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
             {{ pg_wap.warn_of_lost_snapshots() }}
+            {%- if flags.WHICH == "build" and env_var("PG_WAP_SKIP_UNTOUCHED", "") == "true" -%}
+                {%- do pg_wap.run_cache().update(settled=pg_wap.settled_nodes()) -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

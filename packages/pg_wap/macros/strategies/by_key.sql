@@ -37,6 +37,12 @@
                 {{ pg_wap.write_change(pg_wap.change_rows(target_relation)) }}
             {% endcall %}
         {%- endif -%}
+        {#- A hook may have touched rows as well. -#}
+        {%- if pg_wap.logged_columns(model) and (pre_hooks or not lookup.get("is_empty")) -%}
+            {%- set wrote = run_query("select 1 from " ~ pg_wap.changes_of(model.name) ~ " limit 1").rows | length -%}
+            {%- set message = "UNCHANGED" if not wrote else "CHANGED BY A HOOK" if lookup.get("is_empty") -%}
+            {%- do store_raw_result("main", message=message, code=none, rows_affected=none, agate_table=none) if message -%}
+        {%- endif -%}
     {%- endif -%}
 
     {%- if not pg_wap.is_published(model) -%}

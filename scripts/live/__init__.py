@@ -1,0 +1,1 @@
+"""Build again and again, in a process that keeps dbt loaded."""
