@@ -12,6 +12,7 @@ from pathlib import Path
 from scripts import connection
 from scripts.bench import anomalies as detection
 from scripts.bench import dashboard, landing, polling, reference
+from scripts.bench import live as resident
 from scripts.bench import load as loading
 from scripts.bench import site as pages
 from scripts.bench.deliveries import Days, copy, halves, write_clean
@@ -173,6 +174,18 @@ def day(bench: Bench) -> list[Row]:
             insides[times].against(insides[1], LONG_HISTORY_GOAL if deliver == bench.new_day else None)
         rows += [*wholes.values(), *insides.values()]
         rows.append(_memory(what, [build for done in builds.values() for build in done]))
+    return rows
+
+
+def live(bench: Bench) -> list[Row]:
+    """Deliver days to a process that keeps dbt loaded, on histories of each length."""
+    rows: list[Row] = []
+    for times in [1, *sorted(bench.lengths)]:
+        warehouse = bench.at(times)
+        with warehouse.started():
+            row = resident.measure(warehouse, bench.new_day, bench.rounds)
+        row.name = f"{row.name} on {times} x"
+        rows.append(row if times == 1 else row.against(rows[0], LONG_HISTORY_GOAL))
     return rows
 
 
@@ -345,6 +358,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "land": land,
     "scratch": scratch,
     "day": day,
+    "live": live,
     "queries": queries,
     "load": load,
     "publish": publish,

@@ -63,9 +63,8 @@ class Warehouse:
         command = [sys.executable, "-m", "scripts.build", str(files), "--json", str(times)]
         command += ["--vars", json.dumps(self.variables)] if self.variables else []
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": self.folder / "logs"}
         began, cpu = time.time(), self.server_cpu() + cpu_of_children()
-        seconds, megabytes = peak_memory(command, ours | {name: str(path) for name, path in folders.items()})
+        seconds, megabytes = peak_memory(command, ours | self.places)
         cpu = self.server_cpu() + cpu_of_children() - cpu
         bars = join(read_steps(times), read_nodes(target), began, began + seconds)
         return Build(seconds, inside(bars), megabytes, cpu, bars)
@@ -76,8 +75,7 @@ class Warehouse:
         Raises:
             subprocess.CalledProcessError: the command failed; it printed the reason to standard error.
         """
-        folders = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": self.folder / "target"}
-        environment = os.environ | {name: str(path) for name, path in folders.items()}
+        environment = os.environ | self.places
         began = time.perf_counter()
         command = [sys.executable, "-m", "scripts.release", "rollback"]
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -88,6 +86,13 @@ class Warehouse:
         query = "select kind, took_ms::float, locked_ms::float from audit.releases order by release_id desc"
         with self.chosen(), connection.connect() as session:
             return session.execute(query).fetchall()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Return the variables that point a process at this warehouse and its folders."""
+        places = {"WAREHOUSE_HOME": self.home, "DBT_TARGET_PATH": self.folder / "target"}
+        places["DBT_LOG_PATH"] = self.folder / "logs"
+        return {name: str(path) for name, path in places.items()}
 
     @property
     def home(self) -> Path:

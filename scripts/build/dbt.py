@@ -190,9 +190,7 @@ def _remember_written(state: str) -> None:
         (_target() / WRITTEN).write_text(f"{state} {(_target() / MANIFEST).stat().st_mtime_ns}")
 
 
-def _build(
-    manifest: "Manifest | None", arguments: list[str], log: Log, results: Path | None = None
-) -> Outcome:
+def _build(manifest: "Manifest | None", arguments: list[str], log: Log, results: Path | None = None) -> Outcome:
     console = Console(stderr=True)
     warnings: list[str] = []
     total = 0

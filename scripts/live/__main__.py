@@ -29,8 +29,9 @@ def main(*, folder: Path, on_refused: str, variables: str | None) -> None:
     """Land the files of FOLDER and build, and again whenever files arrive, until Ctrl-C or SIGTERM.
 
     Each build is that of `make build`, and reports like it, but without its start. A build that fails leaves the last
-    release as it is; the next file starts the next build, which looks at all files of the folder again. After an edit of the project, the command starts anew.
-    DBT_TARGET names the warehouse, by default the embedded server.
+    release as it is; the next file starts the next build, which looks at all files of the folder again. After an edit
+    of the project, the command starts anew. DBT_TARGET names the warehouse, by default the
+    embedded server.
     """
     keep_private()
     resident = Resident(variables)

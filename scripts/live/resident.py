@@ -89,7 +89,7 @@ def _exit_code(order: Order, project: "Project") -> int:
     except Refusal as refusal:
         click.echo(f"Error: {refusal.message}", err=True)
         return refusal.exit_code
-    except BaseException:  # noqa: BLE001  # the last line of a process: its traceback is all that is left of it
+    except BaseException:  # the last line of a process: its traceback is all that is left of it
         traceback.print_exc()
         return 1
     return 0

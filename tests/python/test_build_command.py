@@ -149,9 +149,10 @@ def story(work_on, sample, build: Callable[..., Answer], build_here: Callable[..
 
 # A build
 
+
 def test_second_build_leaves_out_what_nothing_touched(story: Story) -> None:
     """A build of the same files would spend most of its time on models and checks that have nothing to do."""
-    told = re.search(r"^Left out +(\d+) of them, as nothing that they read has changed$", story.second.out, re.MULTILINE)
+    told = re.search(r"^Left out +(\d+) of them, as nothing that they read", story.second.out, re.MULTILINE)
     assert told, story.second.out
     assert int(told[1]) > len(story.ran)
     assert "Left out" not in story.first.out
@@ -166,7 +167,6 @@ def test_second_build_checks_again_what_changes_without_a_trace(story: Story) ->
         "assert_no_invoice_is_from_the_future",
         "assert_quarantine_is_worked_off",
     }
-
 
 
 def test_first_build_succeeds_in_silence_on_stderr(story: Story) -> None:
