@@ -1,6 +1,12 @@
-{#- A query of the files whose typed rows are not, by their totals, the delivered rows: rows, values of each column, and a sum of 64-bit
-    hashes of the line numbers. A row that is not usable makes its file differ. `pairs`: names of a delivered and of its typed column. -#}
+{#- A query of the files whose typed rows are not, by their totals, the delivered rows: the number of rows, and a sum of 64-bit hashes, of
+    each line number and the columns that have a value in this line. A row that is not usable makes its file differ.
+    `pairs`: names of a delivered and of its typed column. -#}
 {% macro files_that_differ(delivered, typed, pairs) -%}
+    {%- set delivered_values, typed_values = [], [] -%}
+    {%- for delivered_name, typed_name in pairs -%}
+        {%- do delivered_values.append(unless_missing(delivered_name)) -%}
+        {%- do typed_values.append(typed_name) -%}
+    {%- endfor %}
     with
 
     delivered_totals as (
@@ -8,10 +14,7 @@
         select
             file_id,
             count(*) as lines,
-            {%- for delivered_name, typed_name in pairs %}
-            count({{ unless_missing(delivered_name) }}) as {{ delivered_name }}_values,
-            {%- endfor %}
-            sum(hashint4extended(file_line, 0)) as line_hashes
+            sum({{ hash_of_values(delivered_values) }}) as hashes
         from {{ delivered }}
         group by file_id
 
@@ -22,10 +25,7 @@
         select
             file_id,
             count(*) filter (where is_usable and quarantine_reasons = '') as lines,
-            {%- for delivered_name, typed_name in pairs %}
-            count({{ typed_name }}) as {{ delivered_name }}_values,
-            {%- endfor %}
-            sum(hashint4extended(file_line, 0)) as line_hashes
+            sum({{ hash_of_values(typed_values) }}) as hashes
         from {{ typed }}
         group by file_id
 
