@@ -124,8 +124,8 @@
     end $prepare$
 {%- endmacro %}
 
-{#- Of a query with bounds no rows are staged, but its columns are known before the first partition is built. The header ends with this
-    transaction: its settings are for the model's query, and with nested loops off, `touched_by` would read whole tables. dbt-postgres never
+{#- Of a query with bounds no rows are staged, but its columns are known before the first partition is built. The local settings
+    of the header end here: they are for the model's query, and with nested loops off, `touched_by` would read whole tables. dbt-postgres never
     sends a BEGIN (psycopg2 does, once for a connection), so after a COMMIT each call would be a transaction of its own. -#}
 {% macro stage_partitions(staged, sql, is_bounded) -%}
     begin;
@@ -133,9 +133,10 @@
 
     create table {{ staged }} as (
         {{ pg_wap.contracted_query(sql) }}
-    ){% if is_bounded %} with no data{% endif %};
-    commit;
-    begin
+    ){% if is_bounded %} with no data{% endif %}
+    {%- for name in modules.re.findall("(?i)\\bset\\s+local\\s+(\\w+)", config.get("sql_header") or "") | unique %};
+    set local {{ name }} to default
+    {%- endfor %}
 {%- endmacro %}
 
 {#- As one row of JSON: each call from dbt costs milliseconds, so all that is to be known is asked at once. -#}
