@@ -138,9 +138,11 @@
 {#- Whether the result depends on when the node runs, by the words of its code. -#}
 {% macro reads_the_clock(node) -%}
     {%- set texts = [node.raw_code or ""] + pg_wap.macros_used(node.depends_on.macros) -%}
-    {%- if (node.get("test_metadata") or {}).name == "row_rules" -%}
-        {%- do texts.append(pg_wap.rules_of(graph.nodes[node.attached_node]) | string) -%}
-    {%- endif -%}
+    {%- set attached = graph.nodes[node.attached_node] if node.get("attached_node") in graph.nodes else {"columns": {}} -%}
+    {%- for owner in [attached] + attached.columns.values() | list -%}
+        {#- where rules stand -#}
+        {%- do texts.append((owner.get("config") or {}).get("meta") | string) -%}
+    {%- endfor -%}
     {{ return(modules.re.search(
         "(?i)\\b(current_(date|time|timestamp)|local(time|timestamp)|now\\(|(clock|statement|transaction)_timestamp|timeofday"
         ~ "|age\\(|random\\(|run_started_at|modules\\.datetime)", texts | join("\n")
