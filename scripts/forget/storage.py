@@ -1,5 +1,6 @@
 """Remove old versions of rows from the server's files. A deleted row stays there until its table is written again."""
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -32,6 +33,13 @@ TABLES = """
     where c.relkind in ('r', 'm')
     order by pg_table_size(c.oid) desc
 """
+SEGMENTS_AHEAD = """
+    select count(*)
+    from pg_ls_waldir()
+    where name ~ '^[0-9A-F]{24}$' and name > pg_walfile_name(pg_current_wal_insert_lsn())
+"""
+# The server tells all its processes at once that a setting has changed, and each looks when it has time.
+SECONDS_FOR_A_SETTING = 10.0
 WORKERS = 2
 # Frequent values of columns, and the changes of a build.
 CATALOG = ("pg_catalog.pg_statistic",)
@@ -79,9 +87,23 @@ def clear_catalog_and_log(session: psycopg.Connection[Any]) -> None:
     session.execute("alter system set wal_recycle to off")
     try:
         session.execute("select pg_reload_conf()")
-        for _ in range(2):
+        _wait_for_reload(session)
+        # Segments that wait to be used again are written over, and then removed.
+        [(waiting,)] = session.execute(SEGMENTS_AHEAD).fetchall()
+        for _ in range(waiting + 1):
+            # An empty segment is not switched.
+            session.execute("select pg_logical_emit_message(false, 'forget', '')")
             session.execute("select pg_switch_wal()")
+        for _ in range(2):
             session.execute("checkpoint")
     finally:
         session.execute("alter system reset wal_recycle")
         session.execute("select pg_reload_conf()")
+
+
+def _wait_for_reload(session: psycopg.Connection[Any]) -> None:
+    """Wait until segments are not used again: the checkpointer learns of it when this session does."""
+    end = time.monotonic() + SECONDS_FOR_A_SETTING
+    while session.execute("show wal_recycle").fetchone() != ("off",) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.1)
