@@ -34,7 +34,8 @@ def land(files: Path, database: str, work: Path) -> None:
         database: the database on the server in use.
         work: where dlt keeps its state from load to load.
     """
-    import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # installed for the benchmark only
+    # Only the benchmark installs this library, so mypy may not find it, and then it knows no type of it.
+    import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     # By default, dlt compresses its files and decompresses them again: 17 s of CPU of 25 for a million lines.
@@ -42,6 +43,7 @@ def land(files: Path, database: str, work: Path) -> None:
     contract = read_contract()
     marks: Any = dlt.mark
 
+    # Without its types, its decorator is untyped as well.
     @dlt.resource(name="deliveries", write_disposition="append")  # type: ignore[untyped-decorator,unused-ignore]
     def deliveries() -> Iterator[Any]:
         state = dlt.current.resource_state()
