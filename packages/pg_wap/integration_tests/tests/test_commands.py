@@ -245,6 +245,17 @@ def test_a_sample_builds_from_the_days_of_the_sample(lean: Project) -> None:
     assert lean.ask(STATE["history"]) == BUILT["history"]
 
 
+def test_a_source_that_grew_has_statistics_before_models_read_it(lean: Project) -> None:
+    """Rows that landed a moment ago are unknown to the planner, and autovacuum comes after the build."""
+    lean.write("models/staging/order_lines.sql", READS_A_SOURCE)
+    lean.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
+    lean.ask("alter table raw.order_lines set (autovacuum_enabled = off)")
+    lean.ask(MANY_LINES)
+    lean.build()
+    known = "select reltuples = (select count(*) from raw.order_lines) from pg_class where oid = 'raw.order_lines'::regclass"
+    assert lean.ask(known) == [(True,)]
+
+
 # History that nothing upstream explains
 
 

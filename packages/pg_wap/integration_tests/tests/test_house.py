@@ -15,7 +15,7 @@ REPOSITORY = PACKAGE.parent.parent
 
 # Each folder of macros, and the folders below it that it may call.
 MAY_CALL = {
-    "hooks": {"publish", "checks", "dictionary", "runs", "profiles", "state"},
+    "hooks": {"publish", "checks", "dictionary", "runs", "profiles", "ddl", "state"},
     "bi": {"dictionary", "locks", "state"},
     "dictionary": {"checks", "state"},
     "profiles": {"state"},

@@ -61,3 +61,33 @@
         end if;
     end $analyze$
 {%- endmacro %}
+
+{#- Models read what was loaded a moment ago, and autovacuum comes later. Without statistics, the planner does not know that values recur, so
+    it types each of a million lines anew: 8.5 s of CPU, and 5.9 s after 0.25 s of analyzing. A source is analyzed when a tenth of its
+    file is new. A table that another session analyzes or vacuums is left to it. -#}
+{% macro analyze_grown_sources() -%}
+    {%- set sources = [] -%}
+    {%- for source in graph.sources.values() -%}
+        {%- set relation = api.Relation.create(schema=source.schema, identifier=source.identifier) -%}
+        {%- do sources.append("to_regclass('" ~ escape_single_quotes(relation | string) ~ "')") -%}
+    {%- endfor -%}
+    {%- if sources -%}
+    do $analyze$
+    declare
+        grown regclass;
+    begin
+        perform set_config('default_statistics_target', '30', true);
+        for grown in
+            select oid
+            from pg_class
+            where
+                oid = any(array[{{ sources | join(", ") }}])
+                and relkind = 'r'
+                and pg_has_role(relowner, 'usage')
+                and pg_relation_size(oid) > 1.1 * relpages * current_setting('block_size')::integer
+        loop
+            execute format('analyze (skip_locked) %s', grown);
+        end loop;
+    end $analyze$
+    {%- endif -%}
+{%- endmacro %}

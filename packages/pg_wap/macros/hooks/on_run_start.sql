@@ -24,6 +24,7 @@
                 commit
             {%- endcall -%}
             {{ pg_wap.stage_retired() if flags.WHICH in ["build", "run"] and pg_wap.published_models() }}
+            {%- do run_query(pg_wap.analyze_grown_sources()) if flags.WHICH in ["build", "run"] and graph.sources -%}
             {{ pg_wap.warn_of_lost_snapshots() }}
             {%- if flags.WHICH == "build" and env_var("PG_WAP_SKIP_UNTOUCHED", "") == "true" -%}
                 {%- do pg_wap.run_cache().update(settled=pg_wap.settled_nodes()) -%}
