@@ -252,8 +252,8 @@ def test_a_source_that_grew_has_statistics_before_models_read_it(lean: Project) 
     lean.ask("alter table raw.order_lines set (autovacuum_enabled = off)")
     lean.ask(MANY_LINES)
     lean.build()
-    known = "select reltuples = (select count(*) from raw.order_lines) from pg_class where oid = 'raw.order_lines'::regclass"
-    assert lean.ask(known) == [(True,)]
+    known = lean.ask("select reltuples from pg_class where oid = 'raw.order_lines'::regclass")
+    assert known == lean.ask("select count(*) from raw.order_lines")
 
 
 # History that nothing upstream explains

@@ -4,8 +4,9 @@
     A node need not run if no node that it needs changed in this run: its code, relation and data are those of the last complete build, and
     a check passed then. It counts as changed if a node that it shows changed, even if it did not run: a view shows what it reads.
 
-    A node that is not listed has to run: its code is new, it reads the clock or a source that changes on its own, its model has a hook, or
-    its check did not pass. Nothing is listed if the last build is not complete, or anything was touched since. -#}
+    A node that is not listed has to run: its code is new, it reads the clock, a source that changes on its own or a table that dbt does not
+    know of, its model has a hook, or its check did not pass. Nothing is listed if the last build is not complete, or anything was touched
+    since. -#}
 {% macro settled_nodes() -%}
     {%- set settled = {} -%}
     {%- if flags.FULL_REFRESH or pg_wap.limited_by() -%}
@@ -98,7 +99,7 @@
     {%- if node.resource_type == "seed" or (node.resource_type == "model" and node.config.materialized == "stable_view") -%}
         {#- Only its code makes it another one. -#}
         {{ return([]) }}
-    {%- elif pg_wap.reads_the_clock(node) -%}
+    {%- elif pg_wap.reads_the_clock(node) or pg_wap.reads_the_unknown(node) -%}
         {{ return(none) }}
     {%- elif node.resource_type == "model" and (
         node.config.get("pre_hook") or node.config.get("post_hook") or node.config.get("pre-hook") or node.config.get("post-hook")
@@ -133,6 +134,13 @@
         {%- endfor -%}
     {%- endfor -%}
     {{ return(read | unique | list) }}
+{%- endmacro %}
+
+{#- Whether the node names a table without `ref` or `source`: `from raw.orders`. -#}
+{% macro reads_the_unknown(node) -%}
+    {%- set texts = [node.raw_code or ""] + pg_wap.macros_used(node.depends_on.macros) -%}
+    {%- set without_columns = modules.re.sub("(?i)(extract\\s*\\(\\s*\\w+|distinct)\\s+from", "", texts | join("\n")) -%}
+    {{ return(modules.re.search('(?i)\\b(from|join)\\s+("[^"]+"|\\w+)\\s*\\.\\s*("|[a-z_])', without_columns) is not none) }}
 {%- endmacro %}
 
 {#- Whether the result depends on when the node runs, by the words of its code. -#}
