@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import quote
 
 import polars as pl
 import psycopg
@@ -15,6 +14,7 @@ from psycopg import sql
 from scripts import connection
 from scripts.bench.deliveries import COLUMNS, halves, read
 from scripts.bench.measure import Row, in_turn, peak_memory
+from scripts.bench.peer.landing import SETTINGS, credentials
 from scripts.land import land
 
 CHUNK = 1 << 20
@@ -125,24 +125,16 @@ def empty_bronze() -> None:
 
 
 def dlt_load(file: Path) -> None:
-    """Load a CSV file with dlt into a separate schema, with the Arrow backend as the documentation of dlt shows."""
+    """Load a CSV file with dlt into a separate schema, as the peer does: an Arrow table through uncompressed CSV."""
     import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # installed for the benchmark only
 
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
-    server = connection.libpq_environment()
-    # dlt requires a host and a password, though a socket needs neither; `%2F` is the slash of the socket's folder.
-    credentials = {
-        "host": quote(server["PGHOST"], safe=""),
-        "port": int(server["PGPORT"]),
-        "username": server["PGUSER"],
-        "password": server["PGPASSWORD"] or "-",
-        "database": server["PGDATABASE"],
-    }
+    os.environ.update(SETTINGS)
+    database = connection.libpq_environment()["PGDATABASE"]
     table = pl.read_csv(file, infer_schema=False).to_arrow()
     with TemporaryDirectory(prefix="retail-bench-") as folder:
-        destination = dlt.destinations.postgres(credentials)
+        destination = dlt.destinations.postgres(credentials(database))
         pipeline = dlt.pipeline("bench_landing", folder, destination=destination, dataset_name="bench_dlt")
-        pipeline.run([table], table_name="transactions", write_disposition="replace")
+        pipeline.run([table], table_name="transactions", write_disposition="replace", loader_file_format="csv")
     with connection.connect() as session:
         session.execute("drop schema if exists bench_dlt cascade")
         session.execute("drop schema if exists bench_dlt_staging cascade")

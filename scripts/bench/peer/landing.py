@@ -24,6 +24,11 @@ READERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
     "xlsx": lambda path: pl.read_excel(path, infer_schema_length=0).lazy(),
 }
 LEDGER = "landed_files"
+SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    # By default, dlt compresses its files and decompresses them again: 17 s of CPU of 25 for a million lines.
+    "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
+}
 
 
 def land(files: Path, database: str, work: Path) -> None:
@@ -37,9 +42,7 @@ def land(files: Path, database: str, work: Path) -> None:
     # Only the benchmark installs this library, so mypy may not find it, and then it knows no type of it.
     import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
-    # By default, dlt compresses its files and decompresses them again: 17 s of CPU of 25 for a million lines.
-    os.environ["NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION"] = "true"
+    os.environ.update(SETTINGS)
     contract = read_contract()
     marks: Any = dlt.mark
 
