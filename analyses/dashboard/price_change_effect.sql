@@ -68,8 +68,7 @@ effects as (
         after.units,
         before.amount as amount_before,
         after.amount,
-        after.amount - after.units * before.amount / before.units as price_effect,
-        after.units * before.amount / before.units - before.amount as volume_effect
+        after.amount - after.units * before.amount / before.units as price_effect
     from after
     inner join before on after.product_durable_key = before.product_durable_key
 
@@ -95,7 +94,7 @@ final as (
         round(greatest_effects.amount_before, 2) as amount_before,
         round(greatest_effects.amount, 2) as amount,
         round(greatest_effects.price_effect, 2) as price_effect,
-        round(greatest_effects.volume_effect, 2) as volume_effect
+        round(greatest_effects.amount - greatest_effects.amount_before - greatest_effects.price_effect, 2) as volume_effect
     from greatest_effects
     inner join products on greatest_effects.product_durable_key = products.product_durable_key
 
