@@ -91,8 +91,6 @@ def be_patient(session: Session) -> None:
     """Give up what takes long, and never stand in a queue for a lock, where readers would wait behind us."""
     session.execute("set lock_timeout to '1s'")
     session.execute(f"set statement_timeout to '{PATIENCE}'")
-    # An answer of a parallel plan depends on how many workers are free.
-    session.execute("set application_name to 'scripts.advise'")
 
 
 def _plan(row: tuple[Any, ...] | None) -> Node:
