@@ -94,7 +94,8 @@ final as (
         round(greatest_effects.amount_before, 2) as amount_before,
         round(greatest_effects.amount, 2) as amount,
         round(greatest_effects.price_effect, 2) as price_effect,
-        round(greatest_effects.amount - greatest_effects.amount_before - greatest_effects.price_effect, 2) as volume_effect
+        round(greatest_effects.amount - greatest_effects.amount_before - greatest_effects.price_effect, 2)
+            as volume_effect
     from greatest_effects
     inner join products on greatest_effects.product_durable_key = products.product_durable_key
 
