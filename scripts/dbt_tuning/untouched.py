@@ -76,8 +76,7 @@ def leave_out_untouched() -> None:
         untouched.note(unique_id, result.message)
         return result
 
-    # dbt has no hook before a node starts.
-    BaseRunner.safe_run = safe_run  # type: ignore[method-assign]  # replaced on purpose
+    BaseRunner.safe_run = safe_run  # type: ignore[method-assign]  # dbt has no hook before a node starts
 
 
 def _of_this_build(manifest: Manifest) -> Untouched | None:

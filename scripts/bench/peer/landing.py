@@ -39,8 +39,8 @@ def land(files: Path, database: str, work: Path) -> None:
         database: the database on the server in use.
         work: where dlt keeps its state from load to load.
     """
-    # Only the benchmark installs this library, so mypy may not find it, and then it knows no type of it.
-    import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    # mypy finds no types where the benchmark is not installed.
+    import dlt  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # installed for the benchmark only
 
     os.environ.update(SETTINGS)
     contract = read_contract()
