@@ -105,7 +105,7 @@ final as (
         first_cancelled_date as first_cancelled_on,
         fully_cancelled_date as fully_cancelled_on
     from milestones
-    -- Keeps the invoices of a week on few pages: eight weeks and those of last year then take 12 ms instead of 27 ms.
+    -- Keeps the invoices of a week on few pages: the query `basket_size` takes 12 ms instead of 27 ms.
     order by date_day
 
 )

@@ -47,7 +47,7 @@ def test_each_node_names_what_it_reads(lean: Project) -> None:
 
 
 def test_what_changes_on_its_own_is_not_listed(lean: Project) -> None:
-    """Nobody tells dbt when the clock, a source or a table without `ref` changes, so these nodes always run."""
+    """No node reports a change of the clock, of a source or of a table without `ref`, so their readers always run."""
     assert "order_lines" not in settled(lean), "it reads a table that dbt does not know of"
     lean.write("models/staging/order_lines.sql", READS_A_SOURCE)
     lean.write("models/staging/sources.yml", yaml.safe_dump(SOURCE))
@@ -83,5 +83,5 @@ def test_nothing_is_listed_after_half_a_build(lean: Project) -> None:
 
 
 def test_nothing_is_listed_on_full_refresh(lean: Project) -> None:
-    """Who asks for everything gets everything."""
+    """A full refresh builds and checks every node."""
     assert settled(lean, "--full-refresh") == {}
