@@ -27,7 +27,8 @@ MAY_CALL = {
     "api": {"state"},
     "locks": {"state"},
     "ddl": set(),
-    "state": set(),
+    "state": {"changes"},
+    "changes": set(),
 }
 
 # Types that dbt 1.11 and 1.12 accept for the argument of a macro.

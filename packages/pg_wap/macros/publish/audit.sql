@@ -33,6 +33,7 @@
     {%- elif staged -%}
         {{ pg_wap.assert_checks_read_the_candidate(outcome.checks, staged) }}
         {%- do run_query(pg_wap.record_audit(outcome, is_complete, missing)) -%}
+        {%- do run_query(pg_wap.record_changes()) if pg_wap.setting("report_changes") -%}
         {%- if flags.WHICH == "build" and not missing -%}
             {%- do pg_wap.publish_candidate(is_complete, invocation=invocation_id) -%}
         {%- else -%}

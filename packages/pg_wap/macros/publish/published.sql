@@ -17,6 +17,9 @@
             ~ row[5] ~ ", " ~ row[6] ~ " checks passed" ~ (", warnings of: " ~ row[7] if row[7] else "") ~ ".", info=true
         ) -%}
         {%- do log("It changed " ~ row[9] ~ ".", info=true) -%}
+        {%- for relation, line in run_query(pg_wap.changes_in_words(row[0])).rows if line and line != "new" -%}
+            {%- do log("  " ~ relation ~ ": " ~ line, info=true) -%}
+        {%- endfor -%}
     {%- endif -%}
     {%- set waiting = run_query(
         "select to_char(begun_at, 'YYYY-MM-DD HH24:MI:SS TZ'), audited_at is not null from " ~ pg_wap.audit_table("candidate")

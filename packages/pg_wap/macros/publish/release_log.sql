@@ -49,6 +49,16 @@ from (
     {%- endif %}
 ) as released;
 
+{%- if kind == "publish" %}
+insert into {{ pg_wap.audit_table("release_changes") }} (release_id, relation, changes)
+select
+    (select max(release_id) from {{ releases }}),
+    replace(view, '"', ''),
+    changes
+from {{ pg_wap.audit_table("candidate_steps") }}
+where changes is not null;
+{%- endif %}
+
 insert into {{ pg_wap.audit_table("runs") }} (
     invocation_id, command, git_commit, target, is_full_refresh, ended_at, status, release_id
 )

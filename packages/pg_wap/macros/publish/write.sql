@@ -12,6 +12,7 @@
         previous: the relation that the swap leaves behind.
         locks: the relations to lock for the swap where readers hold them for long; without it the swap just waits.
         new: the tables that the swap puts in their place, on which autovacuum may work.
+        compared: `before`, `after` and `within` of what to compare for the report of the release, where that is less than all rows.
         rollback: prepare_sql, published_by and swap_sql of the way back. -#}
 {% macro write_change(change) -%}
     {{ pg_wap.assert_is_writer() }};
@@ -94,7 +95,7 @@
             {%- endif %}
             insert into {{ pg_wap.audit_table("candidate_steps") }} (
                 unique_id, view, candidate, stored, is_full, prepare_sql, published_by, swap_sql, after_sql, description_sql,
-                rollback_prepare_sql, rollback_published_by, rollback_swap_sql
+                rollback_prepare_sql, rollback_published_by, rollback_swap_sql, compared
             )
             values (
                 '{{ model.unique_id }}',
@@ -109,7 +110,8 @@
                 $sql${{ pg_wap.describe_relation(this.incorporate(type="view")) if change.get("is_full") and "rows" in change }}$sql$,
                 $sql${{ rollback.get("prepare_sql", "") }}$sql$,
                 $sql${{ rollback.get("published_by", table) }}$sql$,
-                $sql${{ rollback.get("swap_sql", "") }}$sql$
+                $sql${{ rollback.get("swap_sql", "") }}$sql$,
+                '{{ escape_single_quotes(tojson(change.get("compared", {}))) }}'
             );
         else
             {{ change.get("otherwise", "null;") }}

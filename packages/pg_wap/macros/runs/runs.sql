@@ -58,6 +58,11 @@
     delete from {{ pg_wap.audit_table("runs") }}
     where started_at < clock_timestamp() - interval '{{ pg_wap.setting("run_history_days") }} days';
 
+    delete from {{ pg_wap.audit_table("release_changes") }} as changes
+    using {{ pg_wap.audit_table("releases") }} as releases
+    where
+        changes.release_id = releases.release_id
+        and releases.published_at < clock_timestamp() - interval '{{ pg_wap.setting("run_history_days") }} days';
     delete from {{ pg_wap.audit_table("published_rows") }}
     where recorded_at < clock_timestamp() - interval '{{ pg_wap.setting("run_history_days") }} days';
     commit

@@ -11,6 +11,7 @@
         "protected_targets": ["prod"],
         "max_closed_share": 0.05,
         "min_closed_rows": 20,
+        "report_changes": true,
         "profile_in_build": false,
         "profile_exact_rows": 50000,
         "profile_releases": 30,

@@ -2,7 +2,7 @@
 {% macro table_names() -%}
     {{ return([
         "runs", "node_results", "broken_rules", "published_rows", "model_states", "touched_partitions", "releases", "candidate",
-        "candidate_steps", "rollback_steps", "checks", "check_catalogue", "writer", "column_profiles",
+        "candidate_steps", "rollback_steps", "release_changes", "checks", "check_catalogue", "writer", "column_profiles",
         "relations", "relation_keys",
     ]) }}
 {%- endmacro %}
@@ -16,7 +16,9 @@
 {%- endmacro %}
 
 {% macro tables_fingerprint() -%}
-    {{ return("One row per run of dbt. Tables of state " ~ local_md5(pg_wap.create_tables.macro.macro_sql)[:8] ~ ".") }}
+    {{ return("One row per run of dbt. Tables of state " ~ local_md5(
+        pg_wap.create_tables.macro.macro_sql ~ pg_wap.create_compare_function.macro.macro_sql
+    )[:8] ~ ".") }}
 {%- endmacro %}
 
 {#- Two first runs at once would create the same tables. -#}
@@ -183,8 +185,24 @@
         rollback_swap_sql text not null
     );
 
+    -- what to compare, and what readers will see change: columns of version 1.2
+    alter table {{ pg_wap.audit_table("candidate_steps") }} add column if not exists compared jsonb not null default '{}';
+    alter table {{ pg_wap.audit_table("candidate_steps") }} add column if not exists changes jsonb;
+
     -- how to take back the last release
     create table if not exists {{ pg_wap.audit_table("rollback_steps") }} (like {{ pg_wap.audit_table("candidate_steps") }} including all);
+    alter table {{ pg_wap.audit_table("rollback_steps") }} add column if not exists compared jsonb not null default '{}';
+    alter table {{ pg_wap.audit_table("rollback_steps") }} add column if not exists changes jsonb;
+
+    -- what readers saw change with each release: `changes` is what compare_relations returns
+    create table if not exists {{ pg_wap.audit_table("release_changes") }} (
+        release_id bigint not null references {{ pg_wap.audit_table("releases") }},
+        relation text not null,
+        changes jsonb not null,
+        primary key (release_id, relation)
+    );
+
+    {{ pg_wap.create_compare_function(pg_wap.audit_table("compare_relations").include(database=false)) | indent(4) }}
 
     create table if not exists {{ pg_wap.audit_table("checks") }} (
         -- of the dbt test

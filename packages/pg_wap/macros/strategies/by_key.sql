@@ -253,6 +253,7 @@
         "otherwise": "drop table " ~ tables.added ~ ", " ~ tables.gone ~ ";",
         "prepare_sql": prepare,
         "after_sql": pg_wap.analyze_by_key(target_relation, tables.previous_added),
+        "compared": {"before": tables.gone | string, "after": tables.added | string},
         "rollback": {"prepare_sql": take_back},
     }) }}
 {%- endmacro %}

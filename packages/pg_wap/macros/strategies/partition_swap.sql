@@ -6,9 +6,10 @@
     {%- set touched = found.built + found.empty -%}
     {%- set gone = state.partitions if is_full
         else state.partitions | selectattr("name", "in", touched | map(attribute="name") | list) | list -%}
-    {%- set ranges, others, swap, take_back, put_back = [], [], [], [], [] -%}
+    {%- set ranges, within, others, swap, take_back, put_back = [], [], [], [], [], [] -%}
     {%- for partition in touched -%}
         {%- do ranges.append([partition.start | string, partition.end | string]) -%}
+        {%- do within.append("(" ~ by.column ~ " >= " ~ partition.from ~ " and " ~ by.column ~ " < " ~ partition.to ~ ")") -%}
         {%- do others.append("(" ~ by.column ~ " < " ~ partition.from ~ " or " ~ by.column ~ " >= " ~ partition.to ~ ")") -%}
     {%- endfor -%}
     {%- for partition in gone if not is_published -%}
@@ -49,6 +50,7 @@
         "new": found.built | map(attribute="aside") | list,
         "swap_sql": swap | join(";\n") ~ ";",
         "after_sql": pg_wap.analyze_partitioned(relation) if is_published else "",
+        "compared": {"within": within | join(" or ")} if not is_full else {},
         "rollback": {"swap_sql": (take_back + put_back) | join(";\n") ~ ";"},
     }) }}
 {%- endmacro %}
