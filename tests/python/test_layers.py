@@ -16,7 +16,7 @@ LAYERS = {
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
-        {"ask", "backup", "check_catalogue", "docs", "land", "lint"},
+        {"ask", "backup", "check_catalogue", "docs", "land", "lint", "playground"},
         {"governance"},
         {"build", "health", "migrate", "pool", "scaffold", "site"},
         {"demo", "forget", "live"},
@@ -103,6 +103,9 @@ LAYERS = {
         {"answers"},
         {"exports", "show"},
         {"__main__"},
+    ],
+    "scripts.playground": [
+        {"__init__", "schemas"},
     ],
     "scripts.pool": [
         {"__init__"},
