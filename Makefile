@@ -4,6 +4,7 @@
 # JSON=1: print JSON and nothing else, for programs.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
 # COLUMN: the column whose lineage `make lineage` prints, as gold.dim_product.category.
+# BASE: the branch, tag or commit that `make review` compares with.
 # FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
 # WORKERS: how many processes lint and test side by side.
 
@@ -41,7 +42,7 @@ endif
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +71,11 @@ publish: deps ## publish a candidate that passed all checks but was not publishe
 rollback: deps ## go back to the release before
 	@$(START) >&2
 	@$(BIN)/python -m scripts.release rollback
+
+review: deps $(SITE_INSTALLED) ## say what this branch does to the numbers: BASE=main DIRTY=1 DROP=1 APPROVED=1 OUT=folder JSON=1
+	@$(START) >&2
+	@$(BIN)/python -m scripts.review $(if $(BASE),--base "$(BASE)") $(if $(DIRTY),--dirty) $(if $(DROP),--drop) \
+		$(if $(APPROVED),--approved) $(if $(OUT),--out "$(OUT)") $(if $(JSON),--json)
 
 roles: $(INSTALLED) ## create the roles of roles.yml and their rights, and report each difference (CHECK=1: report only)
 	@$(START) >&2

@@ -18,7 +18,7 @@ LAYERS = {
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
         {"ask", "backup", "check_catalogue", "docs", "land", "lint", "playground"},
         {"governance"},
-        {"build", "health", "migrate", "pool", "scaffold", "site"},
+        {"build", "health", "migrate", "pool", "review", "scaffold", "site"},
         {"demo", "forget", "live"},
         {"bench", "pictures"},
     ],
@@ -109,6 +109,16 @@ LAYERS = {
     ],
     "scripts.pool": [
         {"__init__"},
+        {"__main__"},
+    ],
+    "scripts.review": [
+        {"__init__", "canonical", "code", "dbt", "metrics", "page"},
+        {"nodes", "release"},
+        {"checks", "cost", "rows"},
+        {"risk"},
+        {"report"},
+        {"approval", "text"},
+        {"running"},
         {"__main__"},
     ],
     "scripts.scaffold": [

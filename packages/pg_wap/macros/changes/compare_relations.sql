@@ -51,7 +51,8 @@ declare
     by_month jsonb;
     moved text[];
     measure text;
-    busiest_month date;
+    shown_rows integer;
+    busiest_months date[];
     examples jsonb := '[]';
     shown jsonb;
 begin
@@ -288,14 +289,15 @@ begin
         )
     );
 
-    -- the largest movement is in one month, so only the rows of that month are matched again
+    -- the largest movements are in the months with the largest maxima, so only the rows of those months are matched again
     foreach measure in array coalesce(nullif(moved, '{}'), array[null]) loop
         exit when example_count = 0;
-        busiest_month := (
+        shown_rows := ceil(example_count / greatest(cardinality(moved), 1)::numeric);
+        busiest_months := array(
             select (month ->> 'compared_month')::date
             from jsonb_array_elements(by_month) as month
             order by (month ->> ('most ' || measure))::numeric desc nulls last, month ->> 'compared_month'
-            limit 1
+            limit shown_rows
         );
         execute format(
             $query$
@@ -314,8 +316,8 @@ begin
             case when measure is not null
                 then format('abs(coalesce(after_rows.%1$I, 0) - coalesce(before_rows.%1$I, 0)) desc, ', measure) else '' end,
             (select string_agg(format('coalesce(before_rows.%1$I, after_rows.%1$I)', name), ', ') from unnest(key_columns) as name),
-            ceil(example_count / greatest(cardinality(moved), 1)::numeric)
-        ) into shown using array[busiest_month];
+            shown_rows
+        ) into shown using busiest_months;
         examples := examples || coalesce(shown, '[]');
     end loop;
     return result || jsonb_build_object('examples', examples);

@@ -1,0 +1,248 @@
+"""A review from its begin to its report."""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from scripts import connection
+from scripts.errors import Refusal
+from scripts.paths import PROJECT_ROOT, warehouse_home
+from scripts.playground import schemas
+from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows
+from scripts.review.dbt import BUILT, Project
+from scripts.review.page import page
+from scripts.review.report import Report
+from scripts.review.text import markdown
+
+# A build of the warehouse that began meanwhile makes the comparison wrong, so it is made again.
+ATTEMPTS = 3
+RELATIONS = """
+    select relnamespace::regnamespace::text, relname
+    from pg_class
+    where relnamespace = to_regnamespace(%s) and relkind = 'v'
+    order by relname
+"""
+SHOW = sql.SQL("create view {} as select * from {}")
+LAYERS = ("gold", "gold_candidate", "gold_tables", "gold_partitions", "silver", "history", "profiles", "audit")
+
+
+class Review:
+    """One review.
+
+    Args:
+        ref: the base, as the user calls it.
+        with_uncommitted: whether files that are not committed are reviewed as well.
+
+    Attributes:
+        prefix: of the schemas in which the head is built.
+    """
+
+    def __init__(self, ref: str, *, with_uncommitted: bool) -> None:
+        self._code = code.compare(ref, with_uncommitted=with_uncommitted)
+        self.prefix = f"review_{hashlib.md5(os.fsencode(PROJECT_ROOT)).hexdigest()[:8]}"
+        target = connection.target_name()
+        # `scripts` set aside, the base is a project of its own: it finds the same server by these.
+        here = {"WAREHOUSE_HOME": str(warehouse_home())}
+        self._base = Project("base", code.checked_out(self._code.base), target, here)
+        self._head = Project("head", PROJECT_ROOT, "dev", {**here, **schemas.environment(self.prefix)})
+        self._seconds: dict[str, float] = {}
+
+    def report(self) -> Report:
+        """Compare, and return what was found.
+
+        Raises:
+            Refusal: nothing can be compared; the message says why.
+        """
+        for _ in range(ATTEMPTS):
+            with connection.connect(name="review") as session:
+                found = release.present(session)
+            release.refuse_another_base(found, self._code)
+            report = self._compare(found)
+            with connection.connect(name="review") as session:
+                if release.present(session) == found:
+                    return report
+        raise Refusal(
+            f"the warehouse was built {ATTEMPTS} times while it was reviewed: review again when no build is due, or on "
+            "a restored backup."
+        )
+
+    def _compare(self, found: release.Release) -> Report:
+        report = Report(self._code, found, self.prefix, seconds=self._seconds)
+        with self._timed("parse"):
+            if not self._head.content:
+                self._head.parse()
+                self._base.parse()
+        base, head = self._base.content, self._head.content
+        with self._timed("compile"):
+            wanted = nodes.to_compile(base, head)
+            # The queries of the dashboards with them: each call of dbt costs seconds.
+            both = sorted({*wanted, *nodes.queries_of(base, head, wanted)})
+            compiled = (self._base.compiled(both), self._head.compiled(both, *self._deferred()))
+        report.changes = list(nodes.changes(base, head, compiled, self.prefix))
+        changed = {change.unique_id for change in report.changes}
+        report.unchanged = [head["nodes"][unique_id]["name"] for unique_id in wanted if unique_id not in changed]
+        with self._timed("build"):
+            results = self._build(report.changes)
+        report.built = {result.node.name: str(result.status) for result in results.values()}
+        with self._timed("test"):
+            tested = self._test(report.changes)
+        with connection.connect(name="review") as session:
+            session.execute("set transaction isolation level repeatable read, read only")
+            self._look(session, report, results, tested, compiled)
+        return report
+
+    def _look(
+        self,
+        session: psycopg.Connection,
+        report: Report,
+        results: Mapping[str, Any],
+        tested: Mapping[str, Any],
+        compiled: tuple[dict[str, str], dict[str, str]],
+    ) -> None:
+        """Compare both sides in one snapshot."""
+        base, head = self._base.content, self._head.content
+        gold, audit = connection.schema_of("gold"), connection.audit_schema()
+        candidate = f"{self.prefix}_gold_candidate"
+        to_build = {
+            unique_id: str(results[unique_id].status) if unique_id in results else "skipped"
+            for unique_id in nodes.descendants(
+                head, [change.unique_id for change in report.changes if change.needs_build]
+            )
+        }
+        with self._timed("rows"):
+            report.rows = list(
+                rows.differences(session, base, head, to_build, (gold, candidate, f"{self.prefix}_audit"))
+            )
+        moved = {each.relation: each.after for each in report.rows if each.status == "changed"}
+        with self._timed("metrics"):
+            semantic = tuple(
+                json.loads((side.artifacts / "semantic_manifest.json").read_text()) for side in (self._base, self._head)
+            )
+            in_place = json.loads(json.dumps(semantic[1]).replace(f"{self.prefix}_", ""))
+            report.metrics = list(metrics.compared(session, (semantic[0], in_place), (base, head), moved))
+        earlier: dict[str, str] = dict(session.execute(_last_statuses(audit)).fetchall())
+        report.checks = [*checks.declared(base, head, report.changes), *checks.results(tested, earlier)]
+        with self._timed("cost"):
+            report.cost = list(cost.built(session, head, results, self.prefix, audit))
+            report.queries = list(cost.asked(session, self._queries(to_build, candidate, compiled)))
+        seconds = {built.name: built.seconds_before or built.seconds_after for built in report.cost}
+        mine = [*LAYERS, *(f"{self.prefix}_{layer}" for layer in LAYERS)]
+        report.risks = [
+            *risk.readers(session, report.rows, mine),
+            *risk.migrations(self._code.files),
+            *risk.personal_data(base, head),
+            *risk.variables(base, head),
+            *risk.full_builds(head, report.changes, seconds),
+            *risk.exposures(head, report.rows),
+        ]
+        report.lineage = risk.lineage(_file_of(self._code.base, "docs/lineage.json"), _file("docs/lineage.json"))
+
+    def _build(self, changes: list[nodes.Change]) -> dict[str, Any]:
+        """Build what changed and what depends on it, in schemas of its own; return dbt's results."""
+        chosen = [f"{change.name}+" for change in changes if change.needs_build and nodes.GONE not in change.what]
+        schemas.drop(self.prefix)
+        if not chosen:
+            return {}
+        self._prepare(changes)
+        kinds = [option for kind in BUILT for option in ("--resource-type", kind)]
+        options = ["--select", *chosen, "--exclude", "package:pg_wap", *kinds, *self._deferred()]
+        return {found.node.unique_id: found for found in self._head.run("build", *options)}
+
+    def _prepare(self, changes: list[nodes.Change]) -> None:
+        """Show the release where nothing is built, for checks; and give snapshots the history that they have."""
+        head = self._head.content
+        above = nodes.descendants(head, [change.unique_id for change in changes if change.needs_build])
+        base = nodes.nodes_of(self._base.content)
+        histories = [
+            (base[unique_id], head["nodes"][unique_id]["schema"])
+            for unique_id in above
+            if unique_id in base and base[unique_id]["resource_type"] == "snapshot"
+        ]
+        with connection.connect(autocommit=True, name="review") as session:
+            schemas.create(session, self.prefix)
+            gold = session.execute(RELATIONS, [connection.schema_of("gold")]).fetchall()
+            for schema, name in gold:
+                session.execute(SHOW.format(sql.Identifier(f"{self.prefix}_gold", name), sql.Identifier(schema, name)))
+            for snapshot, schema in histories:
+                old, new = (sql.Identifier(of, snapshot["alias"]) for of in (snapshot["schema"], schema))
+                session.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+                session.execute(sql.SQL("create table {} (like {} including all)").format(new, old))
+                session.execute(sql.SQL("insert into {} select * from {}").format(new, old))
+
+    def _test(self, changes: list[nodes.Change]) -> dict[str, Any]:
+        """Run the checks that read what was built, and those that are new or ask something else."""
+        built = [f"{change.name}+" for change in changes if change.needs_build and nodes.GONE not in change.what]
+        other = [change.name for change in changes if change.kind == "test" and nodes.GONE not in change.what]
+        if not built and not other:
+            return {}
+        options = ["--select", *built, *other, "--exclude", "package:pg_wap", "--exclude-resource-type", "unit_test"]
+        # All of gold is there, as views at least, so only what lies below gold is read from the release.
+        below = [option for option in self._deferred() if option != "--favor-state"]
+        return {found.node.unique_id: found for found in self._head.run("test", *options, *below)}
+
+    def _queries(
+        self, built: Mapping[str, str], candidate: str, compiled: tuple[dict[str, str], dict[str, str]]
+    ) -> dict[str, tuple[str, str]]:
+        """Return the queries of the dashboards that read what was built, on both sides."""
+        base, head = compiled
+        own = re.compile(rf"\"?\b{self.prefix}_gold\b\"?\.")
+        return {
+            node["name"]: (base[unique_id], own.sub(f"{candidate}.", head[unique_id]))
+            for unique_id, node in nodes.nodes_of(self._head.content).items()
+            if node["resource_type"] == "analysis"
+            and unique_id in head
+            and unique_id in base
+            and any(built.get(parent) == "success" for parent in node["depends_on"]["nodes"])
+        }
+
+    def _deferred(self) -> list[str]:
+        """Return options with which everything that is not built is read from the release."""
+        return ["--defer", "--favor-state", "--state", str(self._base.artifacts)]
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._seconds[part] = round(self._seconds.get(part, 0.0) + time.monotonic() - began, 1)
+
+
+def _last_statuses(audit: str) -> bytes:
+    return (
+        f"select distinct on (unique_id) unique_id, status from {audit}.node_results "
+        "where resource_type = 'test' order by unique_id, started_at desc nulls last"
+    ).encode()
+
+
+def _file(name: str) -> str:
+    path = PROJECT_ROOT / name
+    return path.read_text() if path.exists() else ""
+
+
+def _file_of(commit: str, name: str) -> str:
+    try:
+        return code.git("show", f"{commit}:{name}")
+    except Refusal:
+        return ""
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write review.md, review.json and review.html.
+
+    Args:
+        report: of the review.
+        folder: where to; it is made.
+    """
+    told = markdown(report)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "review.md").write_text(told)
+    (folder / "review.html").write_text(page(report.verdict, told))
+    (folder / "review.json").write_text(json.dumps(report.as_json(), indent=1, default=str) + "\n")
