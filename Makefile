@@ -4,8 +4,8 @@
 # JSON=1: print JSON and nothing else, for programs.
 # PARTS: what `make bench` measures, with commas between.   DBT: the version of dbt-core, 1.11 or 1.12.
 # COLUMN: the column whose lineage `make lineage` prints, as gold.dim_product.category.
-# BASE: the branch, tag or commit that `make review` compares with.
-# FILES, CHANGED=1: what `make lint` and `make fix` work on; else the whole project.
+# BASE: the branch, tag or commit that `make review`, `make lint` and `make fix` compare with; main by default.
+# FILES, ALL=1: what `make lint` and `make fix` work on instead: named files, or the whole project.
 # WORKERS: how many processes lint and test side by side.
 
 .DEFAULT_GOAL := help
@@ -39,6 +39,8 @@ ifneq ($(OTHER_DBT),)
 # Of a snapshot, dbt 1.12 keeps a folder where 1.11 keeps a file, so they cannot share one.
 build docs: export DBT_TARGET_PATH := target/dbt-$(OTHER_DBT)
 endif
+
+LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
@@ -142,17 +144,18 @@ exports: deps $(SITE_INSTALLED) ## write the exports of the saved queries to the
 new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
 	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")
 
+test check: ALL := 1
 test: dev lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: dev lint ## prove what needs no build of dbt: lint, types, loader, generator, contract
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not dbt and not slow"
 
-lint: dev ## check style, types and conventions of the project, of FILES="a.sql b.py", or of what CHANGED=1
-	@$(BIN)/python -m scripts.lint --workers $(WORKERS) $(if $(CHANGED),--changed) $(FILES)
+lint: dev ## check style, types and conventions of what differs from main (BASE=...), of FILES="a.sql b.py", or of ALL=1
+	@$(BIN)/python -m scripts.lint --workers $(WORKERS) $(LINTED)
 
-fix: dev ## let ruff and sqlfluff mend the project, FILES="a.sql b.py", or what CHANGED=1
-	@$(BIN)/python -m scripts.lint --fix $(if $(CHANGED),--changed) $(FILES)
+fix: dev ## let ruff and sqlfluff mend what differs from main (BASE=...), FILES="a.sql b.py", or ALL=1
+	@$(BIN)/python -m scripts.lint --fix $(LINTED)
 
 new-mart: $(INSTALLED) ## write the files of a mart that builds at once: NAME=top_customers DOMAIN=marketing
 	@$(BIN)/python -m scripts.scaffold.mart --name "$(NAME)" --domain "$(DOMAIN)"

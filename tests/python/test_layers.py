@@ -16,9 +16,9 @@ LAYERS = {
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
-        {"ask", "backup", "check_catalogue", "docs", "land", "lint", "playground"},
+        {"ask", "backup", "check_catalogue", "docs", "land", "playground"},
         {"governance"},
-        {"build", "health", "migrate", "pool", "review", "scaffold", "site"},
+        {"build", "health", "lint", "migrate", "pool", "review", "scaffold", "site"},
         {"demo", "forget", "live"},
         {"bench", "pictures"},
     ],
@@ -89,6 +89,11 @@ LAYERS = {
     ],
     "scripts.health": [
         {"__init__", "measures"},
+        {"__main__"},
+    ],
+    "scripts.lint": [
+        {"__init__", "changes", "part"},
+        {"dbt_parts", "reading"},
         {"__main__"},
     ],
     "scripts.live": [

@@ -34,8 +34,7 @@ def run(command: list[object], project: Path) -> subprocess.CompletedProcess[str
 def test_a_new_mart_builds_and_passes_the_conventions(copy_of_built: Database, dbt: Dbt, tmp_path: Path) -> None:
     """A template that the project's own tools refuse teaches nothing."""
     project = copy_of_project(tmp_path / "project")
-    for name in (".sqlfluff", "models/marts/.sqlfluff"):
-        shutil.copy(PROJECT_ROOT / name, project / name)
+    shutil.copy(PROJECT_ROOT / ".sqlfluff", project / ".sqlfluff")
     # The checks of the conventions lie among the tests in Python.
     shutil.copytree(PROJECT_ROOT / "tests" / "conventions", project / "tests" / "conventions", dirs_exist_ok=True)
     sql, _, _ = create(project, "top_customers", "marketing")
