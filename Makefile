@@ -44,7 +44,7 @@ LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +111,22 @@ audit: $(INSTALLED) ## verify that the log of events is as it was written, and p
 evidence: $(INSTALLED) ## print who approved, built and checked a release, and from which files (RELEASE=1, else the last; JSON=1)
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.events release $(if $(RELEASE),"$(RELEASE)") $(if $(JSON),--json)
+
+branch: $(INSTALLED) ## make schemas apart that show the release, to build in, without a copy (NAME=new_mart)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.playground make --name "$(NAME)"
+
+branch-build: deps $(SITE_INSTALLED) ## build and test models of the working tree in a branch (NAME=new_mart SELECT="my_mart")
+	@$(START) >&2
+	@$(BIN)/python -m scripts.playground build --name "$(NAME)" --select "$(SELECT)"
+
+branches: $(INSTALLED) ## list the branches, what differs in each, their size and age (JSON=1)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.playground list $(if $(JSON),--json)
+
+branch-drop: $(INSTALLED) ## drop a branch with all that was built in it (NAME=new_mart)
+	@$(START) >&2
+	@$(BIN)/python -m scripts.playground drop --name "$(NAME)"
 
 profile: deps ## record how each column of the release looks: nulls, distinct values, range, frequent values, spread
 	@$(START) >&2

@@ -23,6 +23,7 @@ from scripts.governance.people.archived import LAYER, archived, with_archived_ad
 from scripts.governance.people.held import Held, Person, number_of, person, rows_of
 from scripts.land.contract import Contract, read_contract
 from scripts.paths import PROJECT_ROOT, warehouse_home
+from scripts.playground import schemas as playground
 from scripts.privacy import keep_private
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class Case(NamedTuple):
         who: the person.
         found: all rows of the person.
         approval: by what the erasure is allowed.
+        playgrounds: the prefixes of playgrounds whose tables hold rows of the person.
     """
 
     who: Person
     found: Sequence[Held]
     approval: Approval
+    playgrounds: Sequence[str] = ()
 
 
 class Totals(NamedTuple):
@@ -101,8 +104,11 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
             who = with_archived_addresses(session, person(session, number))
             found = [*rows_of(session, who), *archived(session, who)]
         _refuse_unknown(session, number, found)
+        places = {name: each.prefix for each in playground.playgrounds(session) for name in each.schemas}
         for each in found:
-            console.print(f"{len(each.rows):>9,} rows  {each.table.layer}.{each.table.name}, {_fate(each, contract)}")
+            place = places.get(each.table.layer)
+            fate = f"which goes with all of {place}" if place else _fate(each, contract)
+            console.print(f"{len(each.rows):>9,} rows  {each.table.layer}.{each.table.name}, {fate}")
         if dry_run:
             console.print(f"Nothing changed. Without DRY=1, customer {number} is erased from all of these.")
             return
@@ -110,7 +116,8 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
         if not yes:
             click.confirm(f"Erase customer {number} for good?", abort=True)
         try:
-            _forget(console, session, contract, Case(who, found, approval))
+            copied = sorted({places[each.table.layer] for each in found if each.table.layer in places})
+            _forget(console, session, contract, Case(who, found, approval, copied))
         except psycopg.Error as error:
             raise Refusal(
                 f"the database gave up: {' '.join(str(error).split())}. Mend the cause, then run this again: it goes "
@@ -119,8 +126,12 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
 
 
 def _forget(console: Console, session: psycopg.Connection[Any], contract: Contract, case: Case) -> None:
-    who, found, approval = case
+    who, found, approval, copied = case
     log = Log(console)
+    # First, because it is refused while one of them is being built, and then nothing has changed.
+    for prefix in copied:
+        playground.drop(prefix)
+        console.print(f"Dropped     {prefix}, which held a copy of rows of the customer: build in it again")
     before = _totals(session)
     texts, files = landed.texts_of(session, contract, who), landed.files_of(session, contract, who)
     with ThreadPoolExecutor(1, thread_name_prefix="dbt") as pool:

@@ -120,6 +120,7 @@ def create(session: psycopg.Connection[Any], prefix: str) -> None:
         Refusal: it exists, nothing was released yet, or a release could not make its views give way.
     """
     name = f"{prefix}_{PUBLISHED}"
+    environment(prefix)
     rights = session.execute(MAY_GIVE_WAY, [PUBLISHED]).fetchone()
     if rights is None:
         raise Refusal("nothing was released yet: run `make build` first.")
@@ -129,13 +130,31 @@ def create(session: psycopg.Connection[Any], prefix: str) -> None:
             f"views of {user} would stop a release, because {publisher} may not drop them: an administrator runs "
             f"`grant {user} to {publisher}`."
         )
+    if there := find(session, prefix):
+        raise Refusal(
+            f"{prefix} exists since {there.made_at:%Y-%m-%d %H:%M}, made by {there.made_by}: choose another name, or "
+            "drop it."
+        )
+    if prefix.endswith(f"_{PUBLISHED}"):
+        # The schemas `<another prefix>_gold_tables` and the like would belong to both.
+        raise Refusal(f"{prefix} ends like a schema of a release: choose a name without _{PUBLISHED} at its end.")
     if taken := schemas_of(session, prefix):
-        raise Refusal(f"{taken[0]} exists: choose another name, or drop what has this one.")
-    with session.transaction():
+        raise Refusal(f"the schema {taken[0]} exists: choose another name.")
+    with _taken_meanwhile(prefix), session.transaction():
         [(now,)] = session.execute(NOW).fetchall()
         mark = f"playground {prefix} of {PUBLISHED}, made {now} by {user}"
         session.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
         session.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(mark)))
+
+
+def find(session: psycopg.Connection[Any], prefix: str) -> Playground | None:
+    """Return the playground of a prefix; None if none has its mark.
+
+    Args:
+        session: a session that sees the schemas.
+        prefix: how their names begin, without the last underscore.
+    """
+    return next((each for each in playgrounds(session) if each.prefix == prefix), None)
 
 
 def playgrounds(session: psycopg.Connection[Any]) -> list[Playground]:
@@ -212,6 +231,14 @@ def alone(session: psycopg.Connection[Any], prefix: str) -> Iterator[None]:
         yield
     finally:
         session.execute("select pg_advisory_unlock(%s)", [number])
+
+
+@contextmanager
+def _taken_meanwhile(prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.errors.DuplicateSchema, psycopg.errors.UniqueViolation) as error:
+        raise Refusal(f"{prefix} was made by another session at this moment: choose another name.") from error
 
 
 def _drop(session: psycopg.Connection[Any], names: Sequence[str]) -> None:

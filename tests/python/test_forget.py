@@ -38,8 +38,8 @@ SOMEBODY = """
     order by count(*) desc, profiles.customer_id
     limit 1
 """
-# Where a person also is: a rejected row, a refused file, a column that no contract knows, failing rows of a check, and
-# a table that somebody made.
+# Where a person also is: a rejected row, a refused file, a column that no contract knows, failing rows of a check, a
+# table that somebody made, and a branch.
 PLANTED = """
     insert into bronze.rejected_rows (file_id, line, raw, reason)
     select max(file_id), 1000001, '536365,{number}.0,x', 'test' from bronze.landed_files
@@ -58,6 +58,13 @@ PLANTED = """
     create table audit.assert_test as select customer_id, email from profiles.dim_customer_profile;
     create schema reports;
     create table reports.mine as select customer_durable_key, sale_amount from gold.fct_invoices;
+    create schema branch_mine_gold;
+    comment on schema branch_mine_gold is 'playground branch_mine of gold, made 2026-11-30T10:00:00+00:00 by ann';
+    create view branch_mine_gold.fct_invoices as select * from gold.fct_invoices;
+    create schema branch_mine_gold_tables;
+    create table branch_mine_gold_tables.customer_rfm as select * from gold.customer_rfm;
+    create schema branch_empty_gold;
+    comment on schema branch_empty_gold is 'playground branch_empty of gold, made 2026-11-30T10:00:00+00:00 by ann';
 """
 ALL_TABLES = """
     select relnamespace::regnamespace::text, relname
@@ -272,6 +279,14 @@ def test_neither_release_brings_the_person_back(story: Story) -> None:
     """The tables of the release before hold the person, and a rollback would publish them."""
     assert ask(story.warehouse, "select count(*) from pg_class where relname ~ '__previous'") == [(0,)]
     assert ask(story.warehouse, "select count(*) from audit.rollback_steps") == [(0,)]
+
+
+def test_a_branch_with_a_copy_of_the_person_goes(story: Story) -> None:
+    """A developer's copy is as much the person's as the release is. A branch without a copy of the person stays."""
+    assert re.search(r"rows  branch_mine_gold_tables\.customer_rfm, which goes with all of branch_mine\n", story.dry)
+    assert "Dropped     branch_mine, which held a copy of rows of the customer" in story.said
+    left = "select nspname from pg_namespace where nspname ~ '^branch_'"
+    assert ask(story.warehouse, left) == [("branch_empty_gold",)]
 
 
 def test_the_ledger_still_counts_every_row(story: Story) -> None:

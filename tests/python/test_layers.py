@@ -16,8 +16,9 @@ LAYERS = {
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
-        {"ask", "backup", "check_catalogue", "docs", "land", "playground"},
+        {"ask", "backup", "check_catalogue", "docs", "land"},
         {"governance"},
+        {"playground"},
         {"build", "health", "lint", "migrate", "pool", "review", "scaffold", "site"},
         {"demo", "forget", "live"},
         {"bench", "pictures"},
@@ -111,6 +112,9 @@ LAYERS = {
     ],
     "scripts.playground": [
         {"__init__", "schemas"},
+        {"branches"},
+        {"building"},
+        {"__main__"},
     ],
     "scripts.pool": [
         {"__init__"},

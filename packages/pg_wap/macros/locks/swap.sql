@@ -6,7 +6,8 @@
         shared: an array of names, locked first against vacuum and other builds, without any reader noticing.
         exclusive: an array of names, in the order in which readers lock them.
         swap: statements to run under the locks. They may use the variables `step`, `derived`, `created`, `dependents`, `gone`, `above`,
-            `guard` and `previous`.
+            `guard`,
+            `previous`, `aside`, `kept` and `lost`.
         before, after: statements to run before and after the locks are taken, in the same transaction.
         only: `only` to leave the partitions of a table unlocked. -#}
 {% macro swap_under_locks(what, shared, exclusive, swap, before="", after="", only="") -%}
@@ -26,6 +27,10 @@
         dependents text;
         gone text;
         above text[];
+        -- views of playgrounds that are in the way
+        aside jsonb[] := '{}';
+        kept jsonb;
+        lost text[];
         guard text;
         previous text[] := '{}';
     begin

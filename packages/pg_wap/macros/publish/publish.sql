@@ -36,6 +36,7 @@
     ) -%}
     {%- do run_query(pg_wap.run_after_sql()) -%}
     {{ pg_wap.describe_release() }}
+    {{ pg_wap.complete_playgrounds() }}
 {%- endmacro %}
 
 {#- Sizes of what is published, in a table and in comments. -#}
@@ -106,6 +107,7 @@ end;
 {% macro swap_release(steps, way, before, after) -%}
     {%- set swap %}
 created := '{}';
+aside := '{}';
 foreach name in array previous loop
     execute format('drop table %s cascade', name);
 end loop;
@@ -125,6 +127,7 @@ where
     and left({{ way }}published_by, 1) <> '('
     and to_regclass({{ way }}published_by) is null
     and to_regclass(view) is not null;
+{{ pg_wap.put_playground_views_aside(pg_wap.objects_that_leave(steps)) }}
 if gone is not null then
     execute format('drop view %s', gone);
 end if;
@@ -142,13 +145,13 @@ end loop;
         exclusive="array(select view from " ~ steps ~ " where to_regclass(view) is not null order by view) || previous",
         swap=swap,
         before=before ~ "\n" ~ pg_wap.release_preparations() ~ "\n" ~ pg_wap.prepare_guard(),
-        after=after ~ "\n" ~ pg_wap.release_statements(),
+        after=after ~ "\n" ~ pg_wap.restore_playground_views() ~ "\n" ~ pg_wap.release_statements(),
     ) }}
 {%- endmacro %}
 
 {#- PostgreSQL lets a view be replaced by one with the same columns and perhaps more, and the views of others on it stay. A view with other
     columns has to be dropped and created, which the views of others forbid. Published views that read it are created again after it: by
-    their own step, or with the definition that they have. -#}
+    their own step, or with the definition that they have. Views of playgrounds are made again at the end. -#}
 {% macro replace_view(steps, published_by) -%}
     begin
         if to_regclass(step.view) is null then
@@ -156,6 +159,9 @@ end loop;
         end if;
         execute format('create or replace view %s as select * from %s %s', step.view, step.{{ published_by }}, guard);
     exception when invalid_table_definition then
+        {{ pg_wap.put_playground_views_aside(
+            "select 'pg_class'::regclass as classid, to_regclass(step.view)::oid as objid"
+        ) | indent(8) }}
         above := '{}';
         for derived in {{ pg_wap.published_views_above(steps) | indent(12) }} loop
             begin

@@ -86,6 +86,12 @@
             pg_depend.classid = 'pg_rewrite'::regclass
             and pg_depend.refobjid <> pg_rewrite.ev_class
             and pg_rewrite.ev_class not in (select views.oid from views)
+            and pg_rewrite.ev_class not in (
+                select pg_class.oid
+                from pg_class
+                inner join ({{ pg_wap.playground_schemas() }}) as playground_schemas
+                    on pg_class.relnamespace = playground_schemas.oid
+            )
         group by pg_depend.refclassid, pg_depend.refobjid
 
     ),

@@ -4,6 +4,7 @@
     {%- set release = pg_wap.release_to_roll_back() -%}
     {%- call statement("rollback", auto_begin=false) -%}{{ pg_wap.rollback_sql(release) }}{%- endcall -%}
     {{ pg_wap.describe_release() }}
+    {{ pg_wap.complete_playgrounds() }}
     {{ pg_wap.published() }}
 {%- endmacro %}
 
