@@ -44,7 +44,7 @@ LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean new-source
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,7 +116,7 @@ branch: $(INSTALLED) ## make schemas apart that show the release, to build in, w
 	@$(START) >&2
 	@$(BIN)/python -m scripts.playground make --name "$(NAME)"
 
-branch-build: deps $(SITE_INSTALLED) ## build and test models of the working tree in a branch (NAME=new_mart SELECT="my_mart")
+branch-build: deps ## build and test models of the working tree in a branch (NAME=new_mart SELECT="my_mart")
 	@$(START) >&2
 	@$(BIN)/python -m scripts.playground build --name "$(NAME)" --select "$(SELECT)"
 
@@ -228,7 +228,15 @@ advise: $(INSTALLED) ## advise indexes and stored tables from what was asked, an
 	@$(BIN)/python -m scripts.advise $(if $(TOP),--top "$(TOP)") $(if $(ALL),--all-roles) $(if $(JSON),--json)
 
 bench: dev $(BENCH_INSTALLED) ## measure side by side on servers of its own (LANDING=..., else generated files; PARTS=...)
-	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)")
+	@$(BIN)/python -m scripts.bench $(if $(LANDING),"$(LANDING)") $(if $(PARTS),--parts "$(PARTS)") $(if $(ROWS),--rows "$(ROWS)") \
+		$(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+bench-compare: dev $(BENCH_INSTALLED) ## measure a commit and the working tree in turn, and name what is slower (BASE=main ROUNDS=5 PARTS=scratch HISTORY=1)
+	@$(BIN)/python -m scripts.bench.compare $(if $(LANDING),"$(LANDING)") $(if $(BASE),--base "$(BASE)") $(if $(HISTORY),--history) \
+		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(PARTS),--parts "$(PARTS)") $(if $(ROWS),--rows "$(ROWS)")
+
+bench-history: $(INSTALLED) ## draw docs/bench_history.md: each measurement by commit, in times of the reference script
+	@$(BIN)/python -m scripts.bench.trend
 
 plans: deps ## write the plan of each dashboard query on the built warehouse to docs/plans/, and print its time
 	@$(START)

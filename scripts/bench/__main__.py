@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.bench import history, trend
 from scripts.bench.gantt import draw
 from scripts.bench.load import PAUSE_SECONDS
 from scripts.bench.machine import facts
@@ -61,6 +62,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     callback=_numbers,
     help="How many times as long the other histories are that a day is built on.",
 )
+@click.option("--no-history", is_flag=True, help="Leave bench/history.jsonl as it is.")
 @click.option("--days", default=30, show_default=True, help="Daily builds after which disk use is measured.")
 @click.option(
     "--pause",
@@ -79,15 +81,19 @@ def main(
     lengths: list[int],
     days: int,
     pause: float,
+    no_history: bool,
 ) -> None:
     """Measure side by side in one run, on temporary servers that are deleted afterwards.
 
     FILES is a folder of deliveries with a Parquet file and a folder `daily`; without FILES, the command generates them.
     It prints a table for each part and writes the table to bench/results/ with the machine's facts. It draws the build
-    in bench/results/build.svg.
+    in bench/results/build.svg. It adds each round to bench/history.jsonl, from which it draws docs/bench_history.md.
     """
     console = Console(width=WIDTH, highlight=False)
     RESULTS.mkdir(parents=True, exist_ok=True)
+    # A line of the history that cannot be read must show before an hour of measuring.
+    history.read()
+    code = history.code_of()
     with TemporaryDirectory(prefix="retail-bench-") as folder:
         work = Path(folder)
         # The benchmark uses its own servers, regardless of the user's target.
@@ -106,12 +112,17 @@ def main(
                     "rows": as_json(report),
                 }
                 (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+                if not no_history and name not in history.LEFT_OUT:
+                    history.append(history.measurements(code, name, report, bench.reference))
         finally:
             bench.close()
     for name, build in bench.pictures.items():
         title = f"{PICTURES[name]}: {build.seconds:.1f} s, {build.inside:.1f} s of them without start-up"
         (RESULTS / f"{name}.svg").write_text(draw(build.bars, title))
     console.print(", ".join(f"{fact} {value}" for fact, value in facts().items()), soft_wrap=True)
+    if not no_history:
+        trend.write(history.read())
+        console.print("Added to bench/history.jsonl; see docs/bench_history.md", soft_wrap=True)
     console.print(f"Written to {RESULTS.relative_to(PROJECT_ROOT)}/", soft_wrap=True)
 
 

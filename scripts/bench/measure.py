@@ -29,6 +29,7 @@ class Row:
         note: further facts for the reader.
         unit: the unit of the values.
         ceiling: the greatest value that is good enough, if there is one.
+        cpu: the CPU seconds of each round, if they were measured.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Row:
     note: str = ""
     unit: str = "s"
     ceiling: float | None = None
+    cpu: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -131,6 +133,7 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "unit": row.unit,
             "values": [round(value, 3) for value in row.values],
             "median": round(row.median, 3),
+            "cpu": [round(value, 3) for value in row.cpu],
             "ceiling": row.ceiling,
             "compared_with": row.compared_with,
             "ratio": row.ratio and round(row.ratio, 2),

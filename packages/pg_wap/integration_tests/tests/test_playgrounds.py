@@ -74,7 +74,7 @@ def test_nobody_marks_the_schemas_of_another(versions: Versions) -> None:
         assert not versions.build_version(2)
         assert "outside_reports.report reads it" in " ".join(versions.errors)
     finally:
-        versions.ask("drop schema outside_published; drop role stranger")
+        versions.ask("drop schema outside_published cascade; drop role stranger")
 
 
 def test_what_leaves_the_project_leaves_although_a_playground_reads_it(playground: Versions) -> None:
