@@ -21,6 +21,8 @@ from scripts.paths import PROJECT_ROOT
 from scripts.warehouse.settings import machine_cores, machine_memory
 
 FILE = PROJECT_ROOT / "bench" / "history.jsonl"
+# What the benchmark itself writes.
+WRITTEN = ("bench", "docs/bench_history.md", "docs/bench_history.svg")
 # Of these parts, a row is no duration that is measured in rounds.
 LEFT_OUT = ("nodes", "anomalies")
 SECONDS = {"s": 1.0, "ms": 0.001}
@@ -116,9 +118,8 @@ def code_of(folder: Path = PROJECT_ROOT) -> Code:
         folder: a checked out repository.
     """
     commit = _git(folder, "rev-parse", "HEAD").strip()
-    return Code(
-        commit or "unknown", not commit or bool(_git(folder, "status", "--porcelain", "--", ".", ":!bench").strip())
-    )
+    changed = _git(folder, "status", "--porcelain", "--", ".", *(f":!{path}" for path in WRITTEN)).strip()
+    return Code(commit or "unknown", not commit or bool(changed))
 
 
 def measurements(
