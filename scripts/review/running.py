@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from scripts import connection
-from scripts.errors import Refusal
+from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.playground import schemas
 from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows
@@ -93,6 +93,11 @@ class Review:
         with self._timed("build"):
             results = self._build(report.changes)
         report.built = {result.node.name: str(result.status) for result in results.values()}
+        report.problems = {
+            result.node.name: said_in_one_line(str(result.message))
+            for result in results.values()
+            if str(result.status) == "error"
+        }
         with self._timed("test"):
             tested = self._test(report.changes)
         with connection.connect(name="review") as session:
@@ -141,6 +146,7 @@ class Review:
             *risk.migrations(self._code.files),
             *risk.personal_data(base, head),
             *risk.variables(base, head),
+            *risk.macros(base, head),
             *risk.full_builds(head, report.changes, seconds),
             *risk.exposures(head, report.rows),
         ]
