@@ -426,7 +426,7 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
 }
 # What runs Alembic, and the folders whose commands install requirements-site.lock as well.
 WITH_MIGRATE = ("scripts/migrate.py", "scripts/revisions.py")
-WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/site/")
+WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/review/", "scripts/site/")
 
 
 def pins(lock: str) -> dict[str, list[str]]:
