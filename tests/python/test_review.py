@@ -82,7 +82,7 @@ def tree(built: Database, work_on: Callable[..., AbstractContextManager[Database
         tree = Tree(folder, "", database)
         tree.git("init", "--quiet", "--initial-branch", "main")
         tree = tree._replace(base=tree.commit())
-        tree.ask(f"update audit.releases set git_commit = '{tree.base[:12]}'")
+        tree.ask(f"update audit.runs set git_commit = '{tree.base[:12]}'")
         for number in (1, 2, 3):
             tree.ask(RELEASED.format(number))
         tree.ask(
@@ -308,10 +308,10 @@ def test_uncommitted_files_are_refused(tree: Tree, report: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("update audit.releases set git_commit = '{base}-dirty'", "was built from files that were not committed"),
-        ("update audit.releases set git_commit = null", "does not say which commit built it"),
-        ("update audit.releases set git_commit = 'abcdefabcdef'", "which git does not know here"),
-        ("update audit.releases set git_commit = '{other}'", "files of the base differ from it, such as"),
+        ("update audit.runs set git_commit = '{base}-dirty'", "was built from files that were not committed"),
+        ("update audit.runs set git_commit = null", "does not say which commit built it"),
+        ("update audit.runs set git_commit = 'abcdefabcdef'", "which git does not know here"),
+        ("update audit.runs set git_commit = '{other}'", "files of the base differ from it, such as"),
         ("update audit.releases set kind = 'rollback'", "is a rollback"),
         ("truncate audit.releases cascade", "there is no release to compare with"),
         ("drop table audit.releases cascade", "there is no release to compare with"),
@@ -338,7 +338,7 @@ def test_the_release_of_the_base_is_taken(tree: Tree) -> None:
     base = code.git("rev-parse", "HEAD")
     compared = code.Code("main", base, base, is_dirty=False, behind=0, files=())
     with psycopg.connect(tree.database.url) as session, session.transaction(force_rollback=True):
-        session.execute("update audit.releases set git_commit = %s", [base[:12]])
+        session.execute("update audit.runs set git_commit = %s", [base[:12]])
         release.refuse_another_base(release.present(session), compared)
 
 
