@@ -44,7 +44,7 @@ LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports lineage test check lint fix new-mart docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean new-source
+.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -140,6 +140,9 @@ catalogue: deps ## list every check with its owner, severity and last failure (J
 	@$(START) >&2
 	@$(BIN)/python -m scripts.check_catalogue $(if $(JSON),--json)
 
+owners: deps ## write .github/CODEOWNERS from the groups of models/_groups.yml: who reviews which file
+	@$(BIN)/python -m scripts.owners
+
 lineage: deps $(SITE_INSTALLED) ## write which column comes from which to docs/lineage.json and the warehouse, or print one (COLUMN=...)
 	@$(if $(COLUMN),,$(START) >&2)
 	@$(BIN)/python -m scripts.lineage $(if $(COLUMN),--column "$(COLUMN)")
@@ -157,9 +160,6 @@ exports: deps $(SITE_INSTALLED) ## write the exports of the saved queries to the
 	@$(START) >&2
 	@$(BIN)/python -m scripts.metrics export
 
-new-source: $(INSTALLED) ## write contract, staging and quarantine of a new source from one of its files (FILE=..., NAME=...)
-	@$(BIN)/python -m scripts.scaffold.source "$(FILE)" $(if $(NAME),--name "$(NAME)")
-
 test check: ALL := 1
 test: dev lint ## prove the project sound: lint, types, conventions, unit tests, injected faults
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -173,8 +173,11 @@ lint: dev ## check style, types and conventions of what differs from main (BASE=
 fix: dev ## let ruff and sqlfluff mend what differs from main (BASE=...), FILES="a.sql b.py", or ALL=1
 	@$(BIN)/python -m scripts.lint --fix $(LINTED)
 
-new-mart: $(INSTALLED) ## write the files of a mart that builds at once: NAME=top_customers DOMAIN=marketing
-	@$(BIN)/python -m scripts.scaffold.mart --name "$(NAME)" --domain "$(DOMAIN)"
+# Shells may export COLUMNS, the width of the terminal.
+WANTED = $(if $(filter command,$(origin COLUMNS)),$(COLUMNS))
+new: $(INSTALLED) ## write a mart (MART=top_customers DOMAIN=marketing COLUMNS=customer_id,net_amount) or a source (SOURCE=budgets FILE=...)
+	@$(BIN)/python -m scripts.scaffold --mart "$(MART)" --domain "$(DOMAIN)" --columns "$(WANTED)" \
+		--source "$(SOURCE)" --file "$(FILE)"
 
 docs: deps ## serve the documentation of the built warehouse on http://localhost:8080 (DOCS_PORT)
 	@$(BIN)/python -m scripts.docs --port $(or $(DOCS_PORT),8080)

@@ -15,11 +15,15 @@ begin
         null;
     end;
     alter schema audit owner to retail_audit_owner;
-    -- The engine keeps its own tables in this schema.
+    -- The engine keeps its own tables in this schema, and a function that it defines again when it changes.
     execute format('grant usage, create on schema audit to %s', builder);
     alter table audit.events owner to retail_audit_owner;
     revoke update, delete, truncate on table audit.events from retail_audit_owner;
-    for item in select oid::regprocedure as name from pg_proc where pronamespace = 'audit'::regnamespace loop
+    for item in
+        select oid::regprocedure as name
+        from pg_proc
+        where pronamespace = 'audit'::regnamespace and proname <> 'compare_relations'
+    loop
         execute format('alter function %s owner to retail_audit_owner', item.name);
     end loop;
     grant usage on schema bronze to retail_audit_owner;

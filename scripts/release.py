@@ -45,13 +45,18 @@ def main(operation: str, as_json: bool) -> None:
 
 
 def current() -> dict[str, Any] | None:
-    """Return the release that readers see, as `audit.releases` has it; None before the first release."""
+    """Return the release that readers see, as `audit.releases` has it, with what it changed; None before the first."""
     table = (connection.audit_schema(), "releases")
     with connection.connect() as session:
         if session.execute("select to_regclass(%s)", [".".join(table)]).fetchone() == (None,):
             return None
         query = sql.SQL("select * from {} order by release_id desc limit 1").format(sql.Identifier(*table))
-        return session.cursor(row_factory=dict_row).execute(query).fetchone()
+        found = session.cursor(row_factory=dict_row).execute(query).fetchone()
+        changes = (table[0], "release_changes")
+        if found and session.execute("select to_regclass(%s)", [".".join(changes)]).fetchone() != (None,):
+            query = sql.SQL("select relation, changes from {} where release_id = %s").format(sql.Identifier(*changes))
+            found["changes"] = dict(session.execute(query, [found["release_id"]]).fetchall())
+        return found
 
 
 def readable(line: str, width: int) -> str:

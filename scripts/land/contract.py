@@ -68,7 +68,7 @@ class _Open(BaseModel):
 
 
 class _ColumnMeta(_Strict):
-    # `make new-source` leaves both undecided.
+    # `make new SOURCE=...` leaves both undecided.
     pii: Literal[Pii, "undecided"] | None = None
     purpose: Literal[Purpose, "undecided"] | None = None
     spellings: list[Text] = []

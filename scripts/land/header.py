@@ -9,7 +9,7 @@ from scripts.land.contract import Column, Contract, Landing, plain
 
 # PostgreSQL allows 1,600 columns in a table.
 MOST_COLUMNS = 1500
-NEW_SOURCE = "a new kind of file begins with `make new-source FILE=...`"
+NEW_SOURCE = "a new kind of file begins with `make new SOURCE=... FILE=...`"
 
 
 @dataclass(frozen=True)

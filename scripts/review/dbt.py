@@ -2,11 +2,12 @@
 
 import json
 import os
+import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -38,7 +39,8 @@ class Project:
     target: str
     environment: Mapping[str, str]
     content: dict[str, Any] = field(default_factory=dict)
-    _manifest: "Manifest | None" = None
+    # Each command gets a copy, because it writes into the manifest: the next one could not read a foreign key any more.
+    _parsed: bytes = b""
 
     @property
     def artifacts(self) -> Path:
@@ -53,7 +55,9 @@ class Project:
         """
         with _set(self.environment):
             result = self._invoke("parse")
-        self._manifest = cast("Manifest", result)
+        # A manifest as a whole cannot be pickled: it leaves fields out. dbt makes its lookups again.
+        names = [each.name for each in fields(result) if not each.name.startswith("_")]
+        self._parsed = pickle.dumps({name: getattr(result, name) for name in names})
         self.content = json.loads((self.artifacts / "manifest.json").read_text())
         # The manifest does not hold the values of vars.
         self.content["variables"] = yaml.safe_load((self.folder / "dbt_project.yml").read_text()).get("vars") or {}
@@ -68,7 +72,8 @@ class Project:
         Raises:
             Refusal: a node does not compile.
         """
-        chosen = [".".join(unique_id.split(".")[2:]) for unique_id in names]
+        known = {**self.content["nodes"], **self.content.get("functions", {})}
+        chosen = sorted({known[unique_id]["name"] for unique_id in names})
         if not chosen:
             return {}
         with _set(self.environment):
@@ -106,7 +111,7 @@ class Project:
             "--target-path",
             str(self.artifacts),
         ]
-        manifest = None if command == "parse" else self._manifest
+        manifest = None if command == "parse" else self._copy()
         outcome = dbtRunner(manifest, callbacks=[follow]).invoke(
             [*QUIET, command, *folders, "--target", self.target, *options]
         )
@@ -115,6 +120,14 @@ class Project:
             said = said_in_one_line(str(outcome.exception or "") or " ".join(problems[-1:]) or "dbt does not say why")
             raise Refusal(f"the {self.name} does not {command}: {said}.")
         return outcome.result
+
+    def _copy(self) -> "Manifest":
+        """Return the parsed project as no command has used it."""
+        from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415  # as above
+
+        manifest = Manifest(**pickle.loads(self._parsed))
+        manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # dbt has no types there
+        return manifest
 
 
 @contextmanager

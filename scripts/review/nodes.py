@@ -164,6 +164,21 @@ def macros_used(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> set[str
     return found
 
 
+def macros_beside_nodes(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[str]:
+    """Return the macros of the project that differ and that no node uses: those of hooks and operations.
+
+    Args:
+        base: content of manifest.json of the base.
+        head: that of the head.
+    """
+    used = {name for side in (base, head) for node in nodes_of(side).values() for name in macros_used(side, node)}
+    names = {name for name in {*base["macros"], *head["macros"]} if name.split(".")[1] == PROJECT}
+    words = [
+        {name: " ".join(JINJA_COMMENT.sub("", _macro(side, name)).split()) for name in names} for side in (base, head)
+    ]
+    return sorted(name.split(".")[-1] for name in names - used if words[0][name] != words[1][name])
+
+
 def descendants(manifest: Mapping[str, Any], unique_ids: Iterable[str]) -> set[str]:
     """Return nodes and all that is built from them, checks aside.
 

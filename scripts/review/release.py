@@ -19,7 +19,7 @@ class Release:
 
     Attributes:
         number: its number.
-        commit: the commit that built it.
+        commit: that of the last complete build, which made it or left it as it is.
         runs: how many builds began so far, so that a later look shows whether one began meanwhile.
     """
 
@@ -113,7 +113,14 @@ RELEASE = """
     select
         releases.release_id,
         releases.kind,
-        releases.git_commit,
+        -- A build that changes nothing publishes nothing: the release is that of its code, too.
+        (
+            select git_commit
+            from {audit}.runs
+            where status = 'success' and (command = 'dbt build' or release_id is not null)
+            order by started_at desc
+            limit 1
+        ),
         (select count(*) from {audit}.runs where command ~ %s),
         (
             select runs.command || ', since ' || to_char(runs.started_at, 'HH24:MI:SS')

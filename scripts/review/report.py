@@ -13,6 +13,9 @@ from scripts.review.release import Release
 from scripts.review.risk import Risk
 from scripts.review.rows import Difference
 
+# Relations of which the verdict says how many rows change.
+MOST = 3
+
 
 @dataclass
 class Report:
@@ -24,6 +27,7 @@ class Report:
         changes: the nodes that really changed.
         unchanged: nodes whose text differs and whose meaning does not.
         built: the status of each node that was built, by name.
+        problems: why nodes could not be built, by name.
         rows: what becomes of each relation of gold.
         metrics: those that could move.
         checks: those that are new, gone, weakened or that fail.
@@ -41,6 +45,7 @@ class Report:
     changes: list[Change] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     built: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     rows: list[Difference] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
@@ -62,9 +67,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """Return what a reviewer has to know first, in one line."""
-        broken = [name for name, status in self.built.items() if status not in ("success", "skipped", "no-op")]
-        if broken:
-            return f"{_names(broken)} cannot be built: the numbers are not known"
+        if self.problems:
+            return f"{_names(list(self.problems))} cannot be built, so not all numbers are known"
         parts = [*self._moved(), *self._relations()]
         failing = [check.name for check in self.checks if check.what in ("fails", "could not run")]
         weaker = [check.name for check in self.checks if check.what in ("gone", "weakened")]
@@ -73,7 +77,7 @@ class Report:
         if weaker:
             parts.append(f"{_number(len(weaker), 'check asks', 'checks ask')} less ({_names(weaker)})")
         text = "; ".join(parts) or "no number changes"
-        return f"{text}: needs {' and '.join(self.owners)}" if self.owners else text
+        return f"{text}: needs {_all(self.owners)}" if self.owners else text
 
     def as_json(self) -> dict[str, Any]:
         """Return the report for programs."""
@@ -81,18 +85,24 @@ class Report:
         return {"verdict": self.verdict, "owners": self.owners, **found}
 
     def _moved(self) -> Iterable[str]:
-        for difference in sorted(self.rows, key=lambda each: -each.rows):
-            if difference.status != "changed":
-                continue
-            if difference.rows:
-                columns = difference.columns
-                rows = f"{_number(difference.rows, 'row', 'rows')} of {_short(difference.relation)}"
-                if columns:
-                    yield f"{_number(len(columns), 'column changes', 'columns change')} in {rows}"
-                else:
-                    yield f"{rows} come or go"
-            else:
-                yield f"the columns of {_short(difference.relation)} change"
+        moved = [each for each in self.rows if each.status == "changed"]
+        for difference in sorted(moved, key=lambda each: -each.rows)[:MOST]:
+            found, name = difference.found, _short(difference.relation)
+            columns = len(found["columns"])
+            parts = []
+            if found["rows_changed"]:
+                rows = _number(found["rows_changed"], "row", "rows")
+                parts.append(f"{_number(columns, 'column changes', 'columns change')} in {rows} of {name}")
+            for what, word in (("added", "come"), ("gone", "go")):
+                if count := found[f"rows_{what}"]:
+                    parts.append(f"{_number(count, 'row', 'rows')} {word if count > 1 else word + 's'}")
+            if not parts:
+                parts.append(f"the columns of {name} change")
+            elif not found["rows_changed"]:
+                parts[-1] += f" {'to' if not found['rows_gone'] else 'in'} {name}"
+            yield ", ".join(parts)
+        if len(moved) > MOST:
+            yield f"{_number(len(moved) - MOST, 'other relation changes', 'other relations change')}"
 
     def _relations(self) -> Iterable[str]:
         for status in ("new", "gone", "not compared"):
@@ -107,10 +117,14 @@ def _short(relation: str) -> str:
     return relation.rpartition(".")[-1]
 
 
-def _names(names: list[str], most: int = 3) -> str:
+def _names(names: list[str], most: int = MOST) -> str:
     """Return names in words: at most three of them."""
     shown = names[:most]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _all(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + names[-1:])
 
 
 def _number(count: int, one: str, many: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from scripts.paths import PROJECT_ROOT
-from scripts.review.nodes import Change, descendants, nodes_of
+from scripts.review.nodes import Change, descendants, macros_beside_nodes, nodes_of
 from scripts.review.rows import Difference
 
 # Views that read a column of a relation, whoever owns them.
@@ -37,7 +37,7 @@ class Risk:
     """Something that a reviewer decides about.
 
     Attributes:
-        kind: `readers break`, `full build`, `locks`, `personal data`, `exposure` or `variable`.
+        kind: `readers break`, `full build`, `locks`, `personal data`, `exposure`, `hooks` or `variable`.
         text: one sentence.
         is_grave: whether it stops or breaks something of others.
     """
@@ -172,6 +172,17 @@ def variables(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Risk
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
             yield Risk("variable", f"{name}: {before.get(name)} before, {after.get(name)} now.")
+
+
+def macros(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Risk]:
+    """Say which macros of hooks and operations differ: no compiled SQL shows them.
+
+    Args:
+        base: manifest.json of the base.
+        head: that of the head.
+    """
+    if names := macros_beside_nodes(base, head):
+        yield Risk("hooks", f"{', '.join(names)} differ, which hooks or operations call: no compiled SQL shows them.")
 
 
 def lineage(base: str, head: str) -> list[str]:

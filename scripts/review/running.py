@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from scripts import connection
-from scripts.errors import Refusal
+from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.playground import schemas
 from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows
@@ -93,6 +93,11 @@ class Review:
         with self._timed("build"):
             results = self._build(report.changes)
         report.built = {result.node.name: str(result.status) for result in results.values()}
+        report.problems = {
+            result.node.name: said_in_one_line(str(result.message))
+            for result in results.values()
+            if str(result.status) == "error"
+        }
         with self._timed("test"):
             tested = self._test(report.changes)
         with connection.connect(name="review") as session:
@@ -133,7 +138,15 @@ class Review:
         report.checks = [*checks.declared(base, head, report.changes), *checks.results(tested, earlier)]
         with self._timed("cost"):
             report.cost = list(cost.built(session, head, results, self.prefix, audit))
-            report.queries = list(cost.asked(session, self._queries(to_build, candidate, compiled)))
+            # A relation with equal rows, whose own code is as it was, is read as before.
+            equal = {each.relation.partition(".")[2] for each in report.rows if each.status == "equal"}
+            changed = {change.unique_id for change in report.changes}
+            read_anew = {
+                unique_id: status
+                for unique_id, status in to_build.items()
+                if unique_id in changed or unique_id.rpartition(".")[2] not in equal
+            }
+            report.queries = list(cost.asked(session, self._queries(read_anew, candidate, compiled)))
         seconds = {built.name: built.seconds_before or built.seconds_after for built in report.cost}
         mine = [*LAYERS, *(f"{self.prefix}_{layer}" for layer in LAYERS)]
         report.risks = [
@@ -141,6 +154,7 @@ class Review:
             *risk.migrations(self._code.files),
             *risk.personal_data(base, head),
             *risk.variables(base, head),
+            *risk.macros(base, head),
             *risk.full_builds(head, report.changes, seconds),
             *risk.exposures(head, report.rows),
         ]
@@ -190,9 +204,9 @@ class Review:
         return {found.node.unique_id: found for found in self._head.run("test", *options, *below)}
 
     def _queries(
-        self, built: Mapping[str, str], candidate: str, compiled: tuple[dict[str, str], dict[str, str]]
+        self, read_anew: Mapping[str, str], candidate: str, compiled: tuple[dict[str, str], dict[str, str]]
     ) -> dict[str, tuple[str, str]]:
-        """Return the queries of the dashboards that read what was built, on both sides."""
+        """Return the queries of the dashboards that read one of these relations, on both sides."""
         base, head = compiled
         own = re.compile(rf"\"?\b{self.prefix}_gold\b\"?\.")
         return {
@@ -201,7 +215,7 @@ class Review:
             if node["resource_type"] == "analysis"
             and unique_id in head
             and unique_id in base
-            and any(built.get(parent) == "success" for parent in node["depends_on"]["nodes"])
+            and any(read_anew.get(parent) == "success" for parent in node["depends_on"]["nodes"])
         }
 
     def _deferred(self) -> list[str]:

@@ -12,6 +12,7 @@ from scripts.review.rows import Difference
 MOST = 30
 HIDDEN = "(personal data)"
 # Characters that Markdown or HTML would take for more than text.
+ESCAPED = r"\\\1"
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&~])")
 
 
@@ -38,6 +39,10 @@ def _lines(report: Report) -> Iterator[str]:
     if code.behind:
         yield f"\n{code.ref} has {code.behind} commits more than the base: merge or rebase, and review again."
     for title, lines in (
+        (
+            "Not built",
+            (f"- **`{name}`**: {SPECIAL.sub(ESCAPED, problem)}." for name, problem in report.problems.items()),
+        ),
         ("What changes", _changes(report)),
         ("Rows", _rows(report)),
         ("Metrics", _metrics(report)),
@@ -199,7 +204,7 @@ def _checks(report: Report) -> Iterator[str]:
             (
                 f"`{check.name}`",
                 f"**{check.what}**" if check.is_risk else check.what,
-                SPECIAL.sub(r"\\\1", check.detail),
+                SPECIAL.sub(ESCAPED, check.detail),
                 check.path,
             )
             for check in report.checks
@@ -273,7 +278,7 @@ def _cell(difference: Difference, name: str, value: object) -> str:
     """Return a value as text that Markdown and HTML take for text."""
     if name in difference.hidden:
         return HIDDEN
-    return "null" if value is None else SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+    return "null" if value is None else SPECIAL.sub(ESCAPED, " ".join(str(value).split()))
 
 
 def _count(value: object) -> str:

@@ -1,1 +1,1 @@
-"""`make new-...`: write the files of a new mart or source, which build and pass the conventions at once."""
+"""`make new`: write the files of a new mart or source, which build and pass the conventions at once."""

@@ -1,21 +1,17 @@
-"""`make new-mart NAME=top_customers DOMAIN=marketing`: write a mart that builds and passes the conventions at once."""
+"""`make new MART=top_customers DOMAIN=marketing`: write a mart that builds and passes the conventions at once."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
-
-import click
-import yaml
 
 from scripts.errors import Refusal
-from scripts.paths import PROJECT_ROOT
+from scripts.scaffold.catalogue import origin_of
+from scripts.scaffold.taken_over import mart_sql, mart_yaml
 
-MARTS, EXPOSURES, GROUPS = Path("models/marts"), Path("models/marts/_exposures.yml"), Path("models/_groups.yml")
+MARTS = Path("models/marts")
 # The star schema is not the place for a team's mart.
 CORE = "core"
-# The owner of what no group claims, as in dbt_project.yml.
-PLATFORM = "platform"
 # As in dbt-bouncer.yml. Names of PostgreSQL have 63 bytes, and the names of checks add to this one.
 NAME = re.compile(r"(?!(?:stg|int|dim|fct|bridge|snp)_)[a-z][a-z0-9_]{2,39}")
 
@@ -98,46 +94,27 @@ unit_tests:
         - {month_start: 2011-02-01, invoices: 1, net_amount: 4}
 """)
 
-EXPOSURE = Template("""
-  - name: ${name}_readers
-    label: $label
-    type: analysis
-    maturity: low
-    description: "TODO: who reads $name, and what they decide with it."
-    owner:
-      name: $owner
-      email: $email
-    depends_on:
-      - ref('$name')
-""")
 
-
-class Owner(NamedTuple):
-    """Who is asked before a mart changes."""
-
-    name: str
-    email: str
-
-
-def create(project: Path, name: str, domain: str) -> list[Path]:
-    """Write the SQL and the YAML of a mart, and its reader into the exposures.
+def create(project: Path, name: str, domain: str, columns: Sequence[str] = ()) -> list[Path]:
+    """Write the SQL and the YAML of a mart.
 
     Args:
         project: the folder of the dbt project.
         name: the name of the mart.
         domain: a folder of models/marts.
+        columns: names of documented columns that the mart has; by default those of an example.
 
     Returns:
         The files that were written, relative to the project.
 
     Raises:
-        Refusal: the name or the domain will not do. Nothing is written.
+        Refusal: the name, the domain or a column will not do. Nothing is written.
     """
     domains = sorted(path.name for path in (project / MARTS).iterdir() if path.is_dir() and path.name != CORE)
     problems = []
     if not NAME.fullmatch(name):
         problems.append(
-            f"NAME={name} will not do: give 3 to 40 lower case letters, digits and underscores, with a letter first and"
+            f"MART={name} will not do: give 3 to 40 lower case letters, digits and underscores, with a letter first and"
             " without the prefix of a layer (stg_, int_, dim_, fct_, bridge_, snp_)"
         )
     if domain not in domains:
@@ -146,53 +123,20 @@ def create(project: Path, name: str, domain: str) -> list[Path]:
         raise Refusal(f"{'; '.join(problems)}.")
     for folder in ("models", "snapshots", "seeds", "analyses"):
         for taken in sorted((project / folder).rglob(f"{name}.*")):
-            raise Refusal(f"NAME={name} is taken by {taken.relative_to(project)}: give another name.")
-    readers = (project / EXPOSURES).read_text()
-    if f"name: {name}_readers\n" in readers:
-        raise Refusal(f"NAME={name}: {EXPOSURES} has {name}_readers already; remove that entry or give another name.")
-    owner = _owner(project, domain)
-    entry = EXPOSURE.substitute(
-        name=name, label=name.replace("_", " ").capitalize(), owner=owner.name, email=owner.email
-    )
+            raise Refusal(f"MART={name} is taken by {taken.relative_to(project)}: give another name.")
+    query, described = SQL, YAML.substitute(name=name)
+    if columns:
+        origin = origin_of(project, columns)
+        query, described = mart_sql(origin), mart_yaml(name, origin)
     sql, properties = (MARTS / domain / f"{name}{suffix}" for suffix in (".sql", ".yml"))
     written: list[Path] = []
     try:
-        for path, text in ((sql, SQL), (properties, YAML.substitute(name=name))):
-            with (project / path).open("x") as file:
+        for path, text in ((sql, query), (properties, described)):
+            with (project / path).open("x", encoding="utf-8") as file:
                 written.append(project / path)
                 file.write(text)
-        # A rename, so that the file with all readers is never half written.
-        draft = (project / EXPOSURES).with_suffix(".draft")
-        written.append(draft)
-        draft.write_text(readers.rstrip("\n") + "\n" + entry)
-        draft.replace(project / EXPOSURES)
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
         raise Refusal(f"cannot write {error.filename}: {error.strerror}; nothing was kept.") from error
-    return [sql, properties, EXPOSURES]
-
-
-def _owner(project: Path, domain: str) -> Owner:
-    """Return the owner of a domain: its group, or else the platform."""
-    groups = {group["name"]: group["owner"] for group in yaml.safe_load((project / GROUPS).read_text())["groups"]}
-    owner = groups.get(domain, groups[PLATFORM])
-    return Owner(owner["name"], owner["email"])
-
-
-@click.command()
-@click.option("--name", required=True, help="Name of the mart, such as top_customers.")
-@click.option("--domain", required=True, help="Folder of models/marts, such as marketing.")
-def main(name: str, domain: str) -> None:
-    """Write a mart that builds and passes the conventions at once."""
-    sql, properties, exposures = create(PROJECT_ROOT, name, domain)
-    click.echo(
-        f"Wrote       {sql}\n            {properties}\n            {exposures}: {name}_readers\n"
-        f"Next        .venv/bin/dbt build --select {name}\n"
-        f'            make lint FILES="{sql} {properties}"\n'
-        "            change the query, the columns and each TODO (docs/adding_a_mart.md), then run `make catalogue`"
-    )
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m scripts.scaffold.mart")
+    return [sql, properties]

@@ -1,11 +1,14 @@
-"""`make new-source FILE=path/to.csv`: write contract, staging and quarantine of a new source from one of its files."""
+"""`make new SOURCE=budgets FILE=path/to.csv`: write the files of a new source from one of its files.
+
+Columns, spellings and types are those of the file, which may have any format of the loader. Nothing lands, and of the
+existing files, only the contract changes. docs/adding_a_source.md says what to decide afterwards.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
 
-import click
 from ruamel.yaml import YAML
 
 from scripts.errors import Refusal
@@ -24,21 +27,6 @@ LONGEST_TABLE = 40
 MISFITS_SHOWN = 3
 
 
-@click.command()
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--name", help="Name of the table; by default the name of the file.")
-def main(path: Path, name: str | None) -> None:
-    """Write the files of a new source: its contract, a staging model that sets bad rows aside, and their quarantine.
-
-    Columns, spellings and types are those of FILE, which may have any format of the loader. Nothing lands, and no
-    existing file changes except the contract. docs/adding_a_source.md says what to decide afterwards.
-    """
-    if path == Path():
-        raise Refusal("give a file of the new source: make new-source FILE=path/to.csv.")
-    for line in new_source(path, name):
-        click.echo(line)
-
-
 def new_source(path: Path, name: str | None = None, project: Path = PROJECT_ROOT) -> list[str]:
     """Write the files of a new source; return what to tell the user.
 
@@ -50,8 +38,8 @@ def new_source(path: Path, name: str | None = None, project: Path = PROJECT_ROOT
     Raises:
         Refusal: the file cannot be read, tells no columns, or is no new source. Then nothing is written.
     """
-    content = read_content(path)
     table = _table(path, name)
+    content = read_content(path)
     columns = render.typed(content.columns, table)
     files = {
         STAGING / f"stg_retail__{table}.sql": render.staging_sql(table, columns),
@@ -62,7 +50,7 @@ def new_source(path: Path, name: str | None = None, project: Path = PROJECT_ROOT
     contract = project / CONTRACT
     _refuse_what_lands(path, table, content, contract)
     if there := [str(file) for file in files if (project / file).exists()]:
-        raise Refusal(f"{' and '.join(there)} would be overwritten: give another NAME=..., or move it away.")
+        raise Refusal(f"{' and '.join(there)} would be overwritten: give another SOURCE=..., or move it away.")
     text = _with_entry(contract.read_text(encoding="utf-8"), table, path, columns)
     _check(text, table, content)
     _write(project, files | {CONTRACT: text})
@@ -77,7 +65,7 @@ def _table(path: Path, name: str | None) -> str:
             f"{name!r} is no name of a table: give lower case letters, digits and underscores, such as budgets."
         )
     if not table or not table[0].isalpha() or len(table) > LONGEST_TABLE:
-        raise Refusal(f"{path.name!r} gives no name for a table: give NAME=..., such as NAME=budgets.")
+        raise Refusal(f"{path.name!r} gives no name for a table: give SOURCE=..., such as SOURCE=budgets.")
     return table
 
 
@@ -85,7 +73,7 @@ def _refuse_what_lands(path: Path, table: str, content: Content, contract: Path)
     """Refuse a name that the contract has, and a file that one of its tables takes."""
     known = read_contract(contract)
     if any(name == table for name, _ in known.descriptions):
-        raise Refusal(f"the contract has a table {table!r} already: give another NAME=....")
+        raise Refusal(f"the contract has a table {table!r} already: give another SOURCE=....")
     try:
         taking = fit([column.spelling for column in content.columns], content.format, known)
     except Refusal:
@@ -160,7 +148,3 @@ def _next(path: Path, table: str) -> Iterator[str]:
     yield f"            .venv/bin/python -m scripts.land {path}"
     yield f"            .venv/bin/dbt build --select stg_retail__{table}+"
     yield "            docs/adding_a_source.md says what to decide now"
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m scripts.scaffold.source")

@@ -16,10 +16,12 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from dbt_project import Dbt, copy_of_project
 from harness import Database
 from packaging.requirements import Requirement
 
+from scripts.owners import CODEOWNERS, codeowners
 from scripts.paths import PROJECT_ROOT
 
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -228,6 +230,12 @@ def test_every_doc_block_is_used(manifest) -> None:
     assert not blocks - set(re.findall(r"""doc\(["'](\w+)["']\)""", text))
 
 
+def test_code_owners_are_those_of_the_groups(manifest) -> None:
+    """A file that moved or changed its group would be reviewed by the wrong team; `make owners` writes the file."""
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())
+    assert CODEOWNERS.read_text() == codeowners(manifest, project)
+
+
 def test_exposures_read_gold(manifest) -> None:
     """Only gold is under contract: a report on anything else breaks without notice."""
     elsewhere = {
@@ -426,7 +434,7 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
 }
 # What runs Alembic, and the folders whose commands install requirements-site.lock as well.
 WITH_MIGRATE = ("scripts/migrate.py", "scripts/revisions.py")
-WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/site/")
+WITH_SITE = ("scripts/ask/", "scripts/lineage/", "scripts/metrics/", "scripts/review/", "scripts/site/")
 
 
 def pins(lock: str) -> dict[str, list[str]]:
@@ -514,8 +522,8 @@ def test_a_build_needs_no_package_of_the_tests() -> None:
     missing = []
     distributions = packages_distributions()
     for path in tracked("scripts/*.py"):
-        # The benchmark works with the tools of the tests.
-        if path.startswith("scripts/bench/") and path != "scripts/bench/plans.py":
+        # Lint and the benchmark work with the tools of the tests.
+        if path.startswith(("scripts/bench/", "scripts/lint/")) and path != "scripts/bench/plans.py":
             continue
         locked = core | set(pins("requirements-site.lock")) if path.startswith(WITH_SITE) else core
         locked = locked | set(pins("requirements-migrate.lock")) if path in WITH_MIGRATE else locked

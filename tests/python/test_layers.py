@@ -16,7 +16,7 @@ LAYERS = {
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
-        {"ask", "backup", "check_catalogue", "docs", "land"},
+        {"ask", "backup", "check_catalogue", "docs", "land", "owners"},
         {"governance"},
         {"playground"},
         {"build", "health", "lint", "migrate", "pool", "review", "scaffold", "site"},
@@ -131,9 +131,10 @@ LAYERS = {
         {"__main__"},
     ],
     "scripts.scaffold": [
-        {"__init__", "columns", "mart"},
-        {"render"},
-        {"source"},
+        {"__init__", "catalogue", "columns"},
+        {"render", "taken_over"},
+        {"mart", "source"},
+        {"__main__"},
     ],
     "scripts.lineage": [
         {"edges"},

@@ -1,4 +1,4 @@
-"""`make new-source`: the files of a new source work at once, and no row of it can get lost without a word."""
+"""`make new SOURCE=...`: the files of a new source work at once, and no row of it can get lost without a word."""
 
 import json
 import re
@@ -217,7 +217,7 @@ def test_the_loader_says_how_a_new_source_begins(database: Database, tmp_path: P
     assert file.outcome == "refused"
     assert re.fullmatch(
         r"missing required column .*; found Month, Country, Budget GBP; a new kind of file begins with "
-        r"`make new-source FILE=\.\.\.`",
+        r"`make new SOURCE=\.\.\. FILE=\.\.\.`",
         file.detail,
     )
 

@@ -2,7 +2,7 @@
 Site.view({
   id: "service",
   title: "Service",
-  needs: ["releases", "release_sources", "freshness", "files", "runs", "steps", "checks"],
+  needs: ["releases", "release_changes", "release_sources", "freshness", "files", "runs", "steps", "checks"],
   render(root, tables) {
     const { el, format, DAY } = Site;
     const { bars, colour, plot } = Charts;
@@ -11,6 +11,7 @@ Site.view({
     const sources = tables.freshness.objects();
     const runs = tables.runs.objects();
     const files = tables.files.objects();
+    const changes = tables.release_changes.objects();
     const held = d3.group(tables.release_sources.objects(), ({ release_id: release }) => release);
     const flapping = tables.checks.objects().filter(({ kind, is_flapping: flaps }) => kind === "check" && flaps);
     const HOUR = DAY / 24;
@@ -56,6 +57,7 @@ Site.view({
       el("div.grid", {}, freshnessCard(), agreedFigure()),
       el("div.grid", {}, runsFigure(), stepsFigure()),
       releasesCard(),
+      changesCard(),
       flappingCard()
     );
 
@@ -181,6 +183,18 @@ Site.view({
             `${format.count(of.checks_passed)} passed${of.checks_warned ? `, warned: ${of.checks_warned}` : ""}`,
             of.git_commit,
           ]),
+        })));
+    }
+
+    function changesCard() {
+      return card(
+        "What releases changed",
+        "Each release is compared with the one before, row by row and by primary key.",
+        scroll("What releases changed", Charts.table({
+          caption: "What releases changed, the newest first",
+          empty: "No release has changed a row of another one yet.",
+          columns: [{ label: "Release", numeric: true }, { label: "Relation" }, { label: "What changed" }],
+          rows: changes.map((of) => [String(of.release_id), of.relation, of.in_words]),
         })));
     }
 

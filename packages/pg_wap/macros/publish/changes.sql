@@ -49,49 +49,47 @@
     end $changes$
 {%- endmacro %}
 
-{#- One line for each relation whose rows or columns a release changes, in words: SQL that returns `relation` and `line`. -#}
-{% macro changes_in_words(release_id) -%}
-    select
-        relation,
-        concat_ws(
-            '; ',
-            case
-                when changes ? 'is_new' then 'new'
-                when changes ? 'is_gone' then 'gone'
-                when changes ? 'problem' then 'not compared: ' || (changes ->> 'problem')
-            end,
-            nullif(concat_ws(
-                ', ',
-                {%- for what in ["added", "gone", "changed"] %}
-                case when changes ->> 'rows_{{ what }}' <> '0'
-                    then to_char((changes ->> 'rows_{{ what }}')::bigint, 'FM999,999,999,990')
-                    || case changes ->> 'rows_{{ what }}' when '1' then ' row {{ what }}' else ' rows {{ what }}' end end
-                {{- "," if not loop.last }}
-                {%- endfor %}
-            ), ''),
-            {%- for what in ["added", "gone"] %}
-            (
-                select 'columns {{ what }}: ' || string_agg(name, ', ')
-                from jsonb_array_elements_text(changes -> 'columns_{{ what }}') as name
-            ),
+{#- What `changes` says, in one line of words: an expression of SQL, null if no row and no column changed. -#}
+{% macro changes_in_words() -%}
+nullif(
+    concat_ws(
+        '; ',
+        case
+            when changes ? 'is_new' then 'new'
+            when changes ? 'is_gone' then 'gone'
+            when changes ? 'problem' then 'not compared: ' || (changes ->> 'problem')
+        end,
+        nullif(concat_ws(
+            ', ',
+            {%- for what in ["added", "gone", "changed"] %}
+            case when changes ->> 'rows_{{ what }}' <> '0'
+                then to_char((changes ->> 'rows_{{ what }}')::bigint, 'FM999,999,999,990')
+                || case changes ->> 'rows_{{ what }}' when '1' then ' row {{ what }}' else ' rows {{ what }}' end end
+            {{- "," if not loop.last }}
             {%- endfor %}
-            (
-                select 'columns of another type: ' || string_agg(name ->> 'name', ', ')
-                from jsonb_array_elements(changes -> 'columns_retyped') as name
-            ),
-            (
-                select string_agg(
-                    measure ->> 'name' || ' ' || case when moved_by >= 0 then '+' else '' end
-                    || rtrim(to_char(moved_by, 'FM999,999,999,999,990.999999'), '.'),
-                    ', '
-                )
-                from jsonb_array_elements(changes -> 'measures') as measure
-                cross join lateral (
-                    select (measure ->> 'after')::numeric - (measure ->> 'before')::numeric as moved_by
-                ) as movement
+        ), ''),
+        {%- for what in ["added", "gone"] %}
+        (
+            select 'columns {{ what }}: ' || string_agg(column_name, ', ')
+            from jsonb_array_elements_text(changes -> 'columns_{{ what }}') as column_name
+        ),
+        {%- endfor %}
+        (
+            select 'columns of another type: ' || string_agg(retyped ->> 'name', ', ')
+            from jsonb_array_elements(changes -> 'columns_retyped') as retyped
+        ),
+        (
+            select string_agg(
+                measure ->> 'name' || ' ' || case when moved_by >= 0 then '+' else '' end
+                || rtrim(to_char(moved_by, 'FM999,999,999,999,990.999999'), '.'),
+                ', '
             )
-        ) as line
-    from {{ pg_wap.audit_table("release_changes") }}
-    where release_id = {{ release_id }}
-    order by relation
+            from jsonb_array_elements(changes -> 'measures') as measure
+            cross join lateral (
+                select (measure ->> 'after')::numeric - (measure ->> 'before')::numeric as moved_by
+            ) as movement
+        )
+    ),
+    ''
+)
 {%- endmacro %}

@@ -17,8 +17,14 @@
             ~ row[5] ~ ", " ~ row[6] ~ " checks passed" ~ (", warnings of: " ~ row[7] if row[7] else "") ~ ".", info=true
         ) -%}
         {%- do log("It changed " ~ row[9] ~ ".", info=true) -%}
-        {%- for relation, line in run_query(pg_wap.changes_in_words(row[0])).rows if line and line != "new" -%}
-            {%- do log("  " ~ relation ~ ": " ~ line, info=true) -%}
+        {%- set changed -%}
+            select relation, in_words
+            from {{ pg_wap.audit_table("release_changes") }}
+            where release_id = {{ row[0] }} and in_words <> 'new'
+            order by relation
+        {%- endset -%}
+        {%- for relation, in_words in run_query(changed).rows -%}
+            {%- do log("  " ~ relation ~ ": " ~ in_words, info=true) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- set waiting = run_query(

@@ -50,11 +50,12 @@ from (
 ) as released;
 
 {%- if kind == "publish" %}
-insert into {{ pg_wap.audit_table("release_changes") }} (release_id, relation, changes)
+insert into {{ pg_wap.audit_table("release_changes") }} (release_id, relation, changes, in_words)
 select
     (select max(release_id) from {{ releases }}),
     replace(view, '"', ''),
-    changes
+    changes,
+    {{ pg_wap.changes_in_words() | indent(4) }}
 from {{ pg_wap.audit_table("candidate_steps") }}
 where changes is not null;
 {%- endif %}

@@ -199,6 +199,8 @@
         release_id bigint not null references {{ pg_wap.audit_table("releases") }},
         relation text not null,
         changes jsonb not null,
+        -- what they say, in one line of words; null if no row and no column changed
+        in_words text,
         primary key (release_id, relation)
     );
 
