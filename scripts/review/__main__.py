@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scripts import connection
+from scripts.dbt_tuning.interpreter import tune_interpreter
 from scripts.playground import schemas
 from scripts.privacy import keep_private
 from scripts.review import approval, code
@@ -28,6 +29,7 @@ def main(*, base: str, dirty: bool, out: Path, is_dropped: bool, approved: bool,
     Labels of a pull request stand in the variable REVIEW_LABELS, with commas between.
     """
     keep_private()
+    tune_interpreter()
     if connection.target_name() == "local":
         server.ensure_running()
     with code.alone():
