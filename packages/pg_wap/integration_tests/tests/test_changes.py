@@ -60,9 +60,13 @@ def test_each_difference_is_counted_once(sides: Versions) -> None:
 def test_a_row_that_moves_to_another_month_is_one_changed_row(sides: Versions) -> None:
     """Months only say where to look; a row is known by its key."""
     sides.ask("update side.after set day = '2011-03-03' where id = 1")
-    found = compare(sides)
-    assert (found["rows_added"], found["rows_gone"], found["rows_changed"]) == (0, 0, 1)
-    assert found["columns"] == [{"name": "day", "rows": 1}]
+    sides.ask("update side.after set day = null, amount = 90 where id = 2")
+    found = compare(sides, example_count=1)
+    assert (found["rows_added"], found["rows_gone"], found["rows_changed"]) == (0, 0, 2)
+    assert found["columns"] == [{"name": "amount", "rows": 1}, {"name": "day", "rows": 2}]
+    assert [month["month"] for month in found["months"]] == ["-infinity", "2011-01-01", "2011-03-01"]
+    ((example),) = found["examples"]
+    assert (example["before"]["day"], example["after"]["day"], example["after"]["amount"]) == ("2011-01-03", None, 90)
 
 
 def test_columns_that_come_and_go_are_named(sides: Versions) -> None:

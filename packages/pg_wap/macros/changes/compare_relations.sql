@@ -43,16 +43,19 @@ declare
     dated_by text;
     before_rows text;
     after_rows text;
-    -- matches the rows of both sides in the months $1 that differ
-    differing_rows text;
     differing date[];
+    -- the days of a month %1$L, up to %2$L: by the column itself, so that partitions of other months are not read
+    month_condition text;
+    in_months text;
+    -- matches the rows of both sides in {months}
+    differing_rows text;
     is_in_both text;
     statistics text;
     by_month jsonb;
     moved text[];
     measure text;
     shown_rows integer;
-    busiest_months date[];
+    rows_move boolean;
     examples jsonb := '[]';
     shown jsonb;
 begin
@@ -145,6 +148,9 @@ begin
     );
     after_rows := format(before_rows, after_name);
     before_rows := format(before_rows, before_name);
+    month_condition := case when dated_by is null then 'true' else
+        format('case when %%1$L = ''-infinity'' then %1$I is null else %1$I >= %%1$L and %1$I < %%2$L end', dated_by)
+    end;
 
     -- one scan of each side
     execute format(
@@ -184,10 +190,14 @@ begin
         return result;
     end if;
 
+    -- a row may move to another month, so all of these months are matched with each other
+    in_months := (
+        select string_agg(format(month_condition, month, (month + interval '1 month')::date), ' or ') from unnest(differing) as month
+    );
     differing_rows := format(
         $query$
-            (select * from (%s) as side where compared_month = any($1)) as before_rows
-            full join (select * from (%s) as side where compared_month = any($1)) as after_rows
+            (select * from (%s) as side where {months}) as before_rows
+            full join (select * from (%s) as side where {months}) as after_rows
                 on %s
             where before_rows is distinct from after_rows
         $query$,
@@ -224,8 +234,8 @@ begin
             group by 1
         ) as month
         $query$,
-        key_columns[1], is_in_both, statistics, differing_rows
-    ) into by_month using differing;
+        key_columns[1], is_in_both, statistics, replace(differing_rows, '{months}', in_months)
+    ) into by_month;
     result := result || (
         select jsonb_build_object(
             'rows_added', sum((month ->> 'added')::bigint),
@@ -289,35 +299,44 @@ begin
         )
     );
 
-    -- the largest movements are in the months with the largest maxima, so only the rows of those months are matched again
+    -- the largest movements are in the months with the largest maxima: unless rows move between months, those are enough
+    rows_move := exists (select from jsonb_array_elements(by_month) as month where (month ->> ('rows ' || dated_by))::bigint > 0);
     foreach measure in array coalesce(nullif(moved, '{}'), array[null]) loop
         exit when example_count = 0;
         shown_rows := ceil(example_count / greatest(cardinality(moved), 1)::numeric);
-        busiest_months := array(
-            select (month ->> 'compared_month')::date
-            from jsonb_array_elements(by_month) as month
-            order by (month ->> ('most ' || measure))::numeric desc nulls last, month ->> 'compared_month'
-            limit shown_rows
-        );
+        if not rows_move then
+            in_months := (
+                select string_agg(format(month_condition, busiest.month, (busiest.month + interval '1 month')::date), ' or ')
+                from (
+                    select (month ->> 'compared_month')::date as month
+                    from jsonb_array_elements(by_month) as month
+                    order by (month ->> ('most ' || measure))::numeric desc nulls last, month ->> 'compared_month'
+                    limit shown_rows
+                ) as busiest
+            );
+        end if;
         execute format(
             $query$
-            select jsonb_agg(jsonb_build_object('by', %1$L::text, 'before', before_row, 'after', after_row))
+            -- JSON of these rows only: in the query below, it would be made of all rows before they are sorted
+            select jsonb_agg(jsonb_build_object(
+                'by', %1$L::text, 'before', to_jsonb(before_row) - 'compared_month', 'after', to_jsonb(after_row) - 'compared_month'
+            ))
             from (
                 select
-                    to_jsonb(before_rows) - 'compared_month' as before_row,
-                    to_jsonb(after_rows) - 'compared_month' as after_row
+                    before_rows as before_row,
+                    after_rows as after_row
                 from %2$s
                 order by %3$s%4$s
                 limit %5$s
             ) as shown
             $query$,
             measure,
-            differing_rows,
+            replace(differing_rows, '{months}', in_months),
             case when measure is not null
                 then format('abs(coalesce(after_rows.%1$I, 0) - coalesce(before_rows.%1$I, 0)) desc, ', measure) else '' end,
             (select string_agg(format('coalesce(before_rows.%1$I, after_rows.%1$I)', name), ', ') from unnest(key_columns) as name),
             shown_rows
-        ) into shown using busiest_months;
+        ) into shown;
         examples := examples || coalesce(shown, '[]');
     end loop;
     return result || jsonb_build_object('examples', examples);
