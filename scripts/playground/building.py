@@ -206,13 +206,22 @@ def _refuse_personal(nodes: Nodes, selected: Sequence[str]) -> None:
         node = nodes.get(unique_id)
         if node is None or node["resource_type"] not in BUILT:
             continue
-        columns = node["columns"].values()
-        marks = [((column.get("config") or {}).get("meta") or {}).get("pii") for column in columns]
-        if node["schema"] == PERSONAL or (DIRECT in marks and not _is_view(node)):
+        if is_personal(node, node["schema"]):
             raise Refusal(
                 f"{node['name']} holds personal data, which no branch may copy: select models without it. Nothing was "
                 "built."
             )
+
+
+def is_personal(node: Mapping[str, Any], schema: str) -> bool:
+    """Return whether a copy of a node would be a copy of personal data.
+
+    Args:
+        node: a node of a manifest.
+        schema: its schema, as everyone shares it.
+    """
+    marks = [((column.get("config") or {}).get("meta") or {}).get("pii") for column in node["columns"].values()]
+    return schema == PERSONAL or (DIRECT in marks and not _is_view(node))
 
 
 def _is_view(node: Mapping[str, Any]) -> bool:

@@ -147,6 +147,18 @@ def personal_data(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[
             )
 
 
+def not_copied(changes: list[Change], personal: set[str]) -> Iterator[Risk]:
+    """Yield the changed nodes that no review builds, because it would copy personal data.
+
+    Args:
+        changes: the nodes that changed.
+        personal: the unique ids of nodes that hold personal data.
+    """
+    for change in changes:
+        if change.unique_id in personal and change.needs_build:
+            yield Risk("personal data", f"{change.name} is not built, as a review copies no personal data.")
+
+
 def exposures(head: Mapping[str, Any], differences: list[Difference]) -> Iterator[Risk]:
     """Yield the dashboards and applications that read what changed.
 

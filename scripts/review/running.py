@@ -17,6 +17,7 @@ from scripts import connection
 from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.playground import schemas
+from scripts.playground.building import is_personal
 from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows
 from scripts.review.dbt import BUILT, Project
 from scripts.review.page import page
@@ -153,6 +154,7 @@ class Review:
             *risk.readers(session, report.rows, mine),
             *risk.migrations(self._code.files),
             *risk.personal_data(base, head),
+            *risk.not_copied(report.changes, {node["unique_id"] for node in self._personal()}),
             *risk.variables(base, head),
             *risk.macros(base, head),
             *risk.full_builds(head, report.changes, seconds),
@@ -167,9 +169,18 @@ class Review:
         if not chosen:
             return {}
         self._prepare(changes)
+        personal = [node["name"] for node in self._personal()]
         kinds = [option for kind in BUILT for option in ("--resource-type", kind)]
-        options = ["--select", *chosen, "--exclude", "package:pg_wap", *kinds, *self._deferred()]
+        options = ["--select", *chosen, "--exclude", "package:pg_wap", *personal, *kinds, *self._deferred()]
         return {found.node.unique_id: found for found in self._head.run("build", *options)}
+
+    def _personal(self) -> list[dict[str, Any]]:
+        """Return the nodes that hold personal data, which no review copies."""
+        return [
+            node
+            for node in nodes.nodes_of(self._head.content).values()
+            if node["resource_type"] in BUILT and is_personal(node, node["schema"].removeprefix(f"{self.prefix}_"))
+        ]
 
     def _prepare(self, changes: list[nodes.Change]) -> None:
         """Show the release where nothing is built, for checks; and give snapshots the history that they have."""
@@ -198,7 +209,8 @@ class Review:
         other = [change.name for change in changes if change.kind == "test" and nodes.GONE not in change.what]
         if not built and not other:
             return {}
-        options = ["--select", *built, *other, "--exclude", "package:pg_wap", "--exclude-resource-type", "unit_test"]
+        left_out = ["package:pg_wap", *(node["name"] for node in self._personal())]
+        options = ["--select", *built, *other, "--exclude", *left_out, "--exclude-resource-type", "unit_test"]
         # All of gold is there, as views at least, so only what lies below gold is read from the release.
         below = [option for option in self._deferred() if option != "--favor-state"]
         return {found.node.unique_id: found for found in self._head.run("test", *options, *below)}

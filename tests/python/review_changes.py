@@ -141,6 +141,9 @@ WITH_EFFECT = {
     "a metric of another measure": Edit(
         "models/semantic/metrics/revenue.yml", "measure: {name: sale_line_amount,", "measure: {name: line_amount,"
     ),
+    "personal data": Edit(
+        "models/profiles/dim_customer_profile.sql", "select * from final", "select * from final\nwhere true"
+    ),
     "a revision that locks": Edit(
         "migrations/versions/9001_lock.up.sql", "", "create index ledger_index on bronze.landed_files (landed_at);\n"
     ),
