@@ -78,8 +78,8 @@ def compare(ref: str, *, with_uncommitted: bool) -> Code:
     dirty = git("status", "--porcelain", "--", *DBT_FILES, *NOT_READ).splitlines()
     if dirty and not with_uncommitted:
         raise Refusal(
-            f"{len(dirty)} files of the project are not committed, such as {dirty[0][3:]}: commit or stash them, or "
-            "review them as they are with DIRTY=1."
+            f"files of the project are not committed, such as {dirty[0][3:]} ({len(dirty)} in all): commit or stash "
+            "them, or review them as they are with DIRTY=1."
         )
     files = git("diff", "--name-only", base, "--", *DBT_FILES, "migrations", *NOT_READ).splitlines()
     new = [line[3:] for line in dirty if line.startswith("??")]

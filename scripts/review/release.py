@@ -100,8 +100,8 @@ def refuse_another_base(release: Release, code: Code) -> None:
         )
     if files:
         raise Refusal(
-            f"release {release.number} was built from commit {commit}, and {len(files)} files of the base differ from "
-            f"it, such as {files[0]}: {remedy}, or name that commit as BASE={commit}."
+            f"release {release.number} was built from commit {commit}, and files of the base differ from it, such as "
+            f"{files[0]} ({len(files)} in all): {remedy}, or name that commit as BASE={commit}."
         )
 
 

@@ -307,7 +307,7 @@ def test_uncommitted_files_are_refused(tree: Tree, report: dict[str, Any]) -> No
         done = tree.review("--base", tree.base)
     finally:
         path.write_text(text)
-    assert "1 files of the project are not committed, such as models/marts/finance/daily_sales.sql" in done.stderr
+    assert "are not committed, such as models/marts/finance/daily_sales.sql (1 in all)" in done.stderr
     assert "DIRTY=1" in done.stderr
 
 
