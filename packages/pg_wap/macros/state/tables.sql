@@ -196,7 +196,7 @@
 
     -- what readers saw change with each release: `changes` is what compare_relations returns
     create table if not exists {{ pg_wap.audit_table("release_changes") }} (
-        release_id bigint not null references {{ pg_wap.audit_table("releases") }},
+        release_id bigint not null,
         relation text not null,
         changes jsonb not null,
         -- what they say, in one line of words; null if no row and no column changed
