@@ -24,6 +24,19 @@
     Numbers are equal if their values are, whatever their scale. Columns of different types are compared as numbers, if both are numbers,
     else as text. -#}
 {% macro create_compare_function(function) -%}
+    {%- set signature = function ~ "(text, text, text[], text[], text, integer)" -%}
+    {%- set definition = pg_wap.compare_function(function) -%}
+    {#- Two sessions that replace a function at once disturb each other, so it is replaced only if it differs. -#}
+    do $function$
+    begin
+        if obj_description(to_regprocedure('{{ signature }}'), 'pg_proc') is distinct from '{{ local_md5(definition) }}' then
+            execute $definition${{ definition }}$definition$;
+            comment on function {{ signature }} is '{{ local_md5(definition) }}';
+        end if;
+    end $function$;
+{%- endmacro %}
+
+{% macro compare_function(function) -%}
 create or replace function {{ function }}(
     before_name text,
     after_name text,
@@ -341,5 +354,5 @@ begin
     end loop;
     return result || jsonb_build_object('examples', examples);
 end
-$compare$;
+$compare$
 {%- endmacro %}

@@ -17,7 +17,7 @@
 
 {% macro tables_fingerprint() -%}
     {{ return("One row per run of dbt. Tables of state " ~ local_md5(
-        pg_wap.create_tables.macro.macro_sql ~ pg_wap.create_compare_function.macro.macro_sql
+        pg_wap.create_tables.macro.macro_sql ~ pg_wap.compare_function.macro.macro_sql
     )[:8] ~ ".") }}
 {%- endmacro %}
 
@@ -182,17 +182,14 @@
         description_sql text not null,
         rollback_prepare_sql text not null,
         rollback_published_by text not null,
-        rollback_swap_sql text not null
+        rollback_swap_sql text not null,
+        -- what to compare with the release, and what readers will see change
+        compared jsonb not null default '{}',
+        changes jsonb
     );
-
-    -- what to compare, and what readers will see change: columns of version 1.2
-    alter table {{ pg_wap.audit_table("candidate_steps") }} add column if not exists compared jsonb not null default '{}';
-    alter table {{ pg_wap.audit_table("candidate_steps") }} add column if not exists changes jsonb;
 
     -- how to take back the last release
     create table if not exists {{ pg_wap.audit_table("rollback_steps") }} (like {{ pg_wap.audit_table("candidate_steps") }} including all);
-    alter table {{ pg_wap.audit_table("rollback_steps") }} add column if not exists compared jsonb not null default '{}';
-    alter table {{ pg_wap.audit_table("rollback_steps") }} add column if not exists changes jsonb;
 
     -- what readers saw change with each release: `changes` is what compare_relations returns
     create table if not exists {{ pg_wap.audit_table("release_changes") }} (
@@ -254,7 +251,15 @@
 {% macro migrate() -%}
     {%- set schema = pg_wap.audit_table("runs").without_identifier().include(database=false) -%}
     do $migrate$
+    declare
+        steps regclass;
     begin
+        -- only where they are missing: the statement would wait for an open release
+        foreach steps in array array[to_regclass('{{ schema }}.candidate_steps'), to_regclass('{{ schema }}.rollback_steps')] loop
+            if steps is not null and not exists (select from pg_attribute where attrelid = steps and attname = 'changes') then
+                execute format('alter table %s add compared jsonb not null default ''{}'', add changes jsonb', steps);
+            end if;
+        end loop;
         if to_regclass('{{ schema }}.publications') is null then
             return;
         end if;
