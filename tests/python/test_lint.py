@@ -174,7 +174,6 @@ def test_a_model_without_a_reader_only_warns() -> None:
     checks = yaml.safe_load((PROJECT_ROOT / "dbt-bouncer.yml").read_text())["manifest_checks"]
     warning = {check["name"] for check in checks if check.get("severity") == "warn"}
     assert warning == {
-        "check_macro_is_used",
         "check_model_has_exposure",
         "check_model_min_downstream_models",
         "check_source_not_orphaned",
