@@ -9,7 +9,7 @@
         {{ return(relation) }}
     {%- endif -%}
     {{ return(
-        "(select * from " ~ relation ~ " where " ~ pg_wap.is_touched(node.name, node.config.check_column) ~ ") as touched_rows"
+        "(select * from " ~ relation ~ " where " ~ pg_wap.is_touched(pg_wap.versioned_name(node), node.config.check_column) ~ ") as touched_rows"
     ) }}
 {%- endmacro %}
 
@@ -21,8 +21,7 @@
         column: the logged column to compare with; by default the model's `check_column`. Of partitions, it is not used.
         data_type: `integer` for keys like 20111231 of a date that the model is partitioned by. -#}
 {% macro is_touched(model_name, expression, column=none, data_type=none) -%}
-    {%- set node = graph.nodes.values() | selectattr("name", "equalto", model_name) | selectattr("resource_type", "equalto", "model")
-        | first if execute else none -%}
+    {%- set node = pg_wap.model_named(model_name) if execute else none -%}
     {%- if not node or not pg_wap.looks_at_changes_only(node) -%}
         {{ return("true") }}
     {%- elif node.config.materialized == "incremental_by_key" -%}
@@ -46,9 +45,8 @@
 
 {#- For checks whose query differs: whether the check looks only at what a model changed. -#}
 {% macro looks_at_changes_of(model_name) -%}
-    {%- set node = graph.nodes.values() | selectattr("name", "equalto", model_name) | selectattr("resource_type", "equalto", "model")
-        | first if execute else none -%}
-    {{ return(node is not none and node is defined and pg_wap.looks_at_changes_only(node)) }}
+    {%- set node = pg_wap.model_named(model_name) if execute else none -%}
+    {{ return(node is not none and pg_wap.looks_at_changes_only(node)) }}
 {%- endmacro %}
 
 {#- The model behind a relation, published or candidate. -#}

@@ -87,14 +87,16 @@
     {%- if not pg_wap.is_in_published_schema(node) -%}
         {%- if kind == "published_view" -%}
             {%- do problems.append(
-                "model '" ~ node.name ~ "' is a published_view outside of the schema " ~ pg_wap.published_schema() ~ ": use view there"
+                "model '" ~ pg_wap.versioned_name(node) ~ "' is a published_view outside of the schema "
+                ~ pg_wap.published_schema() ~ ": use view there"
             ) -%}
         {%- endif -%}
     {%- elif kind in ["table", "view", "incremental", "materialized_view"] -%}
         {%- if "materialization_" ~ kind ~ "_postgres" not in context or (kind == "incremental" and is_incremental.macro.package_name == "dbt") -%}
             {%- do problems.append(
-                "model '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have passed: copy the"
-                ~ " wrapper of the materialization " ~ kind ~ " from the README of pg_wap to macros/pg_wap_hooks.sql"
+                "model '" ~ pg_wap.versioned_name(node) ~ "' would be written into the schema " ~ node.schema
+                ~ " before its checks have passed: copy the wrapper of the materialization " ~ kind
+                ~ " from the README of pg_wap to macros/pg_wap_hooks.sql"
             ) -%}
         {%- endif -%}
     {%- elif kind not in ["incremental_by_key", "incremental_by_partition", "published_view", "stable_view", "ephemeral"] -%}
@@ -103,8 +105,9 @@
             "snapshot": "another schema for the snapshot, and a model that selects from it",
         } -%}
         {%- do problems.append(
-            node.resource_type ~ " '" ~ node.name ~ "' would be written into the schema " ~ node.schema ~ " before its checks have"
-            ~ " passed, as it is materialized as " ~ kind ~ ": use " ~ mend.get(kind, "a materialization of pg_wap or of dbt")
+            node.resource_type ~ " '" ~ pg_wap.versioned_name(node) ~ "' would be written into the schema " ~ node.schema
+            ~ " before its checks have passed, as it is materialized as " ~ kind
+            ~ ": use " ~ mend.get(kind, "a materialization of pg_wap or of dbt")
         ) -%}
     {%- endif -%}
     {{ return(problems) }}
@@ -131,20 +134,22 @@
 {% macro problems_of_keys(node) -%}
     {%- set problems = [] -%}
     {%- if not pg_wap.key_columns(node) -%}
-        {%- do problems.append("model '" ~ node.name ~ "' is incremental_by_key and has no unique_key: add one to its config") -%}
+        {%- do problems.append(
+            "model '" ~ pg_wap.versioned_name(node) ~ "' is incremental_by_key and has no unique_key: add one to its config"
+        ) -%}
     {%- endif -%}
     {%- set primary_key = pg_wap.primary_key_of(node) -%}
     {%- if pg_wap.key_columns(node) and pg_wap.key_columns(node) | sort != primary_key | sort -%}
         {%- do problems.append(
-            "model '" ~ node.name ~ "' has the unique_key " ~ pg_wap.key_columns(node) | join(", ") ~ ", but the primary key "
+            "model '" ~ pg_wap.versioned_name(node) ~ "' has the unique_key " ~ pg_wap.key_columns(node) | join(", ") ~ ", but the primary key "
             ~ primary_key | join(", ") ~ ": an incremental build would take several rows for one, so make both the same"
         ) -%}
     {%- endif -%}
     {%- set column = node.config.get("check_column") -%}
     {%- if column and column not in pg_wap.logged_columns(node) -%}
         {%- do problems.append(
-            "model '" ~ node.name ~ "' logs only " ~ pg_wap.logged_columns(node) | join(", ") ~ ", but its check_column is " ~ column
-            ~ ": add it to logged_columns"
+            "model '" ~ pg_wap.versioned_name(node) ~ "' logs only " ~ pg_wap.logged_columns(node) | join(", ")
+            ~ ", but its check_column is " ~ column ~ ": add it to logged_columns"
         ) -%}
     {%- endif -%}
     {{ return(problems) }}
@@ -153,18 +158,22 @@
 {#- A change log that the model does not wait for would be read too early, and a column that is not logged would touch nothing. -#}
 {% macro problems_of_touched_by(node) -%}
     {%- set problems = [] -%}
-    {%- set place = node.resource_type ~ " '" ~ node.name ~ "': touched_by " -%}
+    {%- set place = node.resource_type ~ " '" ~ pg_wap.versioned_name(node) ~ "': touched_by " -%}
     {%- set touched_by = node.config.get("touched_by") -%}
     {%- if touched_by is none -%}
         {%- set touched_by = (node.config.get("meta") or {}).get("touched_by") -%}
     {%- endif -%}
     {%- set upstream, parents = {}, [] -%}
     {%- for unique_id in pg_wap.fingerprints()[node.unique_id].ancestors if unique_id in graph.nodes -%}
-        {%- do upstream.update({graph.nodes[unique_id].name: graph.nodes[unique_id]}) -%}
-        {%- do parents.append(graph.nodes[unique_id].name) if unique_id in node.depends_on.nodes -%}
+        {%- set above = graph.nodes[unique_id] -%}
+        {%- set names = [pg_wap.versioned_name(above)] + ([above.name] if above.get("version") == above.get("latest_version") else []) -%}
+        {%- for name in names -%}
+            {%- do upstream.update({name: above}) -%}
+        {%- endfor -%}
+        {%- do parents.extend(names + [above.name]) if unique_id in node.depends_on.nodes -%}
     {%- endfor -%}
     {%- if touched_by is string -%}
-        {%- for call, name in modules.re.findall("\\b(changes_of|ref)\\(\\s*[\"'](\\w+)[\"']", touched_by) | unique
+        {%- for call, name in modules.re.findall("\\b(changes_of|ref)\\(\\s*[\"']([\\w.]+)[\"']", touched_by) | unique
             if name not in (parents if call == "ref" else upstream) -%}
             {%- do problems.append(
                 place ~ "reads '" ~ name ~ "', which the model does not ref: add `-- depends_on: {{ ref('" ~ name ~ "') }}`"

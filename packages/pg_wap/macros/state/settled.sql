@@ -127,11 +127,8 @@
     {%- for unique_id in node.depends_on.nodes -%}
         {%- set source = graph.sources.get(unique_id) -%}
         {%- set model_name = source.config.meta.get("changes_with") if source -%}
-        {%- for model in graph.nodes.values() if model_name and model.resource_type == "model" and model.name == model_name -%}
-            {%- do read.append(model.unique_id) -%}
-        {%- else -%}
-            {%- do read.append(unique_id) -%}
-        {%- endfor -%}
+        {%- set changing = pg_wap.model_named(model_name) if model_name -%}
+        {%- do read.append(changing.unique_id if changing else unique_id) -%}
     {%- endfor -%}
     {{ return(read | unique | list) }}
 {%- endmacro %}

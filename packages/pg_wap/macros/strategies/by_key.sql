@@ -39,7 +39,7 @@
         {%- endif -%}
         {#- A hook may have touched rows as well. -#}
         {%- if pg_wap.logged_columns(model) and (pre_hooks or not lookup.get("is_empty")) -%}
-            {%- set wrote = run_query("select 1 from " ~ pg_wap.changes_of(model.name) ~ " limit 1").rows | length -%}
+            {%- set wrote = run_query("select 1 from " ~ pg_wap.change_log(model) ~ " limit 1").rows | length -%}
             {%- set message = "UNCHANGED" if not wrote else "CHANGED BY A HOOK" if lookup.get("is_empty") -%}
             {%- do store_raw_result("main", message=message, code=none, rows_affected=none, agate_table=none) if message -%}
         {%- endif -%}
@@ -198,7 +198,7 @@
         where old_rows.old_ctid is null;
         {%- if logged %}
 
-        insert into {{ pg_wap.changes_of(model.name) }}
+        insert into {{ pg_wap.change_log(model) }}
         select {{ logged }} from {{ tables.added }}
         union
         select {{ logged }} from {{ old_rows }} where is_gone;
@@ -261,7 +261,7 @@
 {#- The change of a full build: the new table takes the place of the old one, which a release keeps for a rollback. The change log starts
     empty with the new table: whatever reads it is built in full after this. -#}
 {% macro replace_table(target_relation, new_relation) -%}
-    {%- set log = pg_wap.changes_of(model.name).include(database=false) -%}
+    {%- set log = pg_wap.change_log(model).include(database=false) -%}
     {%- set logged = pg_wap.logged_columns(model) | join(", ") -%}
     {%- set table = target_relation.include(database=false) -%}
     {%- set new_table = new_relation.include(database=false) -%}
