@@ -70,6 +70,45 @@ def nodes_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def kept_under_another_id(base: Mapping[str, Any], head: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Return the ids in the base of models and checks that have another id in the head, by their ids in the base.
+
+    dbt gives a model another id when it gets versions. A model is the same
+    if it makes the same relation, and a check if it has the same name.
+
+    Args:
+        base: content of manifest.json of the base.
+        head: that of the head.
+        prefix: of the schemas of the head, which the base does not have.
+    """
+
+    def identity(node: Mapping[str, Any]) -> tuple[str, ...]:
+        schema = str(node["schema"]).removeprefix(f"{prefix}_")
+        return ("model", schema, node["alias"]) if node["resource_type"] == "model" else ("test", node["name"])
+
+    before, after = (
+        {unique_id: node for unique_id, node in nodes_of(side).items() if node["resource_type"] in ("model", "test")}
+        for side in (base, head)
+    )
+    gone = {identity(before[unique_id]): unique_id for unique_id in before.keys() - after.keys()}
+    new = {identity(after[unique_id]): unique_id for unique_id in after.keys() - before.keys()}
+    return {gone[same]: new[same] for same in gone.keys() & new.keys()}
+
+
+def with_ids(manifest: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return a manifest in which some nodes have other ids, wherever it names them.
+
+    Args:
+        manifest: content of manifest.json.
+        ids: the new id by the old one.
+    """
+    text = json.dumps(manifest)
+    for old, new in ids.items():
+        text = text.replace(json.dumps(old), json.dumps(new))
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
+
+
 def to_compile(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[str]:
     """Return the nodes of both whose SQL may differ: their text, a macro or a var that it uses is another one.
 
@@ -239,12 +278,22 @@ def _of_declarations(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
 def _change(node: Mapping[str, Any], what: tuple[str, ...]) -> Change:
     return Change(
         unique_id=node["unique_id"],
-        name=node["name"],
+        name=full_name(node),
         kind=node["resource_type"],
         path=node["original_file_path"],
         owner=owner_of(node),
         what=what,
     )
+
+
+def full_name(node: Mapping[str, Any]) -> str:
+    """Return the name by which dbt selects a node: `orders`, or `orders.v1` for a version of a model.
+
+    Args:
+        node: a node of manifest.json.
+    """
+    version = node.get("version")
+    return str(node["name"]) if version is None else f"{node['name']}.v{version}"
 
 
 def owner_of(node: Mapping[str, Any]) -> str:

@@ -56,6 +56,8 @@ class Review:
         self._base = Project("base", code.checked_out(self._code.base), target, here)
         self._head = Project("head", PROJECT_ROOT, "dev", {**here, **schemas.environment(self.prefix)})
         self._seconds: dict[str, float] = {}
+        # The id in the head of a node that had another one in the base.
+        self._ids: dict[str, str] = {}
 
     def report(self) -> Report:
         """Compare, and return what was found.
@@ -82,6 +84,9 @@ class Review:
             if not self._head.content:
                 self._head.parse()
                 self._base.parse()
+                self._ids = nodes.kept_under_another_id(self._base.content, self._head.content, self.prefix)
+                if self._ids:
+                    self._base.content = nodes.with_ids(self._base.content, self._ids)
         base, head = self._base.content, self._head.content
         with self._timed("compile"):
             wanted = nodes.to_compile(base, head)
@@ -135,7 +140,8 @@ class Review:
             )
             in_place = json.loads(json.dumps(semantic[1]).replace(f"{self.prefix}_", ""))
             report.metrics = list(metrics.compared(session, (semantic[0], in_place), (base, head), moved))
-        earlier: dict[str, str] = dict(session.execute(_last_statuses(audit)).fetchall())
+        statuses: dict[str, str] = dict(session.execute(_last_statuses(audit)).fetchall())
+        earlier = {self._ids.get(unique_id, unique_id): status for unique_id, status in statuses.items()}
         report.checks = [*checks.declared(base, head, report.changes), *checks.results(tested, earlier)]
         with self._timed("cost"):
             report.cost = list(cost.built(session, head, results, self.prefix, audit))

@@ -27,7 +27,9 @@ def markdown(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     code, release = report.code, report.release
-    yield f"# {report.verdict[:1].upper()}{report.verdict[1:]}"
+    # The name of a relation is written as it is.
+    is_name = "_" in report.verdict.partition(" ")[0]
+    yield f"# {report.verdict if is_name else report.verdict[:1].upper() + report.verdict[1:]}"
     yield ""
     state = " with files that are not committed" if code.is_dirty else ""
     base = f"{code.ref} ({code.base[:12]})"

@@ -118,6 +118,18 @@ WITH_EFFECT = {
     "a mart that is gone": Edit(f"{MARTS}/finance/short_lived.sql", "", None),
     "another primary key": Edit(f"{MARTS}/finance/regrained.sql", "unique_key='one'", "unique_key=['one', 'two']"),
     "a macro of three models": Edit("macros/shared_word.sql", "'before'", "'after'"),
+    "a model that gets versions": Edit(f"{MARTS}/finance/versioned.sql", "", None),
+    "its newer version": Edit(
+        f"{MARTS}/finance/versioned_v2.sql",
+        "",
+        "{{ config(unique_key='one') }}\n\nselect 'a'::text as one, 'b'::text as new_name\n",
+    ),
+    "its earlier version": Edit(
+        f"{MARTS}/finance/versioned_v1.sql",
+        "",
+        "{{ config(materialized='published_view') }}\n\n"
+        "{{ pg_wap.earlier_version(ref('versioned', v=2), renamed={'old_name': 'new_name'}) }}\n",
+    ),
     "an index": Edit(
         f"{MARTS}/finance/daily_sales.sql",
         "indexes=[{'columns': ['date_day']}]",
@@ -150,6 +162,10 @@ WITH_EFFECT = {
 }
 
 
+# Of a version of a model: the columns of the model that it has as well.
+INCLUDED = {"include": "all", "exclude": ["new_name"]}
+
+
 def contract(*columns: str) -> list[dict[str, Any]]:
     """Return the columns of a contract, all of type text."""
     return [{"name": name, "data_type": "text", "description": "Of the tests."} for name in columns]
@@ -161,6 +177,7 @@ def prepare(folder: Path) -> None:
     small = {
         "short_lived": ("one", ["one"], "select 'a'::text as one"),
         "regrained": ("one", ["one", "two"], "select 'a'::text as one, 'b'::text as two"),
+        "versioned": ("one", ["one", "old_name"], "select 'a'::text as one, 'b'::text as old_name"),
     }
     for number in (1, 2, 3):
         small[f"worded_{number}"] = (
@@ -203,6 +220,18 @@ def apply(folder: Path, edits: dict[str, Edit]) -> None:
             {"name": "net_amount", "data_type": "numeric(24,4)", "description": "Of the tests."},
         ],
     }
+    versions = {
+        "name": "versioned",
+        "description": "Of the tests.",
+        "latest_version": 2,
+        "columns": contract("one", "new_name"),
+        "constraints": [{"type": "primary_key", "columns": ["one"], "warn_unsupported": False}],
+        "versions": [
+            {"v": 1, "config": {"alias": "versioned"}, "columns": [INCLUDED, *contract("old_name")]},
+            {"v": 2},
+        ],
+    }
+    write(folder / MARTS / "finance" / "versioned.yml", yaml.safe_dump({"version": 2, "models": [versions]}))
     write(folder / MARTS / "finance" / "sales_of_days.yml", yaml.safe_dump({"version": 2, "models": [mart]}))
 
 

@@ -25,7 +25,10 @@ from scripts.review import code, release
 GIT = ("git", "-c", "user.name=tests", "-c", "user.email=tests@example.com", "-c", "commit.gpgsign=false")
 # What readers had, of marts that only these tests have.
 RELEASED = """
-    create view gold.worded_{0} as select 'a'::text as one, 'before'::text as word
+    create view gold.worded_1 as select 'a'::text as one, 'before'::text as word;
+    create view gold.worded_2 as table gold.worded_1;
+    create view gold.worded_3 as table gold.worded_1;
+    create view gold.versioned as select 'a'::text as one, 'b'::text as old_name;
 """
 
 
@@ -83,8 +86,7 @@ def tree(built: Database, work_on: Callable[..., AbstractContextManager[Database
         tree.git("init", "--quiet", "--initial-branch", "main")
         tree = tree._replace(base=tree.commit())
         tree.ask(f"update audit.runs set git_commit = '{tree.base[:12]}'")
-        for number in (1, 2, 3):
-            tree.ask(RELEASED.format(number))
+        tree.ask(RELEASED)
         tree.ask(
             "create schema desk; create view desk.months as select month_start, lines from gold.monthly_product_sales"
         )
@@ -181,6 +183,13 @@ EXPECTED: dict[str, Callable[[dict[str, Any]], bool]] = {
         and rows_of(report, f"worded_{number}")["columns"] == [{"name": "word", "rows": 1}]
         for number in (1, 2, 3)
     ),
+    "a model that gets versions": lambda report: rows_of(report, "versioned")["status"] == "equal",
+    "its newer version": lambda report: (
+        change_of(report, "versioned.v2") == ["new"] and rows_of(report, "versioned_v2")["status"] == "new"
+    ),
+    "its earlier version": lambda report: (
+        change_of(report, "versioned.v1") == ["contract", "settings: alias, materialized, unique_key"]
+    ),
     "an index": lambda report: (
         change_of(report, "daily_sales") == ["settings: indexes"]
         and rows_of(report, "daily_sales")["status"] == "equal"
@@ -224,6 +233,7 @@ def test_nothing_else_is_reported(report: dict[str, Any]) -> None:
             "daily_sales",
         ),
         *("sales_of_days", "short_lived", "regrained", "worded_1", "worded_2", "worded_3", "fct_product_sold_days"),
+        *("versioned.v1", "versioned.v2"),
         *("customer_rfm", "revenue_by_definition", "dim_product_as_known", "dim_customer_profile"),
     }
     assert {"bridge_product_category", "dim_country", "dim_rfm_band", "fct_invoices", "metric_days"} <= {
@@ -232,7 +242,7 @@ def test_nothing_else_is_reported(report: dict[str, Any]) -> None:
     moved = {each["relation"].removeprefix("gold.") for each in report["rows"] if each["status"] != "equal"}
     assert moved == {
         *("monthly_customer_orders", "monthly_segment_moves", "monthly_product_sales", "dim_date"),
-        *("sales_of_days", "short_lived", "regrained", "worded_1", "worded_2", "worded_3"),
+        *("sales_of_days", "short_lived", "regrained", "worded_1", "worded_2", "worded_3", "versioned_v2"),
     }
     assert report["problems"] == {}
     assert {check["name"] for check in report["checks"]} == {

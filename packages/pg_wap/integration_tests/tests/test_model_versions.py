@@ -105,6 +105,32 @@ def test_an_old_version_goes_when_no_view_reads_it(renamed: Project) -> None:
     assert renamed.ask(f"select count(*) > 0 from {PUBLISHED}.customer_totals_v2") == [(True,)]
 
 
+def test_a_newer_version_takes_the_name_of_one_that_went(renamed: Project) -> None:
+    """A table becomes a view and a view a table under one name, and reports on the other name follow."""
+    renamed.build()
+    renamed.ask(
+        f"drop view analyst.old_report;"
+        f"create view analyst.new_report as select customer_id, order_count from {PUBLISHED}.customer_totals_v2"
+    )
+    before = renamed.ask("select * from analyst.new_report order by 1")
+    renamed.remove("models/release/customer_totals_v1.sql")
+    renamed.write("models/release/customer_totals_v3.sql", renamed.read("models/release/customer_totals_v2.sql"))
+    renamed.write(
+        "models/release/customer_totals_v2.sql",
+        "{{ config(materialized='published_view') }}{{ pg_wap.earlier_version(ref('customer_totals', v=3)) }}",
+    )
+    versions = [
+        {"v": 2, "columns": NEW_COLUMNS},
+        {"v": 3, "columns": NEW_COLUMNS, "config": {"alias": "customer_totals"}},
+    ]
+    give_versions(renamed, VERSIONS | {"latest_version": 3, "versions": versions})
+    renamed.build()
+    assert renamed.ask("select * from analyst.new_report order by 1") == before
+    assert renamed.ask(f"select customer_id, order_count from {PUBLISHED}.customer_totals order by 1") == before
+    assert renamed.dbt("run-operation", "pg_wap.rollback"), renamed.errors
+    assert renamed.ask("select * from analyst.new_report order by 1") == before
+
+
 def test_each_version_logs_its_own_changes(renamed: Project) -> None:
     """With one log for both, a model would follow the changes of a version that it does not read."""
     renamed.write("models/release/customer_totals_v1.sql", TOTALS.format(orders="orders").replace("> 0", "> 1"))
@@ -152,6 +178,17 @@ def test_a_column_that_the_old_version_does_not_have_is_refused(
     renamed.write("models/release/customer_totals_v1.sql", EARLIER.replace(old, new))
     assert not renamed.dbt("build", "--select", "customer_totals.v1")
     assert any(message in error for error in renamed.errors), renamed.errors
+
+
+def test_one_check_at_two_versions_is_refused(renamed: Project) -> None:
+    """The two would have one name, so the failing rows of one would overwrite those of the other."""
+    unique = {"unique": {"name": "totals_are_unique", "arguments": {"column_name": "customer_id"}}}
+    give_versions(renamed, VERSIONS | {"data_tests": [unique]})
+    assert not renamed.dbt("build")
+    said = (
+        "check 'totals_are_unique' stands at several versions of 'customer_totals': write data_tests: [] at the version"
+    )
+    assert any(said in error for error in renamed.errors), renamed.errors
 
 
 def test_changes_of_a_version_that_the_model_does_not_read_are_refused(renamed: Project) -> None:

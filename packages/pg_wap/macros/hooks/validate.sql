@@ -25,12 +25,28 @@
             ~ ", where its failing rows go: rename it"
         ) -%}
     {%- endfor -%}
+    {%- do problems.extend(pg_wap.problems_of_versions(nodes)) -%}
     {%- for node in nodes if (node.get("test_metadata") or {}).name == "row_rules" and node.attached_node in graph.nodes -%}
         {%- do problems.extend(pg_wap.problems_of_rules(graph.nodes[node.attached_node])) -%}
     {%- endfor -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(problems | join("; ") ~ ". Nothing was built.") }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- A check that is named at a model with versions stands at each of them, and dbt gives all of them the one name. -#}
+{% macro problems_of_versions(nodes) -%}
+    {%- set problems, seen = [], [] -%}
+    {%- for node in nodes if node.resource_type == "test" and node.attached_node in graph.nodes -%}
+        {%- if node.name in seen -%}
+            {%- do problems.append(
+                "check '" ~ node.name ~ "' stands at several versions of '" ~ graph.nodes[node.attached_node].name
+                ~ "': write data_tests: [] at the version that is a view of another one, or name the check at each version"
+            ) -%}
+        {%- endif -%}
+        {%- do seen.append(node.name) -%}
+    {%- endfor -%}
+    {{ return(problems | unique | list) }}
 {%- endmacro %}
 
 {#- `--empty` and `--sample` leave little or nothing in every model that they build, and then in the release. -#}
