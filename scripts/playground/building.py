@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
+from scripts.environment import variables
 from scripts.errors import Refusal, said_in_one_line
 from scripts.governance.pii import DIRECT, read_marks, unmarked
 from scripts.lineage import read_edges
@@ -81,7 +82,7 @@ def build(name: str, select: str, say: Callable[[str], None]) -> Outcome:
         raise Refusal('SELECT is empty: name models of the working tree, such as SELECT="my_mart".')
     with closing(schemas.connect("branch-build")) as session:
         branch = branches.found(session, name)
-        with schemas.alone(session, branch.prefix), _environment(branch.prefix):
+        with schemas.alone(session, branch.prefix), variables(schemas.environment(branch.prefix)):
             folder = target_of(name)
             folder.mkdir(parents=True, exist_ok=True)
             say("parse the project")
@@ -132,21 +133,6 @@ def refuse_missing(session: psycopg.Connection[Any], nodes: Nodes, selected: Seq
 def forget_parse(name: str) -> None:
     """Delete what dbt parsed for a branch."""
     shutil.rmtree(target_of(name), ignore_errors=True)
-
-
-@contextmanager
-def _environment(prefix: str) -> Iterator[None]:
-    variables = schemas.environment(prefix)
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _options(folder: Path) -> list[str]:

@@ -1,16 +1,15 @@
 """dbt in this process: parse and compile both states of the project, and build the head into schemas of its own."""
 
 import json
-import os
 import pickle
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from scripts.environment import variables
 from scripts.errors import Refusal, said_in_one_line
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Project:
         Raises:
             Refusal: it does not parse.
         """
-        with _set(self.environment):
+        with variables(self.environment):
             result = self._invoke("parse")
         # A manifest as a whole cannot be pickled: it leaves fields out. dbt makes its lookups again.
         names = [each.name for each in fields(result) if not each.name.startswith("_")]
@@ -76,7 +75,7 @@ class Project:
         chosen = sorted({known[unique_id]["name"] for unique_id in names})
         if not chosen:
             return {}
-        with _set(self.environment):
+        with variables(self.environment):
             result = self._invoke("compile", "--select", *chosen, "--indirect-selection", "empty", *options)
         return {found.node.unique_id: found.node.compiled_code or "" for found in result.results}
 
@@ -90,7 +89,7 @@ class Project:
         Raises:
             Refusal: dbt could not begin.
         """
-        with _set(self.environment):
+        with variables(self.environment):
             result = self._invoke(command, *options, may_fail=True)
         return [found for found in result.results if found.node.resource_type != "operation"]
 
@@ -128,18 +127,3 @@ class Project:
         manifest = Manifest(**pickle.loads(self._parsed))
         manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # dbt has no types there
         return manifest
-
-
-@contextmanager
-def _set(environment: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a while."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

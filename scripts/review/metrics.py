@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from scripts.errors import said_in_one_line
 from scripts.metrics.manifest import with_relations_of_target
 from scripts.metrics.query import Query
+
+if TYPE_CHECKING:
+    from scripts.metrics.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -69,26 +72,51 @@ def compared(
     from scripts.metrics.engine import engine  # noqa: PLC0415  # MetricFlow takes seconds
 
     engines = (engine(texts[0]), engine(texts[1]))
+    queries: dict[str, list[str]] = {}
     for name in sorted({*before, *after}):
         if name not in before or name not in after:
             yield Metric(name, owners.get(name, ""), "new" if name not in before else "gone")
             continue
         try:
-            queries = [side.sql(Query((name,))) for side in engines]
+            sides = [side.sql(Query((name,))) for side in engines]
         except Exception as error:
             yield Metric(name, owners.get(name, ""), "not computed", problem=said_in_one_line(str(error))[:200])
             continue
-        queries[1] = _on_head(queries[1], moved)
-        if queries[0] == queries[1]:
-            continue
+        sides[1] = _on_head(sides[1], moved)
+        if sides[0] != sides[1]:
+            queries[name] = sides
+    together = _together(session, engines, tuple(queries), moved) if queries else {}
+    for name, sides in queries.items():
         try:
             with session.transaction():
-                values = [_value(session, query) for query in queries]
+                values = together.get(name) or [_value(session, query) for query in sides]
         except psycopg.Error as error:
             yield Metric(name, owners.get(name, ""), "not computed", problem=said_in_one_line(str(error)))
             continue
         what = "equal" if values[0] == values[1] else "defined anew" if name in anew else "changed"
         yield Metric(name, owners.get(name, ""), what, values[0], values[1])
+
+
+def _together(
+    session: psycopg.Connection, engines: tuple["Engine", "Engine"], names: tuple[str, ...], moved: Mapping[str, str]
+) -> dict[str, list[Decimal | None]]:
+    """Return both values of each metric, of one query a side: it reads a relation once for all of its metrics.
+
+    One metric that cannot be computed makes the query fail. Nothing is returned then, and each metric is asked alone.
+    """
+    values: dict[str, list[Decimal | None]] = {name: [] for name in names}
+    try:
+        both = [side.sql(Query(names)) for side in engines]
+        with session.transaction():
+            for query in (both[0], _on_head(both[1], moved)):
+                answer = session.execute(query.encode())
+                row = answer.fetchone() or ()
+                found = dict(zip((column.name for column in answer.description or ()), row, strict=True))
+                for name in names:
+                    values[name].append(None if found[name] is None else Decimal(str(found[name])))
+    except Exception:  # MetricFlow raises errors of many kinds, and each metric is asked alone
+        return {}
+    return values
 
 
 def _on_head(query: str, moved: Mapping[str, str]) -> str:

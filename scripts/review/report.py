@@ -27,6 +27,7 @@ class Report:
         changes: the nodes that really changed.
         unchanged: nodes whose text differs and whose meaning does not.
         built: the status of each node that was built, by name.
+        spared: how many nodes read what changed and need not be built, as its rows are equal.
         problems: why nodes could not be built, by name.
         rows: what becomes of each relation of gold.
         metrics: those that could move.
@@ -45,6 +46,7 @@ class Report:
     changes: list[Change] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     built: dict[str, str] = field(default_factory=dict)
+    spared: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     rows: list[Difference] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)

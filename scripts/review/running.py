@@ -11,28 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from scripts import connection
 from scripts.errors import Refusal, said_in_one_line
 from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.playground import schemas
-from scripts.playground.building import is_personal
-from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows
-from scripts.review.dbt import BUILT, Project
+from scripts.review import checks, code, cost, metrics, nodes, release, risk, rows, steps
+from scripts.review.building import Building, snapshot
+from scripts.review.dbt import Project
 from scripts.review.page import page
 from scripts.review.report import Report
 from scripts.review.text import markdown
 
 # A build of the warehouse that began meanwhile makes the comparison wrong, so it is made again.
 ATTEMPTS = 3
-RELATIONS = """
-    select relnamespace::regnamespace::text, relname
-    from pg_class
-    where relnamespace = to_regnamespace(%s) and relkind = 'v'
-    order by relname
-"""
-SHOW = sql.SQL("create view {} as select * from {}")
 LAYERS = ("gold", "gold_candidate", "gold_tables", "gold_partitions", "silver", "history", "profiles", "audit")
 
 
@@ -96,43 +88,48 @@ class Review:
         report.changes = list(nodes.changes(base, head, compiled, self.prefix))
         changed = {change.unique_id for change in report.changes}
         report.unchanged = [head["nodes"][unique_id]["name"] for unique_id in wanted if unique_id not in changed]
+        building = Building(self._base, self._head, self.prefix)
         with self._timed("build"):
-            results = self._build(report.changes)
-        report.built = {result.node.name: str(result.status) for result in results.values()}
+            building.build(report.changes)
+        report.built = {result.node.name: str(result.status) for result in building.results.values()}
         report.problems = {
             result.node.name: said_in_one_line(str(result.message))
-            for result in results.values()
+            for result in building.results.values()
             if str(result.status) == "error"
         }
+        with self._timed("rows"), snapshot() as session:
+            building.compare(session)
+            self._compare_rows(session, report, building)
         with self._timed("test"):
-            tested = self._test(report.changes)
-        with connection.connect(name="review") as session:
-            session.execute("set transaction isolation level repeatable read, read only")
-            self._look(session, report, results, tested, compiled)
+            tested = building.checked(report.changes, _equal_in_gold(report))
+        with snapshot() as session:
+            self._look(session, report, building, tested, compiled)
         return report
+
+    def _compare_rows(self, session: psycopg.Connection, report: Report, building: Building) -> None:
+        """Compare gold with the release, and count what need not be built."""
+        head = self._head.content
+        changed = [change.unique_id for change in report.changes if change.needs_build]
+        may_differ = {*steps.second_step(head, report.changes, (), building.equal), *building.results}
+        report.spared = len(nodes.descendants(head, changed) - may_differ)
+        schemas_compared = (connection.schema_of("gold"), f"{self.prefix}_gold_candidate", f"{self.prefix}_audit")
+        done = rows.Done({unique_id: building.status(unique_id) for unique_id in may_differ}, changed, building.equal)
+        report.rows = sorted(
+            rows.differences(session, self._base.content, head, done, schemas_compared),
+            key=lambda difference: difference.relation,
+        )
 
     def _look(
         self,
         session: psycopg.Connection,
         report: Report,
-        results: Mapping[str, Any],
+        building: Building,
         tested: Mapping[str, Any],
         compiled: tuple[dict[str, str], dict[str, str]],
     ) -> None:
         """Compare both sides in one snapshot."""
         base, head = self._base.content, self._head.content
-        gold, audit = connection.schema_of("gold"), connection.audit_schema()
-        candidate = f"{self.prefix}_gold_candidate"
-        to_build = {
-            unique_id: str(results[unique_id].status) if unique_id in results else "skipped"
-            for unique_id in nodes.descendants(
-                head, [change.unique_id for change in report.changes if change.needs_build]
-            )
-        }
-        with self._timed("rows"):
-            report.rows = list(
-                rows.differences(session, base, head, to_build, (gold, candidate, f"{self.prefix}_audit"))
-            )
+        audit, candidate = connection.audit_schema(), f"{self.prefix}_gold_candidate"
         moved = {each.relation: each.after for each in report.rows if each.status == "changed"}
         with self._timed("metrics"):
             semantic = tuple(
@@ -144,14 +141,14 @@ class Review:
         earlier = {self._ids.get(unique_id, unique_id): status for unique_id, status in statuses.items()}
         report.checks = [*checks.declared(base, head, report.changes), *checks.results(tested, earlier)]
         with self._timed("cost"):
-            report.cost = list(cost.built(session, head, results, self.prefix, audit))
+            report.cost = list(cost.built(session, head, building.results, self.prefix, audit))
             # A relation with equal rows, whose own code is as it was, is read as before.
-            equal = {each.relation.partition(".")[2] for each in report.rows if each.status == "equal"}
+            equal = _equal_in_gold(report) | {building.results[unique_id].node.alias for unique_id in building.equal}
             changed = {change.unique_id for change in report.changes}
             read_anew = {
-                unique_id: status
-                for unique_id, status in to_build.items()
-                if unique_id in changed or unique_id.rpartition(".")[2] not in equal
+                unique_id: building.status(unique_id)
+                for unique_id, result in building.results.items()
+                if unique_id in changed or result.node.alias not in equal
             }
             report.queries = list(cost.asked(session, self._queries(read_anew, candidate, compiled)))
         seconds = {built.name: built.seconds_before or built.seconds_after for built in report.cost}
@@ -160,66 +157,13 @@ class Review:
             *risk.readers(session, report.rows, mine),
             *risk.migrations(self._code.files),
             *risk.personal_data(base, head),
-            *risk.not_copied(report.changes, {node["unique_id"] for node in self._personal()}),
+            *risk.not_copied(report.changes, building.personal()),
             *risk.variables(base, head),
             *risk.macros(base, head),
             *risk.full_builds(head, report.changes, seconds),
             *risk.exposures(head, report.rows),
         ]
         report.lineage = risk.lineage(_file_of(self._code.base, "docs/lineage.json"), _file("docs/lineage.json"))
-
-    def _build(self, changes: list[nodes.Change]) -> dict[str, Any]:
-        """Build what changed and what depends on it, in schemas of its own; return dbt's results."""
-        chosen = [f"{change.name}+" for change in changes if change.needs_build and nodes.GONE not in change.what]
-        schemas.drop(self.prefix)
-        if not chosen:
-            return {}
-        self._prepare(changes)
-        personal = [node["name"] for node in self._personal()]
-        kinds = [option for kind in BUILT for option in ("--resource-type", kind)]
-        options = ["--select", *chosen, "--exclude", "package:pg_wap", *personal, *kinds, *self._deferred()]
-        return {found.node.unique_id: found for found in self._head.run("build", *options)}
-
-    def _personal(self) -> list[dict[str, Any]]:
-        """Return the nodes that hold personal data, which no review copies."""
-        return [
-            node
-            for node in nodes.nodes_of(self._head.content).values()
-            if node["resource_type"] in BUILT and is_personal(node, node["schema"].removeprefix(f"{self.prefix}_"))
-        ]
-
-    def _prepare(self, changes: list[nodes.Change]) -> None:
-        """Show the release where nothing is built, for checks; and give snapshots the history that they have."""
-        head = self._head.content
-        above = nodes.descendants(head, [change.unique_id for change in changes if change.needs_build])
-        base = nodes.nodes_of(self._base.content)
-        histories = [
-            (base[unique_id], head["nodes"][unique_id]["schema"])
-            for unique_id in above
-            if unique_id in base and base[unique_id]["resource_type"] == "snapshot"
-        ]
-        with connection.connect(autocommit=True, name="review") as session:
-            schemas.create(session, self.prefix)
-            gold = session.execute(RELATIONS, [connection.schema_of("gold")]).fetchall()
-            for schema, name in gold:
-                session.execute(SHOW.format(sql.Identifier(f"{self.prefix}_gold", name), sql.Identifier(schema, name)))
-            for snapshot, schema in histories:
-                old, new = (sql.Identifier(of, snapshot["alias"]) for of in (snapshot["schema"], schema))
-                session.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
-                session.execute(sql.SQL("create table {} (like {} including all)").format(new, old))
-                session.execute(sql.SQL("insert into {} select * from {}").format(new, old))
-
-    def _test(self, changes: list[nodes.Change]) -> dict[str, Any]:
-        """Run the checks that read what was built, and those that are new or ask something else."""
-        built = [f"{change.name}+" for change in changes if change.needs_build and nodes.GONE not in change.what]
-        other = [change.name for change in changes if change.kind == "test" and nodes.GONE not in change.what]
-        if not built and not other:
-            return {}
-        left_out = ["package:pg_wap", *(node["name"] for node in self._personal())]
-        options = ["--select", *built, *other, "--exclude", *left_out, "--exclude-resource-type", "unit_test"]
-        # All of gold is there, as views at least, so only what lies below gold is read from the release.
-        below = [option for option in self._deferred() if option != "--favor-state"]
-        return {found.node.unique_id: found for found in self._head.run("test", *options, *below)}
 
     def _queries(
         self, read_anew: Mapping[str, str], candidate: str, compiled: tuple[dict[str, str], dict[str, str]]
@@ -245,6 +189,11 @@ class Review:
         began = time.monotonic()
         yield
         self._seconds[part] = round(self._seconds.get(part, 0.0) + time.monotonic() - began, 1)
+
+
+def _equal_in_gold(report: Report) -> set[str]:
+    """Return the names of the relations of gold whose rows are equal."""
+    return {each.relation.partition(".")[2] for each in report.rows if each.status == "equal"}
 
 
 def _last_statuses(audit: str) -> bytes:

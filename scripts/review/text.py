@@ -36,6 +36,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield (
         f"Commit {code.head[:12]}{state} against {base}, on the data of release {release.number}. "
         f"Nodes that change: {len(report.changes)}; built: {len(report.built)}; "
+        f"not built, as what they read has equal rows: {report.spared}; "
         f"seconds: {sum(report.seconds.values()):.0f}."
     )
     if code.behind:

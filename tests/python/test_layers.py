@@ -12,7 +12,7 @@ from scripts.paths import PROJECT_ROOT
 # Each package with its layers, the lowest first. A module imports lower layers only, never its own layer.
 LAYERS = {
     "scripts": [
-        {"__init__", "errors", "install", "page", "paths"},
+        {"__init__", "environment", "errors", "install", "page", "paths"},
         {"connection", "locks", "privacy"},
         {"artifacts", "dbt_tuning", "generate", "revisions"},
         {"advise", "lineage", "metrics", "packages", "release", "warehouse"},
@@ -123,7 +123,8 @@ LAYERS = {
     "scripts.review": [
         {"__init__", "canonical", "code", "dbt", "metrics", "page"},
         {"nodes", "release"},
-        {"checks", "cost", "rows"},
+        {"checks", "cost", "rows", "steps"},
+        {"building"},
         {"risk"},
         {"report"},
         {"approval", "text"},

@@ -16,7 +16,7 @@ import pytest
 import review_changes
 from conftest import Database
 from dbt_project import environment, without_settings
-from review_changes import WITH_EFFECT, WITHOUT_EFFECT
+from review_changes import MARTS, WITH_EFFECT, WITHOUT_EFFECT
 
 from scripts.errors import Refusal
 from scripts.paths import PROJECT_ROOT
@@ -29,6 +29,38 @@ RELEASED = """
     create view gold.worded_2 as table gold.worded_1;
     create view gold.worded_3 as table gold.worded_1;
     create view gold.versioned as select 'a'::text as one, 'b'::text as old_name;
+"""
+
+
+# A review while which a release of the same code is published: the first comparison is of a release that is gone.
+OVERTAKEN = """
+import json, sys
+from scripts import connection
+from scripts.review.running import Review
+
+class Overtaken(Review):
+    comparisons = 0
+
+    def _compare(self, found):
+        report = super()._compare(found)
+        self.comparisons += 1
+        if self.comparisons == 1:
+            with connection.connect(autocommit=True, name="release") as session:
+                session.execute(sys.argv[2])
+        return report
+
+print(json.dumps(Overtaken(sys.argv[1], with_uncommitted=True).report().as_json(), default=str))
+"""
+BETWEEN = """
+    insert into audit.runs
+    select (jsonb_populate_record(runs, jsonb_build_object('invocation_id', 'between', 'started_at', now()))).*
+    from audit.runs
+    where command like 'dbt build%'
+    order by started_at desc
+    limit 1;
+
+    insert into audit.releases overriding system value
+    select (jsonb_populate_record(releases, jsonb_build_object('release_id', 2))).* from audit.releases
 """
 
 
@@ -356,6 +388,35 @@ def test_the_release_of_the_base_is_taken(tree: Tree) -> None:
     with psycopg.connect(tree.database.url) as session, session.transaction(force_rollback=True):
         session.execute("update audit.runs set git_commit = %s", [base[:12]])
         release.refuse_another_base(release.present(session), compared)
+
+
+def test_two_engineers_review_at_once_and_a_release_comes_between(tree: Tree, report: dict[str, Any]) -> None:
+    """Each report is true to its own branch, and to the release that readers see at its end."""
+    folders = [tree.folder.with_name(name) for name in ("one", "other")]
+    for folder, name in zip(folders, ("worded_1", "worded_2"), strict=True):
+        tree.git("worktree", "add", "--quiet", "--detach", str(folder), tree.base)
+        shutil.copytree(tree.folder / "dbt_packages", folder / "dbt_packages", symlinks=True)
+        file = folder / MARTS / "finance" / f"{name}.sql"
+        file.write_text(file.read_text().replace("{{ shared_word() }}", f"'{name}'"))
+    overtaken = [sys.executable, "-c", OVERTAKEN, tree.base, BETWEEN]
+    plain = [sys.executable, "-m", "scripts.review", "--base", tree.base, "--dirty", "--json"]
+    both = [
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=without_settings() | environment() | {"PWD": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command, folder in zip((overtaken, plain), folders, strict=True)
+    ]
+    answers = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], [said[-2000:] for _, said in answers]
+    first, second = (json.loads(told) for told, _ in answers)
+    assert [change["name"] for change in first["changes"]] == ["worded_1"]
+    assert [change["name"] for change in second["changes"]] == ["worded_2"]
+    assert first["release"]["number"] == 2, "compared again, with the release that came between"
 
 
 def test_a_second_review_in_the_same_folder_waits_for_nobody(tree: Tree) -> None:
