@@ -49,8 +49,8 @@ BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault as well)
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(filter-out 0,$(VAULT)),--vars "vault: true") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
 	@$(BIN)/python -m scripts.live "$(LANDING)" $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")

@@ -23,6 +23,8 @@ from scripts.paths import PROJECT_ROOT
 
 PARSE, DECLARED, SQL = "dbt parse", "declared checks", "sqlfluff"
 UNPARSED = "skipped: the project does not parse"
+# Models that are off by default are checked as well.
+EVERYTHING = ["--vars", "vault: true"]
 
 
 class Found(NamedTuple):
@@ -75,7 +77,7 @@ def _dbt(manifest: Any, *arguments: str) -> Found:  # noqa: ANN401  # a class of
 
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        done = dbtRunner(manifest=manifest).invoke(["--quiet", "--no-use-colors", *arguments])
+        done = dbtRunner(manifest=manifest).invoke(["--quiet", "--no-use-colors", *arguments, *EVERYTHING])
     if done.success:
         return Found(False, said.getvalue(), done.result)
     return Found(True, said.getvalue() or str(done.exception or "dbt failed without a message"))

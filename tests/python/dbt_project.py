@@ -221,7 +221,9 @@ def build_without_checks(dbt: Dbt, url: str, *options: str) -> None:
     with psycopg.connect(url, autocommit=True) as session:
         if session.execute(f"select 1 from {candidate}").fetchone():
             session.execute("update audit.candidate set audited_at = clock_timestamp()")
-            dbt("run-operation", "pg_wap.publish")
+            # a candidate is published by the code that built it, and vars are part of that
+            chosen = options[options.index("--vars") :][:2] if "--vars" in options else ()
+            dbt("run-operation", "pg_wap.publish", *chosen)
             assert not session.execute(f"select 1 from {candidate}").fetchone()
 
 

@@ -60,6 +60,8 @@ SLOWEST_FIRST = (
     "test_scaffold_mart",
     "test_backup",
     "test_late_data",
+    "test_vault",
+    "test_vault_package",
     "test_deliveries",
     "test_delivery_order",
     "test_house",

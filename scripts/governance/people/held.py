@@ -18,8 +18,8 @@ from scripts.errors import Refusal, printable
 TABLES = (Path(__file__).parent / "held.sql").read_text()
 NUMBER = "customer_id"
 LARGEST = 2**31 - 1
-# Keys that are made from the number, or from the number and a day.
-KEYS = ("customer_durable_key", "customer_key", "customer_profile_key")
+# Keys that are made from the number, or from the number and a day; the last one is that of the vault.
+KEYS = ("customer_durable_key", "customer_key", "customer_profile_key", "customer_hk")
 # Text as delivered that nobody has looked at.
 EXTRA = "_extra"
 RAW = ("raw", EXTRA)
