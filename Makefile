@@ -42,6 +42,9 @@ endif
 
 LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
+# VAULT=1: the Data Vault as well.
+VAULTED = $(if $(filter-out 0,$(VAULT)),--vars "vault: true")
+
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
 .PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
@@ -50,10 +53,10 @@ help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault as well)
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(if $(filter-out 0,$(VAULT)),--vars "vault: true") $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
-	@$(BIN)/python -m scripts.live "$(LANDING)" $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+	@$(BIN)/python -m scripts.live "$(LANDING)" $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2
@@ -68,7 +71,7 @@ published: deps ## report the release: published when, from which files, with wh
 
 publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
-	@$(BIN)/python -m scripts.release publish
+	@$(BIN)/python -m scripts.release publish $(VAULTED)
 
 rollback: deps ## go back to the release before
 	@$(START) >&2

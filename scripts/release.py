@@ -30,14 +30,15 @@ NAMES_IN_A_LINE = 3
 @click.command()
 @click.argument("operation", type=click.Choice(OPERATIONS))
 @click.option("--json", "as_json", is_flag=True, help="Print the release that readers see as JSON (only `published`).")
-def main(operation: str, as_json: bool) -> None:
+@click.option("--vars", "variables", help="Other values of variables of dbt_project.yml, in YAML.")
+def main(*, operation: str, as_json: bool, variables: str | None) -> None:
     """Report what is published, publish a candidate that passed, go back to the release before, or profile the release.
 
     Each is the run-operation of dbt of the same name, which packages/pg_wap/docs/releases.md or profiles.md describes.
     """
     keep_private()
     if not as_json:
-        operate(operation)
+        operate(operation, *(["--vars", variables] if variables else []))
     elif operation == "published":
         click.echo(json.dumps(current(), indent=2, default=str))
     else:
