@@ -397,7 +397,9 @@ def test_two_engineers_review_at_once_and_a_release_comes_between(tree: Tree, re
         tree.git("worktree", "add", "--quiet", "--detach", str(folder), tree.base)
         shutil.copytree(tree.folder / "dbt_packages", folder / "dbt_packages", symlinks=True)
         file = folder / MARTS / "finance" / f"{name}.sql"
-        file.write_text(file.read_text().replace("{{ shared_word() }}", f"'{name}'"))
+        file.write_text(
+            file.read_text().replace("unique_key='one'", "unique_key='one', indexes=[{'columns': ['word']}]")
+        )
     overtaken = [sys.executable, "-c", OVERTAKEN, tree.base, BETWEEN]
     plain = [sys.executable, "-m", "scripts.review", "--base", tree.base, "--dirty", "--json"]
     both = [
