@@ -42,8 +42,10 @@ endif
 
 LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
-# VAULT=1: the Data Vault as well.
-VAULTED = $(if $(filter-out 0,$(VAULT)),--vars "vault: true")
+# What a build makes only if it is asked for: VAULT=1 the Data Vault, NETWORK=1 the network of products.
+comma := ,
+SWITCHES = $(strip $(if $(filter-out 0,$(VAULT)),vault: true$(comma)) $(if $(filter-out 0,$(NETWORK)),network: true$(comma)))
+OPTIONS = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
@@ -52,11 +54,11 @@ BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault as well)
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1, NETWORK=1: the optional parts as well)
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
-	@$(BIN)/python -m scripts.live "$(LANDING)" $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+	@$(BIN)/python -m scripts.live "$(LANDING)" $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2
@@ -71,7 +73,7 @@ published: deps ## report the release: published when, from which files, with wh
 
 publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
-	@$(BIN)/python -m scripts.release publish $(VAULTED)
+	@$(BIN)/python -m scripts.release publish $(OPTIONS)
 
 rollback: deps ## go back to the release before
 	@$(START) >&2
