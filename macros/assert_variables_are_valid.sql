@@ -5,7 +5,7 @@
     {%- set patterns = {
         "a date such as 2009-01-31": [
             "[0-9]{4}-[0-9]{2}-[0-9]{2}",
-            ["calendar_start", "calendar_end"],
+            ["calendar_start", "calendar_end", "network_test_month"],
         ],
         "a month and a day such as 12-24": [
             "[0-9]{2}-[0-9]{2}",

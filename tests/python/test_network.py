@@ -1,7 +1,9 @@
-"""The network of products: counts, measures, ranks and communities equal those of scipy and networkx, whatever lands."""
+"""The network of products equals what scipy and networkx make of the same baskets, whatever lands."""
 
+import os
 from collections.abc import Iterator
 from math import sqrt
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import networkx
@@ -11,8 +13,13 @@ import pytest
 from dbt_project import Dbt, build_without_checks
 from harness import Database
 from scipy.sparse import csr_matrix
+from test_site import LARGEST_PICTURE, PICTURES, NewVisit, faults
 
 from scripts.land import land
+from scripts.site.__main__ import gathered, write
+from scripts.site.datasets import Dataset
+from scripts.site.network import network
+from scripts.site.page import assembled
 
 # The sample is small, so the floors are low, and the cap leaves some baskets out.
 LIMITS = {"network_max_basket_products": 40, "network_min_product_baskets": 5, "network_min_pair_baskets": 3}
@@ -101,7 +108,8 @@ def pairs_by_scipy(baskets: Baskets) -> dict[tuple[str, str], tuple[float, ...]]
 def pairs_in(url: str) -> dict[tuple[str, str], tuple[float, ...]]:
     with psycopg.connect(url) as session:
         query = """
-            select stock_code, paired_stock_code, pair_baskets, support, confidence, lift, cosine from gold.product_pairs
+            select stock_code, paired_stock_code, pair_baskets, support, confidence, lift, cosine
+            from gold.product_pairs
         """
         return {(one, other): tuple(numbers) for one, other, *numbers in session.execute(query)}
 
@@ -171,7 +179,9 @@ def test_centrality_equals_that_of_networkx(networked, baskets) -> None:
 
 def test_communities_equal_those_of_networkx(networked, baskets) -> None:
     """A community that is torn apart or joined to another shows a shop what does not belong together."""
-    assert by_product(networked.url, "community", "product_communities") == communities_by_networkx(pairs_by_scipy(baskets))
+    assert by_product(networked.url, "community", "product_communities") == communities_by_networkx(
+        pairs_by_scipy(baskets)
+    )
 
 
 def test_recommendations_are_the_closest(networked, baskets) -> None:
@@ -278,3 +288,59 @@ def test_checks_find_damage_of_the_network(networked, work_on, dbt, check: str, 
             assert session.execute(damage).rowcount
         found = dbt("test", "--select", check, *NETWORK)
     assert {name: outcome.status for name, outcome in found.items()} == {check: "fail"}
+
+
+# The view of the page
+
+
+@pytest.fixture(scope="module")
+def page_of_network(networked: Database, tmp_path_factory) -> Path:
+    release, found = gathered(networked.url, (network,))
+    target = tmp_path_factory.mktemp("page") / "index.html"
+    write(target, assembled(release, found))
+    return target
+
+
+def test_page_shows_the_strongest_pairs_and_what_to_offer(networked, page_of_network, visit: NewVisit) -> None:
+    """A picture that differs from gold leads to another shelf than the numbers."""
+    product = max(pairs_in(networked.url).items(), key=lambda pair: pair[1][0])[0][0]
+    seen = visit().show(page_of_network, f"#/network?product={product}")
+    with psycopg.connect(networked.url) as session:
+        query = "select stock_code from gold.recommend(%s, 10)"
+        offers = [code for (code,) in session.execute(query, (product,))]
+        query = "select least(150, count(*) / 2) from gold.product_pairs where lift > 1"
+        (lines,) = session.execute(query).fetchone()
+    assert seen.page.locator("[data-name=recommendations] tbody th").all_inner_texts() == offers
+    assert seen.page.locator("svg.network line").count() == lines
+    assert (seen.requests, seen.problems, faults(seen, {})) == ([], [], [])
+
+
+def test_page_without_a_network_has_no_such_tab(site_file: Path, visit: NewVisit) -> None:
+    """A tab that is always empty tells most readers that something is broken."""
+    seen = visit().show(site_file, "#/network")
+    assert seen.page.locator("#tabs a[data-view=network]").count() == 0
+    assert seen.problems == []
+
+
+def test_page_of_an_empty_network_says_so(networked, tmp_path: Path, visit: NewVisit) -> None:
+    """A young shop has no pair yet, and its page must not be blank."""
+    release, found = gathered(networked.url, (network,))
+    empty = {
+        name: Dataset(0, {key: column._replace(values=[]) for key, column in of.columns.items()})
+        for name, of in found.items()
+    }
+    write(tmp_path / "index.html", assembled(release, empty))
+    seen = visit().show(tmp_path / "index.html", "#/network")
+    assert seen.page.locator(".view .empty").inner_text() == "No two products are together in enough baskets yet."
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_picture_of_the_view(page_of_network, tmp_path: Path, visit: NewVisit, dark: bool) -> None:
+    """The documentation shows the view; `SITE_PICTURES=1` writes the pictures of this sample into docs/site."""
+    seen = visit(dark=dark).show(page_of_network, "#/network")
+    seen.settle()
+    target = (PICTURES if os.environ.get("SITE_PICTURES") else tmp_path) / f"network_{'dark' if dark else 'light'}.png"
+    seen.page.locator("figure").first.screenshot(path=target)
+    assert 10_000 < target.stat().st_size < LARGEST_PICTURE
+    assert faults(seen, {"runOnly": ["color-contrast"]}) == []

@@ -30,7 +30,8 @@ units_taken_back as (
     select
         sale_invoice_number as invoice_number,
         sale_line_number as line_number,
-        sum(units) as units
+        -- A sum of bigint is numeric, which takes longer to subtract and to store.
+        sum(units)::integer as units
     from cancellations
     group by sale_invoice_number, sale_line_number
 
