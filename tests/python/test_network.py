@@ -15,6 +15,7 @@ from harness import Database
 from scipy.sparse import csr_matrix
 from test_site import LARGEST_PICTURE, PICTURES, NewVisit, faults
 
+from scripts.governance.people.held import held
 from scripts.land import land
 from scripts.site.__main__ import gathered, write
 from scripts.site.datasets import Dataset
@@ -270,13 +271,30 @@ def test_cancelled_products_are_in_no_basket(networked, baskets) -> None:
         assert session.execute(query).fetchone() == (0,)
 
 
+def test_network_gives_up_what_it_holds_of_a_person(networked) -> None:
+    """A person who asks to be forgotten is also in the baskets."""
+    with psycopg.connect(networked.operator_url) as session:
+        (customer,) = session.execute("select max(customer_id) from gold.customer_products").fetchone()
+        places = {f"{each.table.layer}.{each.table.name}" for each in held(session, customer)}
+    assert {"silver.int_basket_products", "gold_tables.customer_products"} <= places
+
+
 @pytest.mark.parametrize(
     ("check", "damage"),
     [
         ("int_product_pairs_count_every_basket", "delete from silver.int_product_pairs where pair_baskets > 3"),
         ("int_basket_products_obeys_its_rules", "update silver.int_basket_products set units = 0 where units = 1"),
         ("product_pairs_obeys_its_rules", "update gold_tables.product_pairs set pair_baskets = pair_baskets + 1000"),
+        ("product_pairs_obeys_its_rules", "update gold_tables.product_pairs set all_baskets = product_baskets - 1"),
+        (
+            "product_pairs_obeys_its_rules",
+            """
+            update gold_tables.product_pairs set paired_product_durable_key = product_durable_key
+            where ctid = (select min(ctid) from gold_tables.product_pairs)
+            """,
+        ),
         ("product_communities_obeys_its_rules", "update gold_tables.product_communities set community_products = 0"),
+        ("product_communities_obeys_its_rules", "update gold_tables.product_communities set community = 'zzz'"),
         ("product_centrality_obeys_its_rules", "update gold_tables.product_centrality set pagerank = 0"),
         ("customer_products_obeys_its_rules", "update gold_tables.customer_products set baskets = 0"),
     ],
