@@ -92,9 +92,9 @@ disclose: $(INSTALLED) ## write everything that the warehouse holds of a custome
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.people disclose --customer "$(CUSTOMER)" $(if $(OUT),--out "$(OUT)")
 
-forget: deps ## erase a customer from everything that the warehouse holds (CUSTOMER=12346; DRY=1 lists, YES=1 does not ask)
+forget: deps ## erase a customer from everything that the warehouse holds (CUSTOMER=12346; DRY=1 lists, YES=1 does not ask, VAULT=1, NETWORK=1)
 	@$(START) >&2
-	@$(BIN)/python -m scripts.forget --customer "$(CUSTOMER)" $(if $(YES),--yes) $(if $(DRY),--dry-run)
+	@$(BIN)/python -m scripts.forget --customer "$(CUSTOMER)" $(if $(YES),--yes) $(if $(DRY),--dry-run) $(OPTIONS)
 
 archive: $(INSTALLED) ## take rows that are older than the contract keeps them to Parquet files (DRY=1, AS_OF=2026-11-30, TO=folder)
 	@$(START) >&2

@@ -15,7 +15,8 @@ from harness import Database
 from scipy.sparse import csr_matrix
 from test_site import LARGEST_PICTURE, PICTURES, NewVisit, faults
 
-from scripts.governance.people.held import held
+from scripts.forget import __main__ as command
+from scripts.governance.people.held import held, person, rows_of
 from scripts.land import land
 from scripts.site.__main__ import gathered, write
 from scripts.site.datasets import Dataset
@@ -277,6 +278,25 @@ def test_network_gives_up_what_it_holds_of_a_person(networked) -> None:
         (customer,) = session.execute("select max(customer_id) from gold.customer_products").fetchone()
         places = {f"{each.table.layer}.{each.table.name}" for each in held(session, customer)}
     assert {"silver.int_basket_products", "gold_tables.customer_products"} <= places
+
+
+def test_forgetting_reaches_a_network_that_is_switched_off(networked, work_on) -> None:
+    """A build without the network leaves its baskets as they are, with the person in them."""
+    with work_on(networked) as database, psycopg.connect(database.operator_url, autocommit=True) as session:
+        (customer,) = session.execute("select max(customer_id) from gold.customer_products").fetchone()
+        who = person(session, customer)
+        case = command.Case(who, list(rows_of(session, who)), command.Approval(None, None), [])
+        erased = command.erase_copies(session, case, {"silver.int_lines_classified"})
+        left = session.execute(
+            """
+            select
+                (select count(*) from silver.int_basket_products where customer_id = %(customer)s),
+                (select count(*) > 0 from silver.int_lines_classified where customer_id = %(customer)s)
+            """,
+            {"customer": customer},
+        ).fetchone()
+    assert erased["silver.int_basket_products"] > 0
+    assert left == (0, True)
 
 
 @pytest.mark.parametrize(
