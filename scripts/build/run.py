@@ -62,7 +62,7 @@ def _mapping(context: click.Context, parameter: click.Parameter, value: str | No
     "--json",
     "times",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the start and end of each step to this file.",
+    help="Write the start and end of each step, and dbt's id of the run, to this file, also if the build fails.",
 )
 def main(
     *, landing: Path | None, full_refresh: bool, on_refused: str, variables: str | None, times: Path | None
@@ -92,7 +92,8 @@ class Order:
         deliveries: the files of the folder to land; by default all of them.
         full_refresh: whether to build every model from scratch.
         on_refused: what to do if a file is refused: `stop` or `skip`.
-        times: a file for the start and end of each step, as JSON.
+        times: a file for the start and end of each step and dbt's id of the run, as JSON. It is written once dbt has
+            run, also if checks failed.
     """
 
     landing: Path | None = None
@@ -147,10 +148,10 @@ def build(order: Order, load: Callable[[], "Project"], clock: Clock) -> None:
         finally:
             report.report_release(console, last, report.last_release(session), report.end_of_log(session))
             report.report_refused(console, refused)
+            if order.times:
+                _write_times(order.times, clock, outcome.invocation_id)
     report.report_times(console, clock)
     report.report_next(console, outcome.steps)
-    if order.times:
-        order.times.write_text(json.dumps({"steps": clock.steps, "beside": clock.beside}, indent=2) + "\n")
 
 
 def load_dbt(variables: str | None, clock: Clock) -> "Project":
@@ -164,6 +165,12 @@ def load_dbt(variables: str | None, clock: Clock) -> "Project":
         from scripts.build.dbt import Project  # noqa: PLC0415  # imports dbt, which takes two seconds
     with clock.step("parse the project", beside=True):
         return Project(variables)
+
+
+def _write_times(path: Path, clock: Clock, invocation_id: str) -> None:
+    """Write what programs need to follow a build: its times, and its id in `audit.runs`."""
+    written = {"steps": clock.steps, "beside": clock.beside, "invocation_id": invocation_id}
+    path.write_text(json.dumps(written, indent=2) + "\n")
 
 
 def _make_roles(console: Console) -> None:
