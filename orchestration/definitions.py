@@ -24,6 +24,8 @@ LANDING = "LANDING"
 RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 # How often the sensor looks. A file counts as complete if it is the same in two looks.
 LOOK_EVERY_SECONDS = 30
+# In the cursor of the sensor, before the state of the files for which a run was started.
+STARTED = "started "
 BUILT = ("success", "no-op")
 ASKED = ("pass", "warn", "fail", "error")
 
@@ -151,15 +153,23 @@ def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterato
     yield from map(_as_output, build_events(context, config, _folder(config)))
 
 
-@dg.asset(
-    key=DAILY_FILES,
-    partitions_def=dg.DailyPartitionsDefinition(start_date=calendar_begins()),
+@dg.multi_asset(
+    name="daily_files",
+    specs=[
+        dg.AssetSpec(
+            DAILY_FILES,
+            partitions_def=dg.DailyPartitionsDefinition(start_date=calendar_begins()),
+            group_name="landing",
+            description="The files of a day: landed, with a build of all that they touch.",
+        )
+    ],
     retry_policy=RETRY,
-    group_name="landing",
-    description="The files of a day: landed, with a build of all that they touch.",
 )
-def daily_files(context: dg.AssetExecutionContext, config: BuildConfig) -> dg.MaterializeResult[None]:
-    """Land the files of one day, and build."""
+def daily_files(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Event | dg.MaterializeResult[None]]:
+    """Land the files of one day, and build.
+
+    The assets of the warehouse have no partitions, so this asset yields their events beside its own.
+    """
     folder = _folder(config)
     try:
         if folder is None:
@@ -167,10 +177,8 @@ def daily_files(context: dg.AssetExecutionContext, config: BuildConfig) -> dg.Ma
         landing = arrivals.files_of_day(folder, context.partition_key)
     except Refusal as refusal:
         raise dg.Failure(refusal.message, allow_retries=False) from None
-    for event in build_events(context, config, landing):
-        # The assets of the warehouse have no partitions, so this asset logs their events.
-        context.log_event(event)
-    return dg.MaterializeResult(metadata={"landed": str(landing)})
+    yield from build_events(context, config, landing)
+    yield dg.MaterializeResult(metadata={"landed": str(landing)})
 
 
 def _as_output(event: Event) -> Output:
@@ -243,10 +251,13 @@ def landing_folder(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
     if state is None:
         return dg.SkipReason(f"{folder} holds no file to land.")
     before = context.cursor
+    if before == STARTED + state:
+        return dg.SkipReason("nothing has arrived since the last build.")
     context.update_cursor(state)
     if before != state:
         return dg.SkipReason("files have arrived or changed since the last look: waiting until they are complete.")
-    # Dagster starts one run for a key, whatever happens to the cursor.
+    context.update_cursor(STARTED + state)
+    # Dagster starts one run for a key, also if the cursor is lost.
     config = BuildConfig(landing=folder, on_refused="skip")
     return dg.RunRequest(run_key=state, run_config=dg.RunConfig(ops={"warehouse": config}))
 
