@@ -24,11 +24,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SITE_INSTALLED := $(VENV)/site-installed
 MIGRATE_INSTALLED := $(VENV)/migrate-installed
+ORCHESTRATION_INSTALLED := $(VENV)/orchestration-installed
 DEV_INSTALLED := $(VENV)/dev-installed
 BENCH_INSTALLED := $(VENV)/bench-installed
 INSTALL = $(PYTHON) -m scripts.install $(VENV) --stamp $@
 # What `make clean` deletes.
-GENERATED := .venv .venv.old .venv-dbt-* .warehouse target logs data/sample dbt_packages package-lock.yml \
+GENERATED := .venv .venv.old .venv-dbt-* .warehouse .dagster target logs data/sample dbt_packages package-lock.yml \
 	.pytest_cache .hypothesis .mypy_cache .ruff_cache site disclosures
 
 # The embedded server, where it is the one to work on.
@@ -49,7 +50,7 @@ OPTIONS = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
+.PHONY: help advise audit evidence ask build live dagster demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,15 @@ build: deps ## land raw files (LANDING=..., else a sample) and build the tested 
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
 	@$(BIN)/python -m scripts.live "$(LANDING)" $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+
+# What Dagster remembers of runs is in .dagster; it reads its settings there.
+dagster: export DAGSTER_HOME := $(CURDIR)/.dagster
+dagster: export LANDING := $(if $(LANDING),$(abspath $(LANDING)))
+dagster: deps $(ORCHESTRATION_INSTALLED) ## serve runs, checks and backfills with Dagster on http://127.0.0.1:3000 (LANDING=..., DAGSTER_PORT; DAY=2011-01-04: only land that day and build)
+	@$(START) >&2
+	@umask 077; mkdir -p .dagster; cp orchestration/dagster.yaml .dagster/
+	@$(BIN)/dagster $(if $(DAY),asset materialize --select landing/daily_files --partition "$(DAY)",dev --host 127.0.0.1 \
+		--port $(or $(DAGSTER_PORT),3000)) -m orchestration.definitions
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2
@@ -281,6 +291,10 @@ $(INSTALLED): requirements.lock $(DBT_LOCK) pyproject.toml
 # Alembic, for revisions of a warehouse with data.
 $(MIGRATE_INSTALLED): $(INSTALLED) requirements-migrate.lock
 	@$(INSTALL) requirements-migrate.lock $(DBT_LOCK)
+
+# Dagster with its page.
+$(ORCHESTRATION_INSTALLED): $(INSTALLED) requirements-orchestration.lock
+	@$(INSTALL) requirements-orchestration.lock $(DBT_LOCK)
 
 # The site, the lineage, metrics and questions.
 $(SITE_INSTALLED): $(INSTALLED) requirements-site.lock

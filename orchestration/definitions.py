@@ -209,7 +209,6 @@ def publish(context: dg.OpExecutionContext) -> None:
     _release_command(context, "publish")
 
 
-# No retry: a server may finish a rollback whose command was killed, and a second rollback has nothing to go back to.
 @dg.op
 def go_back(context: dg.OpExecutionContext) -> None:
     """Go back to the release before: `make rollback`."""
@@ -222,7 +221,12 @@ def release_job() -> None:
     publish()
 
 
-@dg.job(name="rollback", description="Go back to the release before: `make rollback`.")
+# No retry, not even after a crash: a server may finish a rollback whose command was killed.
+@dg.job(
+    name="rollback",
+    description="Go back to the release before: `make rollback`.",
+    tags={"dagster/max_retries": "0"},
+)
 def rollback_job() -> None:
     """Go back to the release before."""
     go_back()
@@ -272,4 +276,5 @@ defs = dg.Definitions(
     sensors=[landing_folder],
     # Each job is one operation, which starts a process of its own.
     executor=dg.in_process_executor,
+    loggers={"console": dg.colored_console_logger.configured({"log_level": "INFO"})},
 )

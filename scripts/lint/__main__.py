@@ -44,7 +44,7 @@ class Kind:
 
 PYTHON = Kind(re.compile(r"\.py$"), re.compile(r"^pyproject\.toml$"))
 # A type that changed may break a file that did not, so mypy checks the package as a whole.
-TYPED = Kind(re.compile(r"^scripts/.*\.py$"), re.compile(r"^pyproject\.toml$"))
+TYPED = Kind(re.compile(r"^(scripts|orchestration)/.*\.py$"), re.compile(r"^pyproject\.toml$"))
 # The statements of revisions, which only squawk reads: what they lock, and whether a table is rewritten.
 REVISION = Kind(re.compile(r"^migrations/versions/.*\.sql$"), re.compile(r"^\.squawk\.toml$"))
 # What the templater of sqlfluff can render: .sqlfluffignore has the reasons.

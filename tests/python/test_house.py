@@ -421,6 +421,7 @@ def test_make_targets_that_are_named_exist() -> None:
 LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "requirements.lock": ([], []),
     "requirements-migrate.lock": (["requirements.lock"], ["migrate"]),
+    "requirements-orchestration.lock": (["requirements.lock"], ["orchestration"]),
     "requirements-site.lock": (["requirements.lock"], ["site"]),
     "requirements-dev.lock": (["requirements.lock", "requirements-site.lock"], ["site", "dev"]),
     "requirements-bench.lock": (

@@ -337,6 +337,17 @@ def test_a_slow_import_is_found(sources: Sources, line: str) -> None:
     assert "scripts.build.run" in found
 
 
+def test_a_build_needs_no_orchestrator(sources: Sources) -> None:
+    """`make build` installs no Dagster, and another orchestrator may take its place."""
+    found = {module: imports(sources, module) for module in sources}
+    assert not [
+        (module, name)
+        for module, names in found.items()
+        for name in names
+        if is_within(name, "dagster") or is_within(name, "orchestration")
+    ]
+
+
 def test_a_cycle_is_found(sources: Sources) -> None:
     """A test that finds no cycle may also be a test that inspects nothing."""
     module = "scripts.land.bronze.ledger"
