@@ -22,11 +22,13 @@ class Answer:
         code: its exit code.
         problems: what it said is wrong.
         invocation_id: dbt's id of the run, if a build came so far.
+        may_retry: whether the same command may end better; not if files were refused.
     """
 
     code: int
     problems: tuple[str, ...] = ()
     invocation_id: str | None = None
+    may_retry: bool = True
 
 
 def build(
@@ -45,8 +47,10 @@ def build(
         options = ["--json", str(report), "--on-refused", on_refused]
         options += ["--full-refresh"] if full_refresh else []
         answer = run(["scripts.build", *([str(landing)] if landing else []), *options], say)
-        written = json.loads(report.read_text()) if report.exists() else {}
-    return Answer(answer.code, answer.problems, written.get("invocation_id"))
+        if not report.exists():
+            return answer
+        invocation_id = json.loads(report.read_text())["invocation_id"]
+    return Answer(answer.code, answer.problems, invocation_id, may_retry=invocation_id is not None)
 
 
 def run(arguments: Sequence[str], say: Callable[[str], object]) -> Answer:

@@ -20,7 +20,7 @@ from scripts.errors import Refusal
 LANDING = "LANDING"
 # A build may fail because a server restarts or a network drive is away. To repeat it is safe: the ledger lands a file
 # exactly once, and a release is one transaction, so the repetition goes on where the first attempt stopped. A build
-# whose checks failed is not repeated, because the same rows fail again.
+# whose checks failed, or whose files were refused, is not repeated: the same rows and files fail again.
 RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 # How often the sensor looks. A file counts as complete if it is the same in two looks.
 LOOK_EVERY_SECONDS = 30
@@ -60,11 +60,11 @@ def build_events(context: dg.AssetExecutionContext, config: BuildConfig, landing
         landing: what to land.
 
     Raises:
-        Failure: the build failed. If checks failed, it allows no retry.
+        Failure: the build failed. If checks failed or files were refused, it allows no retry.
     """
     answer = commands.build(context.log.info, landing, on_refused=config.on_refused, full_refresh=config.full_refresh)
     if answer.invocation_id is None:
-        raise dg.Failure(_description(answer))
+        raise dg.Failure(_description(answer), allow_retries=answer.may_retry)
     build = read_build(answer.invocation_id)
     unknown = {result.unique_id for result in build.results if result.resource_type == "test"} - graph.checks.keys()
     if unknown:

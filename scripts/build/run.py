@@ -93,7 +93,7 @@ class Order:
         full_refresh: whether to build every model from scratch.
         on_refused: what to do if a file is refused: `stop` or `skip`.
         times: a file for the start and end of each step and dbt's id of the run, as JSON. It is written once dbt has
-            run, also if checks failed.
+            run, also if checks failed, and without an id if refused files stopped the build.
     """
 
     landing: Path | None = None
@@ -101,6 +101,10 @@ class Order:
     full_refresh: bool = False
     on_refused: str = "stop"
     times: Path | None = None
+
+
+class FilesRefused(Refusal):
+    """Files were refused, so the build stopped before dbt. To repeat it is pointless: the files have to change."""
 
 
 def build(order: Order, load: Callable[[], "Project"], clock: Clock) -> None:
@@ -114,6 +118,15 @@ def build(order: Order, load: Callable[[], "Project"], clock: Clock) -> None:
     Raises:
         Refusal: files were refused, or a step failed; it has been reported.
     """
+    try:
+        _build(order, load, clock)
+    except FilesRefused:
+        if order.times:
+            _write_times(order.times, clock, None)
+        raise
+
+
+def _build(order: Order, load: Callable[[], "Project"], clock: Clock) -> None:
     console = Console(highlight=False)
     log = Log(console)
     clock.started = log.say
@@ -167,8 +180,8 @@ def load_dbt(variables: str | None, clock: Clock) -> "Project":
         return Project(variables)
 
 
-def _write_times(path: Path, clock: Clock, invocation_id: str) -> None:
-    """Write what programs need to follow a build: its times, and its id in `audit.runs`."""
+def _write_times(path: Path, clock: Clock, invocation_id: str | None) -> None:
+    """Write what programs need to follow a build: its times, and its id in `audit.runs`; None if it did not begin."""
     written = {"steps": clock.steps, "beside": clock.beside, "invocation_id": invocation_id}
     path.write_text(json.dumps(written, indent=2) + "\n")
 
@@ -253,7 +266,7 @@ def _refuse(landing: Path, result: LandingReport, on_refused: str) -> None:
     if refused and (on_refused == "stop" or len(refused) == len(result.files)):
         for line in refusals(refused):
             click.echo(f"Error: {line}", err=True)
-        raise Refusal(
+        raise FilesRefused(
             f"{len(refused)} of {len(result.files)} files refused, so nothing was built: mend them, take them out of "
             f"{shown(landing)}, or build from the others with ON_REFUSED=skip."
         )

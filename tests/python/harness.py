@@ -37,6 +37,7 @@ SLOWEST_FIRST = (
     "test_real_data",
     "test_metrics",
     "test_build_command",
+    "test_orchestration",
     "test_site",
     "test_site_catalogue",
     "test_ask",

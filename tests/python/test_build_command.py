@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import psycopg
@@ -301,7 +301,7 @@ class Variables(NamedTuple):
     first: Answer
     second: Answer
     third: Answer
-    times: dict[str, dict[str, list[float]]]
+    times: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +324,7 @@ def test_variables_take_effect_and_times_are_written(variables: Variables) -> No
     assert variables.first.code == 0, variables.first.err
     assert "1 invoice_date_out_of_range" in variables.first.out
     written = variables.times
+    assert re.fullmatch(r"[0-9a-f-]{36}", written["invocation_id"])
     assert {"land", "build and test"} <= written["steps"].keys()
     spans = [*written["steps"].values(), *written["beside"].values()]
     assert all(0 < began <= ended for began, ended in spans)
@@ -505,8 +506,10 @@ def test_each_refused_file_is_told_in_a_line(refuse: Callable[..., Answer], data
     (folder / "c.csv").write_text(HEADER)
     (folder / "d.csv").write_text(HEADER + GOOD_LINE)
     (folder / "e.csv").symlink_to(folder / "gone.csv")
-    answer = refuse(folder, **environment(database.name))
+    answer = refuse(folder, "--json", folder / "build.json", **environment(database.name))
     assert_refused(answer, "3 of 5 files refused, so nothing was built", "ON_REFUSED=skip", lines=4)
+    # A program that follows the build knows by this that another attempt is pointless.
+    assert json.loads((folder / "build.json").read_text())["invocation_id"] is None
     assert [line.split(":")[1].strip() for line in answer.err.splitlines()[:3]] == ["a.csv", "b.parquet", "e.csv"]
 
 

@@ -38,6 +38,7 @@ class Story(NamedTuple):
         good_day: a backfill of a day with a file.
         rollback: back to the release of the sample.
         bad_day: a backfill of a day whose lines mostly cannot be typed.
+        refused_day: a backfill of a day whose file lacks a column.
         releases: the rows of `audit.releases` at the end.
         gold: what was published after the first build, after the rollback, and at the end.
         checks: the names of the checks in `audit.checks`.
@@ -48,6 +49,7 @@ class Story(NamedTuple):
     good_day: Any
     rollback: Any
     bad_day: Any
+    refused_day: Any
     releases: list[dict[str, Any]]
     gold: list[dict[str, tuple[int, int]]]
     checks: set[str]
@@ -82,18 +84,25 @@ def story(work_on, sample, code: ModuleType) -> Story:
     def op(name: str, **config: str) -> dict[str, Any]:
         return {"ops": {name: {"config": config}}}
 
-    with work_on() as warehouse, TemporaryDirectory(prefix="retail-") as parent, dg.instance_for_test() as instance:
+    with (
+        work_on() as warehouse,
+        TemporaryDirectory(prefix="retail-") as parent,
+        dg.instance_for_test() as instance,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         (daily := Path(parent, "daily")).mkdir()
         (daily / "2011-01-04.csv").write_text(HEADER + GOOD_LINE)
         bad = (BAD_LINE.format(number=900_000 + number) for number in range(sample.truth["raw"]["rows"] // 50))
         (daily / "2011-01-05.csv").write_text(HEADER + "".join(bad))
-        day = op("daily_files", landing=parent)
+        (daily / "2011-01-06.csv").write_text(HEADER.replace("Price", "Preis") + GOOD_LINE)
+        patch.setenv("LANDING", parent)
         done = [run("build", run_config=op("warehouse", landing=str(sample.folder)))]
         gold = [fingerprints(warehouse.url)]
-        done.append(run("build_day", partition_key="2011-01-04", run_config=day))
+        done.append(run("build_day", partition_key="2011-01-04"))
         done.append(run("rollback"))
         gold.append(fingerprints(warehouse.url))
-        done.append(run("build_day", partition_key="2011-01-05", run_config=day))
+        done.append(run("build_day", partition_key="2011-01-05"))
+        done.append(run("build_day", partition_key="2011-01-06"))
         gold.append(fingerprints(warehouse.url))
         with psycopg.connect(warehouse.url) as session:
             checks = session.execute("select name from audit.checks where kind = 'check'").fetchall()
@@ -184,11 +193,20 @@ def test_failing_check_fails_the_run_and_keeps_the_release(story: Story) -> None
     assert story.gold[2] == story.gold[1]
 
 
-def test_failing_check_is_not_retried(story: Story) -> None:
-    """The same rows fail again; a retry only delays the call."""
-    kinds = {event.event_type_value for event in story.bad_day.all_events}
-    assert "STEP_FAILURE" in kinds
-    assert "STEP_UP_FOR_RETRY" not in kinds
+def test_refused_file_is_told_in_its_own_words(story: Story) -> None:
+    """A run that only says that a command failed sends the reader into its log."""
+    assert not story.refused_day.success
+    (failure,) = [event for event in story.refused_day.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "2011-01-06.csv: " in failure.step_failure_data.error.message
+    assert "1 of 1 files refused" in failure.step_failure_data.error.message
+
+
+def test_what_fails_again_is_not_retried(story: Story) -> None:
+    """The same rows and files fail again; a retry only delays the call."""
+    for run in (story.bad_day, story.refused_day):
+        kinds = {event.event_type_value for event in run.all_events}
+        assert "STEP_FAILURE" in kinds
+        assert "STEP_UP_FOR_RETRY" not in kinds
 
 
 # Files
