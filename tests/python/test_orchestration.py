@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+import yaml
 from dbt_project import Dbt, environment
 from harness import Database
 from psycopg.rows import dict_row
@@ -27,6 +28,7 @@ GOOD_LINE = "1000000,85123A,LANTERN,6,2011-01-04 08:26:00,2.55,17850,United King
 BAD_LINE = "{number},85123A,LANTERN,six,2011-01-05 08:26:00,2.55,17850,United Kingdom\n"
 # Of a release: all that does not differ between two builds of the same files. Lists come in the order of the threads.
 SAME = ("kind", "files", "last_file_id", "changed_models", "checks_passed", "checks_warned", "rolled_back")
+SETTINGS = PROJECT_ROOT / "orchestration" / "dagster.yaml"
 SYSTEMD = PROJECT_ROOT / "orchestration" / "systemd"
 
 
@@ -87,7 +89,7 @@ def story(work_on, sample, code: ModuleType) -> Story:
     with (
         work_on() as warehouse,
         TemporaryDirectory(prefix="retail-") as parent,
-        dg.instance_for_test() as instance,
+        dg.instance_for_test(overrides=yaml.safe_load(SETTINGS.read_text())) as instance,
         pytest.MonkeyPatch.context() as patch,
     ):
         (daily := Path(parent, "daily")).mkdir()
