@@ -58,6 +58,7 @@ FAST_KILLS, SLOW_KILLS = 12, 60
 # calls, in Python or in a library below it, or before or after the nth call of one function.
 NURSERY = """
 import json, os, signal, sys
+import psycopg
 from scripts.stream.cdc import bronze, capture, options, replication
 
 def die(*_):
@@ -67,11 +68,11 @@ def arm(owner, name, nth, after):
     original, calls = getattr(owner, name), 0
     def armed(*arguments, **keywords):
         nonlocal calls
-        calls += 1
+        calls += owner is not psycopg.Connection or "update bronze.streams" in str(arguments[1])
         if calls == nth and not after:
             die()
         result = original(*arguments, **keywords)
-        if calls == nth:
+        if calls == nth and after:
             die()
         return result
     setattr(owner, name, armed)
@@ -83,7 +84,9 @@ for line in sys.stdin:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         continue
     if "at" in order:
-        owner = {"landing": bronze.Landing, "replication": replication.Replication}[order["at"]]
+        owner = {
+            "landing": bronze.Landing, "replication": replication.Replication, "position": psycopg.Connection
+        }[order["at"]]
         arm(owner, order["name"], order.get("nth", 1), order.get("after", False))
     calls = 0
     def count(frame, event, argument):
@@ -273,13 +276,19 @@ def test_changes_during_the_initial_copy_are_neither_lost_nor_double(
 ) -> None:
     """A shop does not close while its tables are copied."""
     trade(shop, 1)
-    reading = sources.PublishedTable.reading
+    reading, create_slot, seeds = sources.PublishedTable.reading, Replication.create_slot, count(2)
 
     def busy(table: sources.PublishedTable) -> Any:
-        trade(shop, hash(table.name) % 1000)
+        trade(shop, next(seeds))
         return reading(table)
 
+    def busy_before(replication: Replication, slot: str) -> tuple[int, str]:
+        made = create_slot(replication, slot)
+        trade(shop, next(seeds))
+        return made
+
     monkeypatch.setattr(sources.PublishedTable, "reading", busy)
+    monkeypatch.setattr(Replication, "create_slot", busy_before)
     report = shop.capture()
     assert report.copied > 0
     shop.capture()
@@ -330,7 +339,8 @@ MOMENTS: list[dict[str, Any]] = [
     {"at": "landing", "name": "add", "nth": 20},
     {"at": "landing", "name": "commit"},
     {"at": "landing", "name": "commit", "after": True},
-    {"at": "landing", "name": "_end_copy", "nth": 1, "after": True},
+    {"at": "position", "name": "execute"},
+    {"at": "position", "name": "execute", "after": True},
     {"at": "landing", "name": "commit", "after": True},
     {"at": "replication", "name": "confirm", "after": True},
 ]
