@@ -20,7 +20,9 @@ def main() -> None:
 @click.option("--rate", type=click.FloatRange(0.01), default=5.0, show_default=True, help="Events a second.")
 @click.option("--seconds", type=click.FloatRange(0), help="How long; until Ctrl-C by default.")
 @click.option("--lines", type=click.IntRange(1, 1000), default=5, show_default=True, help="Lines an order, on average.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed makes the same events.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed makes the same events."
+)
 @click.option(
     "--start", type=click.DateTime(["%Y-%m-%d"]), default="2011-12-12", show_default=True, help="First day of trade."
 )

@@ -1,5 +1,7 @@
 """`python -m scripts.stream`: land data that arrives by itself."""
 
+import re
+
 import click
 
 from scripts import connection
@@ -11,6 +13,8 @@ from scripts.stream.cdc.capture import capture
 from scripts.stream.cdc.options import Options
 
 MB = 1024**2
+# As PostgreSQL allows it.
+SLOT = re.compile("[a-z0-9_]{1,63}")
 
 
 @click.group()
@@ -46,10 +50,14 @@ def main() -> None:
 )
 @click.option("--start-over", is_flag=True, help="Drop the slot, and copy all tables again.")
 @click.option(
-    "--warn-mb", type=click.IntRange(1), default=1024, show_default=True, help="Lag in MB of log that is worth a warning."
+    "--warn-mb",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="MB of log behind that are worth a warning.",
 )
 @click.option(
-    "--warn-seconds", type=click.FloatRange(0), default=60, show_default=True, help="Lag in seconds, likewise."
+    "--warn-seconds", type=click.FloatRange(0), default=60, show_default=True, help="Seconds behind, likewise."
 )
 def cdc(
     *,
@@ -66,12 +74,12 @@ def cdc(
 ) -> None:
     """Land each change of the tables of another PostgreSQL in bronze.shop_changes, exactly once.
 
-    URL is the source, such as postgresql://replicator@host:5432/shop. A password belongs in ~/.pgpass or PGPASSWORD, not
-    on a command line. DBT_TARGET names the warehouse. The first run copies all rows of the published tables; each run
-    then goes on where the last one ended, however it ended.
+    URL is the source, such as postgresql://replicator@host:5432/shop. A password belongs in ~/.pgpass, not on a command
+    line. DBT_TARGET names the warehouse. The first run copies all rows of the published tables. Each further run goes
+    on where the last one ended, however it ended. Exit code 0: stopped or drained. 1: refused. 2: wrong usage.
     """
     keep_private()
-    if not slot or len(slot) > 63 or not set(slot) <= set("abcdefghijklmnopqrstuvwxyz0123456789_"):
+    if not SLOT.fullmatch(slot):
         raise Refusal(f"--slot {slot!r} is no name of a slot: use up to 63 lower case letters, digits and underscores.")
     connection.refuse_to_land_for_developers()
     options = Options(

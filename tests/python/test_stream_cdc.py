@@ -119,11 +119,13 @@ class Shop:
                 session.execute(statement)
 
     def options(self, **options: Any) -> dict[str, Any]:
+        """Return what to capture: this source, into this warehouse."""
         given = {"source": self.url, "warehouse": self.warehouse.url, "slot": self.name, "once": True} | options
         self.slots.add(given["slot"])
         return given
 
     def capture(self, **options: Any) -> Report:
+        """Land what the source has committed by now."""
         return capture(Options(**self.options(**options)), say=self.said.append)
 
     def refuses(self, pattern: str, **options: Any) -> None:
@@ -144,10 +146,12 @@ class Shop:
             return session.execute(query, [slot or self.name] * 2).fetchall()
 
     def ask(self, query: str) -> Any:
+        """Return what the warehouse answers."""
         with psycopg.connect(self.warehouse.url) as session:
             return session.execute(query).fetchall()
 
     def tell(self, statement: str) -> None:
+        """Change the warehouse."""
         with psycopg.connect(self.warehouse.url, autocommit=True) as session:
             session.execute(statement)
 
@@ -377,7 +381,7 @@ def test_after_many_kills_each_change_has_landed_once(shop: Shop) -> None:
 
 
 def test_what_is_confirmed_is_on_disk(shop: Shop) -> None:
-    """The source deletes what is confirmed, so a warehouse that loses its last commits in a crash loses them for good."""
+    """The source deletes what is confirmed, so what a warehouse loses in a crash after that is lost for good."""
     shop.capture()
     shop.tell(
         """
@@ -429,10 +433,17 @@ def test_columns_come_and_go(shop: Shop) -> None:
     shop.capture()
     rows = {after["invoice"]: after for _, op, _, after, *_ in shop.landed("relation = 'public.orders'") if op in "IU"}
     assert rows["b"] | {"invoiced_at": None} == {
-        "invoice": "b", "customer_id": "1", "country": "UK", "invoiced_at": None, "channel": "till"
+        "invoice": "b",
+        "customer_id": "1",
+        "country": "UK",
+        "invoiced_at": None,
+        "channel": "till",
     }
     assert rows["a"] | {"invoiced_at": None} == {
-        "invoice": "a", "customer_id": "1", "invoiced_at": None, "channel": "post"
+        "invoice": "a",
+        "customer_id": "1",
+        "invoiced_at": None,
+        "channel": "post",
     }
     assert "New         column channel of public.orders" in shop.said
     assert "Dropped     column country of public.orders" in shop.said
@@ -637,7 +648,8 @@ def test_a_source_that_has_lost_the_log_is_refused(shop: Shop) -> None:
     shop.do("alter system set max_slot_wal_keep_size = '16MB'", "select pg_reload_conf()")
     try:
         shop.do(
-            *["create table filler as select repeat('x', 1000) from generate_series(1, 20000)", "drop table filler"] * 2,
+            *["create table filler as select repeat('x', 1000) from generate_series(1, 20000)", "drop table filler"]
+            * 2,
             "select pg_switch_wal()",
             "checkpoint",
         )
@@ -723,9 +735,7 @@ def test_a_clock_in_the_future_is_told_and_changes_nothing_else(shop: Shop, monk
     assert shop.folded() == shop.held()
 
 
-def test_a_source_that_restarts_is_waited_for(
-    shop: Shop, second_server: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_source_that_restarts_is_waited_for(shop: Shop, second_server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A capture that ends with each restart of the source is found dead in the morning."""
     monkeypatch.setattr("scripts.stream.cdc.capture.TRY_AGAIN_SECONDS", 0.3)
     trade(shop, 1)

@@ -5,7 +5,7 @@ belong together, and the next run asks the source for what comes after the posit
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +36,9 @@ LACKING = """
     select
         to_regclass('bronze.shop_changes') is null
         or exists (
-            select from pg_roles where rolname = 'retail_loader' and not has_table_privilege(oid, 'bronze.shop_changes', 'insert')
+            select
+            from pg_roles
+            where rolname = 'retail_loader' and not has_table_privilege(oid, 'bronze.shop_changes', 'insert')
         )
 """
 KNOWN = """

@@ -64,9 +64,10 @@ def _attempt(options: Options, report: Report, say: Say, stop: Callable[[], bool
         warehouse = stack.enter_context(_warehouse(options, say))
         ahead = server.clock - time.time()
         if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
+            direction = "ahead of" if ahead > 0 else "behind"
             say(
-                f"Warning     the clock of the source is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this "
-                "machine's: the times of commits are as wrong, their order is right; set the clock (NTP)"
+                f"Warning     the clock of the source is {abs(ahead):,.0f} s {direction} this machine's: the times of "
+                "commits are as wrong, their order is right; set the clock (NTP)"
             )
         sides = Sides(ordinary, replication, server, replication.identify(), published, warehouse)
         before = report.copied + report.changes

@@ -217,7 +217,8 @@ class Follower:
         self._since = time.monotonic()
         if rows == 0 and self._boundary == self._landing.position:
             return
-        self._landing.commit(self._boundary, last and last.commit_lsn, last and last.committed_at)
+        of_last = (last.commit_lsn, last.committed_at) if last else (None, None)
+        self._landing.commit(self._boundary, *of_last)
         if self._first_commit is not None:
             lag_seconds = time.time() + self._clock_offset - self._first_commit / 1_000_000
             self._report.longest_lag = max(self._report.longest_lag, lag_seconds)
@@ -240,8 +241,10 @@ class Follower:
             return
         first = self._first_commit
         seconds = time.time() + self._clock_offset - first / 1_000_000 if first else 0.0
-        limits = {"most_bytes": self._options.most_lag_bytes, "most_seconds": self._options.most_lag_seconds}
-        lines = lag.warnings(measured, seconds, **limits)
+        options = self._options
+        lines = lag.warnings(
+            measured, seconds, most_bytes=options.most_lag_bytes, most_seconds=options.most_lag_seconds
+        )
         if is_first and (unlimited := lag.unlimited(measured)):
             lines.append(unlimited)
         for line in lines:

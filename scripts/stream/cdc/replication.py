@@ -100,7 +100,9 @@ class Replication:
             The position from which changes will be sent, and the name of the snapshot. The snapshot is there until the
             next command of this connection.
         """
-        ((_, position, snapshot, _),) = self._ask(f"CREATE_REPLICATION_SLOT {slot} LOGICAL pgoutput (SNAPSHOT 'export')")
+        ((_, position, snapshot, _),) = self._ask(
+            f"CREATE_REPLICATION_SLOT {slot} LOGICAL pgoutput (SNAPSHOT 'export')"
+        )
         return lsn.parsed(position), snapshot
 
     def drop_slot(self, slot: str) -> None:

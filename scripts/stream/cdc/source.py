@@ -95,7 +95,7 @@ class PublishedTable(NamedTuple):
         columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
         only = sql.SQL("" if self.is_partitioned else "only ")
         # The filter is an expression that the catalog of the source has deparsed.
-        where = sql.SQL(f" where {self.row_filter}" if self.row_filter else "")  # type: ignore[arg-type]
+        where = sql.SQL(f" where {self.row_filter}" if self.row_filter else "")
         table = sql.Identifier(self.schema, self.name)
         return sql.SQL("copy (select {} from {}{}{}) to stdout").format(columns, only, table, where)
 

@@ -65,8 +65,8 @@ def _check(stream: Stream, slot: Slot | None, sides: Sides, options: Options) ->
     if stream.system != sides.identity.system or stream.database != sides.server.database:
         raise Refusal(
             f"the slot {name} landed from the server {stream.system}, database {stream.database}, and this source is "
-            f"{sides.identity.system}, database {sides.server.database}: check the URL, name another --slot for another "
-            f"source, or {START_OVER}."
+            f"{sides.identity.system}, database {sides.server.database}: check the URL, name another --slot for "
+            f"another source, or {START_OVER}."
         )
     if sides.identity.position < position:
         raise Refusal(
