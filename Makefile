@@ -42,21 +42,32 @@ endif
 
 LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
-# VAULT=1: the Data Vault as well.
-VAULTED = $(if $(filter-out 0,$(VAULT)),--vars "vault: true")
+# VAULT=1: the Data Vault as well. STREAMS=1: what was captured from the shop as well.
+COMMA := ,
+SWITCHES = $(if $(filter-out 0,$(VAULT)),vault: true$(COMMA) )$(if $(filter-out 0,$(STREAMS)),streams: true)
+SWITCHED = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
+.PHONY: help advise audit evidence ask build live demo stream shop migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault as well)
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault, STREAMS=1: the streams)
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(SWITCHED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
-	@$(BIN)/python -m scripts.live "$(LANDING)" $(VAULTED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+	@$(BIN)/python -m scripts.live "$(LANDING)" $(SWITCHED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+
+stream: $(INSTALLED) ## land each change of another PostgreSQL (URL=..., ONCE=1; SLOT=, PUBLICATION=), until Ctrl-C
+	@$(START) >&2
+	@$(BIN)/python -m scripts.stream cdc "$(URL)" $(if $(ONCE),--once) $(if $(SLOT),--slot "$(SLOT)") \
+		$(if $(PUBLICATION),--publication "$(PUBLICATION)")
+
+shop: $(INSTALLED) ## run a shop that trades, to capture changes from: RATE=5 SECONDS=60 SEED=1 STOP=1
+	@$(BIN)/python -m scripts.shop $(if $(STOP),stop,serve $(if $(RATE),--rate "$(RATE)") $(if $(SEED),--seed "$(SEED)") \
+		$(if $(SECONDS),--seconds "$(SECONDS)"))
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2
@@ -71,7 +82,7 @@ published: deps ## report the release: published when, from which files, with wh
 
 publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
-	@$(BIN)/python -m scripts.release publish $(VAULTED)
+	@$(BIN)/python -m scripts.release publish $(SWITCHED)
 
 rollback: deps ## go back to the release before
 	@$(START) >&2
@@ -265,7 +276,7 @@ clean: ## stop the embedded server; delete it, its data, the environments and al
 		if [ -L "$$path" ]; then \
 			echo "Error: $$path is a symbolic link, and \`make clean\` never deletes what is behind one: remove the link" >&2; exit 1; \
 		fi; done
-	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
+	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.shop destroy; $$python -m scripts.warehouse destroy --yes; break; done
 	@rm -rf $(GENERATED)
 	@rmdir data 2>/dev/null || true
 	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from scripts.stream.cdc.bronze import Landing, Table
 from scripts.stream.cdc.lsn import Lsn
-from scripts.stream.cdc.rows import Shape, Transaction
+from scripts.stream.cdc.rows import EMPTY, Shape, Transaction
 from scripts.stream.cdc.source import PublishedTable
 
 
@@ -54,5 +54,8 @@ def copy(
             landing.add_table(Table(table.oid, table.relation, table.relation, table.key, table.columns), copied)
             say(f"Copied      {copied:,} rows of {table.relation}")
             total += copied
+        # Numbered last, so first in the order: what an earlier copy has landed counts no more.
+        for table in tables:
+            landing.add(transaction.line(Shape(table.relation, table.columns, table.key).row(EMPTY)))
     landing.commit(position)
     return total

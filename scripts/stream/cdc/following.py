@@ -9,7 +9,7 @@ from scripts.stream.cdc.bronze import Landing, Stream
 from scripts.stream.cdc.lsn import Lsn
 from scripts.stream.cdc.options import Options, Report, Say
 from scripts.stream.cdc.replication import Sent
-from scripts.stream.cdc.rows import TRUNCATE, Shape, Transaction, moment
+from scripts.stream.cdc.rows import EMPTY, Shape, Transaction, moment
 from scripts.stream.cdc.source import Slot
 from scripts.stream.cdc.starting import START_OVER, Sides, added
 
@@ -61,9 +61,11 @@ class Follower:
         self._last: Transaction | None = None
         self._first_commit: int | None = None
         self._since = time.monotonic()
-        # A source that was set back and has grown since would not send the last landed transaction again.
-        last = lsn.parsed(stream.commit_lsn) if stream.commit_lsn else None
-        self._expected = last if last is not None and slot.confirmed_lsn <= last else None
+        # A source that was restored and has grown since would not send the last landed transaction again, or would
+        # send others between that and the position.
+        self._last_landed = lsn.parsed(stream.commit_lsn) if stream.commit_lsn else 0
+        self._expected = self._last_landed if slot.confirmed_lsn <= self._last_landed else None
+        self._is_news_of_old = False
         self._clock_offset = sides.server.clock - time.time()
         self._looked_at_lag = self._confirmed = 0.0
         self._said: dict[str, float] = {}
@@ -108,7 +110,7 @@ class Follower:
     def _take(self, sent: Sent) -> None:
         if not sent.data:
             if not self._is_within and sent.position >= self._boundary:
-                self._check_history(sent.position)
+                self._check_history()
                 self._boundary = sent.position
             if sent.wants_answer:
                 self._confirm()
@@ -132,23 +134,29 @@ class Follower:
             if begin.commit_lsn == self._expected and begin.committed_at == self._stream.committed_at:
                 self._expected = None
             self._transaction = None
+            self._is_news_of_old = begin.commit_lsn > self._last_landed
             return
-        self._check_history(begin.commit_lsn)
+        self._check_history()
+        self._is_news_of_old = False
         self._transaction = Transaction(
             self._options.slot, self._stream.copy_number, begin.commit_lsn, begin.committed_at
         )
 
-    def _check_history(self, position: Lsn) -> None:
+    def _check_history(self) -> None:
         """Refuse a source whose log does not hold the transaction that landed last."""
         if self._expected is not None:
-            raise Refusal(
-                f"the source does not have the transaction at {self._stream.commit_lsn}, which landed last, and is at "
-                f"{lsn.text(position)}: it was restored to an earlier time and has gone another way. If that is meant, "
-                f"{START_OVER}."
-            )
+            raise self._restored(f"does not have the transaction at {self._stream.commit_lsn}, which landed last")
+
+    def _restored(self, sign: str) -> Refusal:
+        return Refusal(
+            f"the source {sign}: it was restored to an earlier time, and has gone another way since. If that is meant, "
+            f"{START_OVER}."
+        )
 
     def _change(self, change: pgoutput.Change) -> None:
         shape = self._shapes[change.oid]
+        if shape and self._is_news_of_old:
+            raise self._restored(f"has changes before {lsn.text(self._start)} that it did not have before")
         if self._transaction and shape:
             self._landing.add(self._transaction.line(shape.change(change)))
 
@@ -162,7 +170,7 @@ class Follower:
                     f"the source emptied the table {shape.name} (truncate) at {when:%Y-%m-%d %H:%M:%S} UTC: if that is "
                     "meant, run this again with --truncate land, which deletes its rows in the warehouse's view."
                 )
-            self._landing.add(self._transaction.line(shape.row(TRUNCATE)))
+            self._landing.add(self._transaction.line(shape.row(EMPTY)))
 
     def _relation(self, relation: pgoutput.Relation) -> None:
         name = printable(relation.name)

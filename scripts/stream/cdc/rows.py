@@ -20,7 +20,7 @@ COLUMNS = (
     "after",
     "unchanged",
 )
-READ, TRUNCATE = "R", "T"
+READ, EMPTY = "R", "T"
 NULL = "\\N"
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

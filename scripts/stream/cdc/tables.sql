@@ -19,7 +19,7 @@ create table if not exists bronze.streams (
 
 comment on table bronze.streams is 'How far each replication slot has landed. Grain: one initial copy of a slot.';
 comment on column bronze.streams.slot is 'The replication slot of the source.';
-comment on column bronze.streams.copy_number is 'The number of the initial copy. Only the changes of the last copy count.';
+comment on column bronze.streams.copy_number is 'The number of the initial copy, from 1.';
 comment on column bronze.streams.publication is 'The publication of the source.';
 comment on column bronze.streams.system_identifier is 'The identity of the server of the source, from its initdb.';
 comment on column bronze.streams.database is 'The database of the source.';
@@ -70,16 +70,16 @@ create table if not exists bronze.shop_changes (
 );
 
 comment on table bronze.shop_changes is
-'The changes of the tables of the shop, append-only. Grain: one changed row; the order of changes is (commit_lsn, seq).';
+'The changes of the tables of the shop, append-only. Grain: one changed row, in the order of copy_number, commit_lsn, seq.';
 comment on column bronze.shop_changes.slot is 'The replication slot of the source.';
-comment on column bronze.shop_changes.copy_number is 'The number of the initial copy. Only the changes of the last copy count.';
+comment on column bronze.shop_changes.copy_number is 'The number of the initial copy. Each copy begins with all tables empty.';
 comment on column bronze.shop_changes.commit_lsn is
 'Where the transaction commits in the log of the source; for rows of the initial copy, the position of its snapshot.';
 comment on column bronze.shop_changes.seq is
 'The number of the change in its transaction; below zero for rows of the initial copy, which come before all changes.';
 comment on column bronze.shop_changes.relation is 'The table, under its name at the initial copy.';
 comment on column bronze.shop_changes.op is
-'R: row of the initial copy, I: inserted, U: updated, D: deleted, T: the table was emptied (truncate).';
+'R: row of an initial copy, I: inserted, U: updated, D: deleted, T: the table is empty from here on (truncate, or a copy begins).';
 comment on column bronze.shop_changes.committed_at is 'When the transaction committed, by the clock of the source.';
 comment on column bronze.shop_changes.before is
 'The old row, or its key only, as an object of text by column name; null if the source does not send it.';
