@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +18,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from dbt_project import Dbt
 from harness import Database
 
 from scripts import connection
 from scripts.errors import Refusal
+from scripts.land import land
 from scripts.paths import PROJECT_ROOT
+from scripts.shop.database import TABLES as TRADING_TABLES
+from scripts.shop.serving import open_shop, serve
+from scripts.shop.trade import Event
 from scripts.stream.cdc import source as sources
 from scripts.stream.cdc.capture import capture
 from scripts.stream.cdc.options import Options, Report
@@ -781,3 +787,92 @@ def test_the_command_says_what_it_did_and_what_is_wrong(shop: Shop) -> None:
     done = run(shop.url.replace("/shop", "/missing"), "--once")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("Error: cannot connect to the source")
+
+
+STREAMS = ("--vars", "streams: true")
+SOURCE_LINES = """
+    select
+        lines.invoice, lines.line_number, orders.customer_id, orders.invoice_date, orders.country, lines.stock_code,
+        lines.description, lines.quantity, lines.price
+    from order_lines as lines
+    inner join orders on lines.invoice = orders.invoice
+"""
+STAGED_LINES = """
+    select
+        invoice_number, line_number, customer_id, invoiced_at, country_text, stock_code, description, quantity,
+        unit_price
+    from silver.{}
+"""
+
+
+def test_staging_shows_the_shop_as_it_is_and_as_it_was(shop: Shop, working: Database, dbt: Dbt, tmp_path: Path) -> None:
+    """Totals by day of the shop must be those that its own database would have given on that day."""
+    (tmp_path / "a.csv").write_text(
+        "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+        "1,85123A,LANTERN,6,2010-12-01 08:26:00,2.55,17850,EIRE\n"
+    )
+    land([tmp_path], working.url)
+    shop.warehouse = working
+    shop.do("drop publication warehouse", "drop table order_lines, orders", TRADING_TABLES.read_text())
+    states = []
+    with psycopg.connect(shop.url, autocommit=True) as session:
+        trading = open_shop(session, seed=1, lines=3, start=datetime(2011, 12, 12))
+        for start_over in (False, False, True, False):
+            serve(session, trading, rate=1e9, seconds=1e-7, stop=lambda: False)
+            shop.capture(start_over=start_over)
+            ((now,),) = session.execute("select clock_timestamp()")
+            states.append((now, set(session.execute(SOURCE_LINES))))
+    built = dbt("run", "--select", "path:models/staging/shop", *STREAMS)
+    assert {outcome.status for outcome in built.values()} == {"success"}
+    assert set(shop.ask(STAGED_LINES.format("stg_shop__order_lines"))) == states[-1][1]
+    for now, lines in states:
+        # The copy that started over dates its rows by its own time, so before it is the older copy.
+        at = f"where valid_from <= '{now.isoformat()}' and '{now.isoformat()}' < valid_to"
+        staged = shop.ask(f"{STAGED_LINES.format('stg_shop__order_line_versions')} {at}")
+        assert len(staged) == len(lines)
+        assert set(staged) == lines
+    checked = dbt("test", "--select", "path:models/staging/shop", *STREAMS)
+    assert {name: outcome.status for name, outcome in checked.items()} == {
+        "order_line_versions_are_complete": "pass",
+        "order_line_versions_do_not_overlap": "pass",
+        "order_lines_are_there_once": "pass",
+        "stg_order_line_versions_fold_changes": "pass",
+        "stg_order_lines_are_the_current_versions": "pass",
+    }
+    # Each check finds its fault.
+    shop.tell("alter table bronze.shop_changes drop constraint shop_changes_pkey")
+    shop.tell(
+        # Another key in the source, and the same after cleaning.
+        """
+        insert into bronze.shop_changes (slot, copy_number, commit_lsn, seq, relation, op, committed_at, after)
+        select
+            slot, copy_number, commit_lsn, seq, relation, op, committed_at,
+            after || jsonb_build_object('invoice', ' ' || (after ->> 'invoice'))
+        from bronze.shop_changes
+        where op in ('R', 'I')
+        """
+    )
+    shop.tell(
+        """
+        update bronze.shop_changes
+        set after = after - 'description', unchanged = '["description"]'
+        where relation = 'public.order_lines' and op = 'I'
+        """
+    )
+    failed = dbt("test", "--select", "path:models/staging/shop", "--exclude-resource-type", "unit_test", *STREAMS)
+    assert {outcome.status for outcome in failed.values()} == {"fail"}
+
+
+def test_the_same_seed_makes_the_same_shop(shop: Shop) -> None:
+    """A measurement or a report of a fault can be repeated only if the source can be."""
+    shop.do("drop publication warehouse", "drop table order_lines, orders", TRADING_TABLES.read_text())
+
+    def events(seed: int) -> list[Event]:
+        with psycopg.connect(shop.url, autocommit=True) as session:
+            trading = open_shop(session, seed=seed, lines=3, start=datetime(2011, 12, 12))
+        return [trading.event() for _ in range(300)]
+
+    first = events(1)
+    assert events(1) == first
+    assert events(2) != first
+    assert {event.kind for event in first} == {"placed", "changed", "corrected", "cancelled", "returned"}
