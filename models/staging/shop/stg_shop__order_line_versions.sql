@@ -39,7 +39,7 @@ joined as (
             line_versions.slot = order_versions.slot
             and line_versions.invoice = order_versions.invoice
             and line_versions.valid_from < order_versions.valid_to
-            and order_versions.valid_from < line_versions.valid_to
+            and line_versions.valid_to > order_versions.valid_from
 
 ),
 
