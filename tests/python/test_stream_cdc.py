@@ -425,6 +425,32 @@ def test_the_role_that_captures_adds_rows_and_no_more(shop: Shop, statement: str
             session.execute(statement)
 
 
+def test_a_customer_who_was_erased_stays_erased(shop: Shop) -> None:
+    """The shop keeps its own records, and would bring the customer back with the next order, or the next copy."""
+    shop.do("insert into orders values ('a', 7, 'UK', now()), ('b', 8, 'UK', now())")
+    shop.capture()
+    shop.tell("insert into bronze.erased_identities (digest) select bronze.identity_digest('7')")
+    shop.do(
+        "insert into orders values ('c', 7, 'UK', now()), ('d', 77, 'UK', now())",
+        "alter table orders replica identity full",
+        "update orders set customer_id = 9 where invoice = 'c'",
+    )
+    shop.capture()
+    query = """
+        select after ->> 'invoice', before ->> 'customer_id', after ->> 'customer_id'
+        from bronze.shop_changes
+        where after is not null and seq > 0
+        order by commit_lsn, seq
+    """
+    assert shop.ask(query) == [("c", None, None), ("d", None, "77"), ("c", None, "9")]
+    shop.capture(start_over=True)
+    customers = "select array_agg(after ->> 'customer_id' order by after ->> 'invoice') from bronze.shop_changes"
+    assert shop.ask(f"{customers} where copy_number = 2 and op = 'R'") == [([None, "8", "9", "77"],)]
+    # What landed before is erased by `make forget`.
+    shop.tell("select bronze.erase_changes()")
+    assert shop.ask(f"{customers} where copy_number = 1 and op = 'R'") == [([None, "8"],)]
+
+
 def test_columns_come_and_go(shop: Shop) -> None:
     """A developer of the shop adds and drops columns without asking the warehouse."""
     trade(shop, 1)

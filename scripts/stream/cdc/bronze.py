@@ -35,6 +35,7 @@ PIECE = 1 << 18
 LACKING = """
     select
         to_regclass('bronze.shop_changes') is null
+        or to_regprocedure('bronze.erase_changes(text, integer, pg_lsn)') is null
         or exists (
             select
             from pg_roles
@@ -67,6 +68,8 @@ STORE = """
         changes = changes + %(rows)s
     where slot = %(slot)s and copy_number = %(copy_number)s and position is not distinct from %(before)s
 """
+# Whoever was erased stays erased (docs/erasure.md).
+ERASE = "select bronze.erase_changes(%(slot)s, %(copy_number)s, %(since)s::pg_lsn)"
 TABLES_OF = """
     select relation_id as oid, relation, source_name, key_columns as key, columns
     from bronze.stream_tables
@@ -237,6 +240,9 @@ class Landing:
         """
         self._end_copy()
         self._begin()
+        if self.pending:
+            since = lsn.text(self.position or 0)
+            self._connection.execute(ERASE, {**self._key, "since": since})
         stored = self._connection.execute(
             STORE,
             {

@@ -88,6 +88,59 @@ comment on column bronze.shop_changes.unchanged is
 'Columns with large values that an update did not touch and the source does not send, as a list; null if there are none.';
 comment on column bronze.shop_changes.landed_at is 'When the transaction of the warehouse began that landed the row.';
 
+-- Erases all people with a tombstone (migrations/versions/0005_erasure.up.sql) from the changes of a copy since a position,
+-- or from all changes: their number becomes null. Returns the rows.
+create or replace function bronze.erase_changes(
+    of_slot text default null, of_copy integer default null, since pg_lsn default null
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    scope text := 'true';
+    numbers text [];
+    erased bigint;
+begin
+    if not exists (select from bronze.erased_identities) then
+        return 0;
+    end if;
+    if of_slot is not null then
+        scope := format('slot = %L and copy_number = %s and commit_lsn >= %L', of_slot, of_copy, since);
+    end if;
+    execute format(
+        $query$
+            with
+            numbers as materialized (
+                select distinct images.image ->> 'customer_id' as delivered
+                from bronze.shop_changes
+                cross join lateral (values (before), (after)) as images (image)
+                where %s
+            )
+            select array_agg(delivered) from numbers where bronze.is_erased(bronze.plain_number(delivered))
+        $query$,
+        scope
+    ) into numbers;
+    execute format(
+        $query$
+            update bronze.shop_changes
+            set
+                before = case
+                    when before ->> 'customer_id' = any($1) then before || '{"customer_id": null}' else before
+                end,
+                after = case when after ->> 'customer_id' = any($1) then after || '{"customer_id": null}' else after end
+            where %s and (before ->> 'customer_id' = any($1) or after ->> 'customer_id' = any($1))
+        $query$,
+        scope
+    ) using numbers;
+    get diagnostics erased = row_count;
+    return erased;
+end
+$function$;
+
+revoke all on function bronze.erase_changes(text, integer, pg_lsn) from public;
+
 do $rights$
 begin
     if exists (select from pg_roles where rolname = 'retail_loader') then
@@ -96,5 +149,6 @@ begin
         to retail_loader;
         grant select, insert, update (source_name, columns) on bronze.stream_tables to retail_loader;
         grant insert on bronze.shop_changes to retail_loader;
+        grant execute on function bronze.erase_changes(text, integer, pg_lsn) to retail_loader;
     end if;
 end $rights$;
