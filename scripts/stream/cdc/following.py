@@ -15,6 +15,8 @@ from scripts.stream.cdc.starting import START_OVER, Sides, added
 
 # A position without changes is stored and confirmed this often, so that the source can delete its log.
 CONFIRM_SECONDS = 5.0
+# So often is a position stored that has not moved: `make health` sees that the capture runs.
+ALIVE_SECONDS = 30.0
 LOOK_AT_LAG_SECONDS = 10.0
 SAY_AGAIN_SECONDS = 60.0
 # How long a wait for the source lasts at most: `stop` is asked in between.
@@ -60,7 +62,7 @@ class Follower:
         self._transaction: Transaction | None = None
         self._last: Transaction | None = None
         self._first_commit: int | None = None
-        self._since = time.monotonic()
+        self._since = self._stored = time.monotonic()
         # A source that was restored and has grown since would not send the last landed transaction again, or would
         # send others between that and the position.
         self._last_landed = lsn.parsed(stream.commit_lsn) if stream.commit_lsn else 0
@@ -223,8 +225,9 @@ class Follower:
         """Store what is received with its position, then confirm the position."""
         rows, last = self._landing.pending, self._last
         self._since = time.monotonic()
-        if rows == 0 and self._boundary == self._landing.position:
+        if rows == 0 and self._boundary == self._landing.position and time.monotonic() - self._stored < ALIVE_SECONDS:
             return
+        self._stored = time.monotonic()
         of_last = (last.commit_lsn, last.committed_at) if last else (None, None)
         self._landing.commit(self._boundary, *of_last)
         if self._first_commit is not None:
