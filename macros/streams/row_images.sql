@@ -1,6 +1,6 @@
 {#- The log of the source orders the changes, never a clock. An image is dated by the latest commit so far, so a clock that is set
     back makes no version that ends before it begins. -#}
-{% macro row_images(changes, relation, key) %}
+{% macro row_images(changes, key) %}
     with ordered as (
         select
             slot, op, before, after, unchanged,
@@ -8,7 +8,6 @@
             max(committed_at) over in_order as happened_at,
             count(*) filter (where op = 'T') over in_order as era
         from {{ changes }}
-        where relation = '{{ relation }}'
         window in_order as (partition by slot order by copy_number, commit_lsn, seq)
     ),
     eras as (

@@ -1,7 +1,7 @@
 {#- A large value that an update did not touch is not sent: it is the last one that was. -#}
-{% macro row_versions(changes, relation, key, columns, large_columns=[]) -%}
+{% macro row_versions(changes, key, columns, large_columns=[]) -%}
     {%- set row = "slot, era, " ~ key | join(", ") %}
-    with images as ({{ row_images(changes, relation, key) }}
+    with images as ({{ row_images(changes, key) }}
     ),
     counted as (
         select

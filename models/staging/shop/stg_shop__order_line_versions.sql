@@ -1,16 +1,25 @@
 with
 
-changes as (
+line_changes as (
 
-    select * from {{ source('shop', 'shop_changes') }}
+    select *
+    from {{ source('shop', 'shop_changes') }}
+    where relation = 'public.order_lines'
+
+),
+
+order_changes as (
+
+    select *
+    from {{ source('shop', 'shop_changes') }}
+    where relation = 'public.orders'
 
 ),
 
 line_versions as (
 
     {{ row_versions(
-        'changes',
-        'public.order_lines',
+        'line_changes',
         ['invoice', 'line_number'],
         ['stock_code', 'description', 'quantity', 'price'],
         large_columns=['description'],
@@ -20,7 +29,7 @@ line_versions as (
 
 order_versions as (
 
-    {{ row_versions('changes', 'public.orders', ['invoice'], ['customer_id', 'country', 'invoice_date']) }}
+    {{ row_versions('order_changes', ['invoice'], ['customer_id', 'country', 'invoice_date']) }}
 
 ),
 
