@@ -17,7 +17,8 @@ from scripts.shop.trade import MOST_OPEN, Order, Product, Shop
 
 # Above the numbers of the landed files.
 FIRST_INVOICE = 900_000
-LAST = "select max(ltrim(invoice, 'C')::bigint), max(invoice_date) from orders"
+# Whoever tries the shop may have added orders with other numbers.
+LAST = "select max(ltrim(invoice, 'C')::bigint), max(invoice_date) from orders where invoice ~ '^C?[0-9]{1,15}$'"
 OPEN = """
     select
         orders.invoice, orders.customer_id, orders.country,
@@ -26,7 +27,7 @@ OPEN = """
             order by lines.line_number
         )
     from (
-        select * from orders where invoice not like 'C%%' order by invoice::bigint desc limit %s
+        select * from orders where invoice ~ '^[0-9]{1,15}$' order by invoice::bigint desc limit %s
     ) as orders
     inner join order_lines as lines on lines.invoice = orders.invoice
     group by orders.invoice, orders.customer_id, orders.country
