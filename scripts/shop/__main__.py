@@ -8,7 +8,6 @@ import click
 from scripts.land.watch import stopped_by_signals
 from scripts.privacy import keep_private
 from scripts.shop import database
-from scripts.shop.serving import open_shop, serve
 
 
 @click.group()
@@ -28,6 +27,8 @@ def main() -> None:
 )
 def serve_command(*, rate: float, seconds: float | None, lines: int, seed: int, start: datetime) -> None:
     """Start the server if need be, and let the shop trade."""
+    from scripts.shop.serving import open_shop, serve  # noqa: PLC0415  # numpy and polars, which only this command needs
+
     keep_private()
     database.ensure_running()
     began = time.monotonic()

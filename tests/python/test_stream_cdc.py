@@ -324,6 +324,47 @@ def test_a_running_capture_lands_changes_as_they_come(shop: Shop) -> None:
     assert report.longest_lag < 5
 
 
+def test_odd_names_and_values_land_as_they_are(shop: Shop) -> None:
+    """What the copy, the log and JSON each escape in their own way must come out as one value."""
+    name, columns = (
+        'odd "schema.tä\tble\\',
+        ["id", 'a "b" \\', "bytes", "numbers", "day", "amount", "flag", "doc", "text"],
+    )
+    table = '"odd ""schema"."tä\tble\\"'
+    shop.do(
+        'create schema "odd ""schema"',
+        "create domain positive as integer check (value > 0)",
+        f"""
+        create table {table} (
+            id positive primary key, "a ""b"" \\" char(5), bytes bytea, numbers numeric[], day timestamptz,
+            amount float8, flag boolean, doc jsonb, text text
+        )
+        """,
+        f"alter publication warehouse set table {table}",
+    )
+    rows = f"""
+        insert into {table} values
+        (%s + 1, 'x', '\\x00ff', '{{1.50, NaN, null}}', 'infinity', 'NaN', true,
+            '{{"a": "\\u00e9\\n\\\\"}}', E'\\t\\n\\r\\\\N"'),
+        (%s + 2, '', '', '{{}}', '0044-03-15 12:00:00.123456+00 BC', 0.1 + 0.2, false, 'null', ''),
+        (%s + 3, null, null, null, null, null, null, null, E'\u2028\U0001f600\\x01')
+    """
+    shop.do(rows.replace("%s", "0"))
+    shop.capture()
+    shop.do(
+        rows.replace("%s", "10"), f"update {table} set id = id + 100 where id = 3", f"delete from {table} where id = 12"
+    )
+    shop.capture()
+    key = {name: ["id"]}
+    with (
+        psycopg.connect(shop.url, options=FORMATS) as session,
+        session.cursor().copy(f"copy {table} to stdout") as copy,
+    ):
+        held = {(row[0],): dict(zip(columns, row, strict=True)) for row in copy.rows()}
+    assert shop.folded(key) == {name: held}
+    assert len(held) == 5
+
+
 @contextmanager
 def nursery() -> Iterator[Callable[..., bool]]:
     """Provide captures that kill themselves; each returns whether it was killed."""
@@ -775,8 +816,11 @@ def test_a_clock_in_the_future_is_told_and_changes_nothing_else(shop: Shop, monk
     assert shop.folded() == shop.held()
 
 
-def test_a_source_that_restarts_is_waited_for(shop: Shop, second_server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A capture that ends with each restart of the source is found dead in the morning."""
+@pytest.mark.parametrize("side", ["source", "warehouse"])
+def test_a_side_that_goes_away_is_waited_for(
+    shop: Shop, second_server: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    """A capture that ends with each restart of a server is found dead in the morning."""
     monkeypatch.setattr("scripts.stream.cdc.capture.TRY_AGAIN_SECONDS", 0.3)
     trade(shop, 1)
     done: list[bool] = []
@@ -786,9 +830,16 @@ def test_a_source_that_restarts_is_waited_for(shop: Shop, second_server: Path, m
         try:
             shop.wait_until_read()
             deadline = time.monotonic() + 60
-            with embedded.at_home(second_server):
-                embedded.stop()
-                embedded.ensure_running()
+            if side == "source":
+                with embedded.at_home(second_server):
+                    embedded.stop()
+                    embedded.ensure_running()
+            else:
+                query = (
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'scripts.stream'"
+                )
+                with psycopg.connect(shop.warehouse.operator_url, autocommit=True) as session:
+                    session.execute(query)
             trade(shop, 2)
             while shop.folded() != shop.held() and time.monotonic() < deadline:
                 time.sleep(0.1)

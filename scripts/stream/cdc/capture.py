@@ -23,7 +23,7 @@ TRY_AGAIN_SECONDS = 5.0
 def capture(options: Options, *, say: Say, stop: Callable[[], bool] = lambda: False) -> Report:
     """Land the changes of a source, until it is drained (`once`) or `stop` says so.
 
-    A lost connection ends a run with `once`. Any other run tries again, once it has begun.
+    A lost connection ends a run with `once`. Any other run tries again, once it was connected to both sides.
 
     Args:
         options: what to capture.
@@ -39,14 +39,15 @@ def capture(options: Options, *, say: Say, stop: Callable[[], bool] = lambda: Fa
             _attempt(options, report, say, stop)
             break
         except (psycopg.OperationalError, Unreachable) as error:
-            if options.once or not report.has_begun:
+            if options.once or not report.was_connected:
                 raise _broken(error) from error
             say(f"Broken off  {_reason(error)}; trying again in {TRY_AGAIN_SECONDS:.0f} s")
             until = time.monotonic() + TRY_AGAIN_SECONDS
             while time.monotonic() < until and not stop():
                 time.sleep(0.1)
-            # The copy that was asked for is done.
-            options = replace(options, start_over=False)
+            if report.has_begun:
+                # The copy that was asked for is done.
+                options = replace(options, start_over=False)
         except psycopg.Error as error:
             raise _broken(error) from error
     report.seconds = time.monotonic() - began
@@ -70,6 +71,7 @@ def _attempt(options: Options, report: Report, say: Say, stop: Callable[[], bool
                 "commits are as wrong, their order is right; set the clock (NTP)"
             )
         sides = Sides(ordinary, replication, server, replication.identify(), published, warehouse)
+        report.was_connected = True
         before = report.copied + report.changes
         stream, slot = begin(sides, options, report, say)
         report.has_begun = True

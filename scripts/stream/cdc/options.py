@@ -50,7 +50,8 @@ class Report:
         position: where the next run goes on.
         longest_lag: the longest time from a commit in the source to its landing, in seconds.
         seconds: how long the run took.
-        has_begun: whether both sides were fit for a capture at least once.
+        was_connected: whether both sides were fit for a capture at least once.
+        has_begun: whether the initial copy is there.
     """
 
     copied: int = 0
@@ -59,4 +60,5 @@ class Report:
     position: Lsn = 0
     longest_lag: float = 0.0
     seconds: float = 0.0
+    was_connected: bool = False
     has_begun: bool = False
