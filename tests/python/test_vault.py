@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from dbt_project import Dbt, build_without_checks
 from harness import Database
-from warehouse_state import take_back
+from warehouse_state import take_back, vault_rows
 
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
@@ -19,20 +19,6 @@ LATE_LINE = "{invoice},99999,LATE LAMP,3,2010-12-01 08:26:00,4.2500,17999,EIRE\n
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
 
 
-def tables(url: str) -> dict[str, set[str]]:
-    """Return the rows of what is only added to: hubs, links and satellites."""
-    with psycopg.connect(url) as session:
-        names = session.execute(
-            """
-            select table_schema || '.' || table_name
-            from information_schema.tables
-            where table_type = 'BASE TABLE' and table_name ~ '^(hub|link|sat|masat|esat|rts|csat|sal)_'
-            order by 1
-            """
-        ).fetchall()
-        return {name: {row for (row,) in session.execute(f"select t::text from {name} as t")} for (name,) in names}
-
-
 def checks(dbt: Dbt) -> dict[str, str]:
     return {name: outcome.status for name, outcome in dbt("test", "--select", "tag:vault", *VAULT).items()}
 
@@ -42,7 +28,7 @@ def vaulted(keep, work_on, built: Database, dbt: Dbt, tmp_path_factory) -> Itera
     """Build the vault, miss a late correction and a file that is taken back, and build it again."""
     with work_on(built) as database:
         build_without_checks(dbt, database.url, *VAULT)
-        before = tables(database.url)
+        before = vault_rows(database.url)
         with psycopg.connect(database.url) as session:
             query = "select invoice_number from silver.int_invoices_summed where line_type = 'sale' order by 1 limit 1"
             (invoice,) = session.execute(query).fetchone()
@@ -55,7 +41,7 @@ def vaulted(keep, work_on, built: Database, dbt: Dbt, tmp_path_factory) -> Itera
         build_without_checks(dbt, database.url)
         take_back(database.url, name)
         build_without_checks(dbt, database.url, *VAULT)
-        after = tables(database.url)
+        after = vault_rows(database.url)
         yield keep(database, "retail_vaulted"), all(rows <= after[name] for name, rows in before.items())
 
 
