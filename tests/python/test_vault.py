@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
+from unittest.mock import patch
 
 import psycopg
 import pytest
-from dbt_project import Dbt, build_without_checks
+from dbt_project import Dbt, build_without_checks, environment, run_command_here
 from harness import Database
 from warehouse_state import take_back, vault_rows
 
+from scripts.forget import __main__ as forget
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
 
@@ -17,6 +20,50 @@ STAR = ("fct_sales_follows_from_the_vault", "dim_customer_follows_from_the_vault
 # A correction of an invoice that is in the sample, by another customer, and a price list with a change of the past.
 LATE_LINE = "{invoice},99999,LATE LAMP,3,2010-12-01 08:26:00,4.2500,17999,EIRE\n"
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+
+
+# A customer of whom there are rows in each table that can have any.
+SOMEBODY = """
+    select customer_id
+    from vault.hub_customer
+    where
+        customer_hk in (select customer_hk from vault.csat_customer_rfm)
+        and customer_hk in (select customer_hk from vault.esat_invoice_customer where is_present)
+        and customer_hk in (select customer_hk from vault.sat_customer_profile)
+    order by customer_id
+    limit 1
+"""
+KEYS = """
+    select customer_hk::text from vault.hub_customer where customer_id = %(number)s
+    union all
+    select invoice_customer_lk::text
+    from vault.link_invoice_customer
+    inner join vault.hub_customer using (customer_hk)
+    where customer_id = %(number)s
+"""
+OF_CUSTOMER = {
+    "csat_customer_rfm",
+    "csat_customer_version",
+    "esat_invoice_customer",
+    "hub_customer",
+    "link_invoice_customer",
+    "pit_customer",
+    "sat_customer_profile",
+    "sat_invoice_line",
+}
+
+
+def held_of(url: str, number: int, keys: list[str]) -> set[str]:
+    """Return the tables of the vault that have the number of a customer, or a key of the customer in any column."""
+    tables = "select relname from pg_class where relkind = 'r' and relnamespace = 'vault'::regnamespace"
+    query = """
+        select from vault.{} as held, jsonb_each_text(to_jsonb(held)) as columns
+        where columns.value = any(%s) or columns.key = 'customer_id' and columns.value = %s
+        limit 1
+    """
+    with psycopg.connect(url) as session:
+        names = [name for (name,) in session.execute(tables).fetchall()]
+        return {name for name in names if session.execute(query.format(name), [keys, str(number)]).rowcount}
 
 
 def checks(dbt: Dbt) -> dict[str, str]:
@@ -84,3 +131,49 @@ def test_queries_of_the_documentation_run(vaulted) -> None:
     # the file that was taken back, and the invoice that got another customer
     assert found[8]
     assert found[7]
+
+
+class Forgotten(NamedTuple):
+    """A customer who was erased from a warehouse with a vault.
+
+    Attributes:
+        held: the tables of the vault that held the customer: before, after the erasure, and after the next build.
+        said: what the command printed.
+        checks: the checks of the vault after the next build.
+    """
+
+    held: list[set[str]]
+    said: str
+    checks: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def forgotten(vaulted, work_on, dbt, tmp_path_factory) -> Forgotten:
+    """Forget a customer, and build the vault again."""
+    folders = {"DBT_TARGET_PATH": str(dbt.target_path), "DBT_LOG_PATH": str(dbt.log_path)}
+    with work_on(vaulted[0]) as database:
+        with psycopg.connect(database.url) as session:
+            [(number,)] = session.execute(SOMEBODY).fetchall()
+            keys = [key for (key,) in session.execute(KEYS, {"number": number})]
+        held = [held_of(database.url, number, keys)]
+        options = [f"--customer={number}", "--yes"]
+        with patch.object(forget, "PROJECT_ROOT", tmp_path_factory.mktemp("project")):
+            said = run_command_here(forget.main, options, **environment(), **folders).output
+        held.append(held_of(database.url, number, keys))
+        build_without_checks(dbt, database.url, *VAULT)
+        held.append(held_of(database.url, number, keys))
+        return Forgotten(held, said, checks(dbt))
+
+
+def test_no_table_of_the_vault_keeps_a_forgotten_customer(forgotten: Forgotten) -> None:
+    """The vault is only added to, so what an erasure leaves in it stays there for good."""
+    before, after, built_again = forgotten.held
+    assert before == OF_CUSTOMER
+    assert "Forgotten   customer" in forgotten.said
+    assert (after, built_again) == (set(), set())
+
+
+def test_star_follows_from_the_vault_without_a_forgotten_customer(forgotten: Forgotten) -> None:
+    """Money stays in the star, so the lines have to come back into the vault, without the customer."""
+    assert set(STAR) <= set(forgotten.checks)
+    assert set(forgotten.checks.values()) == {"pass"}
