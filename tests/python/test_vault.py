@@ -2,21 +2,44 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import psycopg
 import pytest
+import yaml
 from dbt_project import Dbt, build_without_checks, environment, run_command_here
 from harness import Database
 from warehouse_state import take_back, vault_rows
 
 from scripts.forget import __main__ as forget
+from scripts.governance.roles import apply as applying
+from scripts.governance.roles.declaration import read_roles
 from scripts.land import land
 from scripts.paths import PROJECT_ROOT
 
 VAULT = ("--vars", "vault: true")
 STAR = ("fct_sales_follows_from_the_vault", "dim_customer_follows_from_the_vault", "dim_product_follows_from_the_vault")
+VAULT_MODELS = PROJECT_ROOT / "models" / "vault"
+# How the picture opens a box of each type; a satellite of any type is round.
+SHAPES = {"hub": "[", "link": "{{", "pit": "[/", "bridge": "[/"}
+ROLES = read_roles()
+READERS = [role.name for role in ROLES if role.name != "retail_builder"]
+READABLE = """
+    select reader, relation
+    from unnest(%s::text[]) as reader
+    cross join (
+        select 'vault' as relation
+        union all
+        select relname from pg_class where relnamespace = 'vault'::regnamespace and relkind in ('r', 'v')
+    ) as things
+    where case
+        when relation = 'vault' then has_schema_privilege(reader, 'vault', 'usage, create')
+        else has_any_column_privilege(reader, 'vault.' || relation, 'select, insert, update')
+    end
+"""
 # A correction of an invoice that is in the sample, by another customer, and a price list with a change of the past.
 LATE_LINE = "{invoice},99999,LATE LAMP,3,2010-12-01 08:26:00,4.2500,17999,EIRE\n"
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
@@ -51,6 +74,11 @@ OF_CUSTOMER = {
     "sat_customer_profile",
     "sat_invoice_line",
 }
+
+
+def read_models(file: Path) -> list[dict[str, Any]]:
+    """Return the models that a YAML file describes."""
+    return yaml.safe_load(file.read_text())["models"]
 
 
 def held_of(url: str, number: int, keys: list[str]) -> set[str]:
@@ -132,6 +160,39 @@ def test_queries_of_the_documentation_run(vaulted) -> None:
     assert found[8]
     assert found[7]
     assert found[10]
+
+
+def test_picture_shows_each_model_and_edge_of_the_metadata() -> None:
+    """A picture that lacks a satellite hides it from everyone who asks what the vault holds."""
+    files = [file for part in ("raw", "business") for file in (VAULT_MODELS / part).glob("*.yml")]
+    described = {model["name"]: model["config"]["meta"]["vault"] for file in files for model in read_models(file)}
+    assert described.keys() == {
+        file.stem for part in ("raw", "business") for file in (VAULT_MODELS / part).glob("*.sql")
+    }
+    of_key = {vault["key"]: name for name, vault in described.items() if vault["type"] == "hub"}
+    edges = {frozenset((name, vault["parent"])) for name, vault in described.items() if "parent" in vault}
+    edges |= {frozenset((name, of_key[key])) for name, vault in described.items() for key in vault.get("hubs", {})}
+
+    page = (PROJECT_ROOT / "docs" / "data_vault.md").read_text()
+    [picture] = re.findall(r"```mermaid\nflowchart LR\n(.*?)```", page, re.DOTALL)
+    chains = [re.findall(r"(\w+)(\W*)(?:\w+(\W+))?(?: --- |$)", line.strip()) for line in picture.splitlines()]
+    drawn = {frozenset((one[0], other[0])) for chain in chains for one, other in pairwise(chain)}
+    assert drawn == edges
+    shapes = {name: opening for chain in chains for name, opening, closing in chain if closing}
+    kinds = {name: SHAPES.get(vault["type"], "([") for name, vault in described.items()}
+    assert shapes == kinds
+
+
+def test_no_role_but_the_owner_may_read_the_vault(vaulted, work_on) -> None:
+    """The vault has every customer number in clear, so a right on it would pass by all masks."""
+    with work_on(vaulted[0]) as database, psycopg.connect(database.operator_url, autocommit=True) as operator:
+        applying.apply(operator, ROLES)
+        assert READERS
+        assert operator.execute(READABLE, [READERS]).fetchall() == []
+        operator.execute(
+            "grant usage on schema vault to retail_analyst; grant select on vault.hub_file to retail_auditor"
+        )
+        assert len(operator.execute(READABLE, [READERS]).fetchall()) == 2
 
 
 class Forgotten(NamedTuple):
