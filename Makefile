@@ -42,10 +42,12 @@ endif
 
 LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
-# VAULT=1: the Data Vault as well. STREAMS=1: what was captured from the shop as well.
-COMMA := ,
-SWITCHES = $(if $(filter-out 0,$(VAULT)),vault: true$(COMMA) )$(if $(filter-out 0,$(STREAMS)),streams: true)
-SWITCHED = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
+# What a build makes only if it is asked for: VAULT=1 the Data Vault, NETWORK=1 the network of products,
+# STREAMS=1 what was captured from the shop.
+comma := ,
+SWITCHES = $(strip $(if $(filter-out 0,$(VAULT)),vault: true$(comma)) $(if $(filter-out 0,$(NETWORK)),network: true$(comma)) \
+	$(if $(filter-out 0,$(STREAMS)),streams: true$(comma)))
+OPTIONS = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
@@ -54,11 +56,11 @@ BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1: the Data Vault, STREAMS=1: the streams)
-	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(SWITCHED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1, NETWORK=1, STREAMS=1: the optional parts as well)
+	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
-	@$(BIN)/python -m scripts.live "$(LANDING)" $(SWITCHED) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
+	@$(BIN)/python -m scripts.live "$(LANDING)" $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 stream: $(INSTALLED) ## land each change of another PostgreSQL (URL=..., ONCE=1; SLOT=, PUBLICATION=), until Ctrl-C
 	@$(START) >&2
@@ -82,7 +84,7 @@ published: deps ## report the release: published when, from which files, with wh
 
 publish: deps ## publish a candidate that passed all checks but was not published by its build
 	@$(START) >&2
-	@$(BIN)/python -m scripts.release publish $(SWITCHED)
+	@$(BIN)/python -m scripts.release publish $(OPTIONS)
 
 rollback: deps ## go back to the release before
 	@$(START) >&2
@@ -101,9 +103,9 @@ disclose: $(INSTALLED) ## write everything that the warehouse holds of a custome
 	@$(START) >&2
 	@$(BIN)/python -m scripts.governance.people disclose --customer "$(CUSTOMER)" $(if $(OUT),--out "$(OUT)")
 
-forget: deps ## erase a customer from everything that the warehouse holds (CUSTOMER=12346; DRY=1 lists, YES=1 does not ask)
+forget: deps ## erase a customer from everything that the warehouse holds (CUSTOMER=12346; DRY=1 lists, YES=1 does not ask, VAULT=1, NETWORK=1)
 	@$(START) >&2
-	@$(BIN)/python -m scripts.forget --customer "$(CUSTOMER)" $(if $(YES),--yes) $(if $(DRY),--dry-run)
+	@$(BIN)/python -m scripts.forget --customer "$(CUSTOMER)" $(if $(YES),--yes) $(if $(DRY),--dry-run) $(OPTIONS)
 
 archive: $(INSTALLED) ## take rows that are older than the contract keeps them to Parquet files (DRY=1, AS_OF=2026-11-30, TO=folder)
 	@$(START) >&2

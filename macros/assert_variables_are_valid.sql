@@ -5,7 +5,7 @@
     {%- set patterns = {
         "a date such as 2009-01-31": [
             "[0-9]{4}-[0-9]{2}-[0-9]{2}",
-            ["calendar_start", "calendar_end"],
+            ["calendar_start", "calendar_end", "network_test_month"],
         ],
         "a month and a day such as 12-24": [
             "[0-9]{2}-[0-9]{2}",
@@ -16,7 +16,8 @@
             [
                 "fiscal_year_first_month", "rfm_window_months", "min_quarantined_lines", "quarantine_warn_days",
                 "quarantine_fail_days", "min_cancelled_lines", "max_lines_taken_away", "offer_window_days",
-                "anomaly_min_lines", "anomaly_news_days", "bought_together_months",
+                "anomaly_min_lines", "anomaly_news_days", "bought_together_months", "network_max_basket_products",
+                "network_min_product_baskets", "network_min_pair_baskets", "network_neighbours",
             ],
         ],
         "a number": [
@@ -24,7 +25,7 @@
             [
                 "max_quarantined_share", "min_matched_cancellations_share", "anomaly_score", "anomaly_hint_score",
                 "anomaly_min_amount", "anomaly_min_booking",
-                "anomaly_min_share_of_days", "anomaly_silence_chance", "min_support_percent",
+                "anomaly_min_share_of_days", "anomaly_silence_chance", "min_support_percent", "network_min_cosine",
             ],
         ],
         "a text without quotes": [

@@ -84,6 +84,12 @@ class Project:
             _refuse_broken_promises(self._manifest)
             _refuse_unmarked_columns(self._manifest)
 
+    @property
+    def relations(self) -> set[str]:
+        """The names of the relations that a build makes, with their schemas."""
+        nodes = self._manifest.nodes.values() if self._manifest else ()
+        return {f"{node.schema}.{getattr(node, 'alias', node.name)}" for node in nodes}
+
     def build(self, *, full_refresh: bool, log: Log) -> Outcome:
         """Run `dbt build`.
 

@@ -88,7 +88,8 @@ class Totals(NamedTuple):
 @click.option("--customer", default="", help="The number of the customer.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
-def main(customer: str, *, yes: bool, dry_run: bool) -> None:
+@click.option("--vars", "variables", help="Other values of variables of dbt_project.yml, in YAML.")
+def main(customer: str, *, yes: bool, dry_run: bool, variables: str | None) -> None:
     """Erase a customer. Sales keep their lines, as sales to the unknown customer, so no total of money changes."""
     keep_private()
     number = number_of(customer)
@@ -117,7 +118,7 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
             click.confirm(f"Erase customer {number} for good?", abort=True)
         try:
             copied = sorted({places[each.table.layer] for each in found if each.table.layer in places})
-            _forget(console, session, contract, Case(who, found, approval, copied))
+            _forget(console, session, contract, Case(who, found, approval, copied), variables)
         except psycopg.Error as error:
             raise Refusal(
                 f"the database gave up: {' '.join(str(error).split())}. Mend the cause, then run this again: it goes "
@@ -125,7 +126,9 @@ def main(customer: str, *, yes: bool, dry_run: bool) -> None:
             ) from error
 
 
-def _forget(console: Console, session: psycopg.Connection[Any], contract: Contract, case: Case) -> None:
+def _forget(
+    console: Console, session: psycopg.Connection[Any], contract: Contract, case: Case, variables: str | None
+) -> None:
     who, found, approval, copied = case
     log = Log(console)
     # First, because it is refused while one of them is being built, and then nothing has changed.
@@ -135,14 +138,14 @@ def _forget(console: Console, session: psycopg.Connection[Any], contract: Contra
     before = _totals(session)
     texts, files = landed.texts_of(session, contract, who), landed.files_of(session, contract, who)
     with ThreadPoolExecutor(1, thread_name_prefix="dbt") as pool:
-        loading = pool.submit(load_dbt, None, Clock(log.say)) if before else None
+        loading = pool.submit(load_dbt, variables, Clock(log.say)) if before else None
         log.say("erase landed rows")
         erased_rows = landed.erase(session, contract, who, found)
         storage.rewrite(_names(found, in_bronze=True) | landed.TEXTS)
         if loading:
             _build(console, session, loading, log, who.number)
     landed.built(session)
-    copies = _erase_copies(session, case)
+    copies = erase_copies(session, case, loading.result().relations if loading else None)
     log.say("write tables again without old rows")
     _clear_storage(console, session, found, erased_rows)
     log.say("search files and tables")
@@ -278,10 +281,21 @@ def _build(
         project.operate("copy_for_bi", "--args", "{again: true}")
 
 
-def _erase_copies(session: psycopg.Connection[Any], case: Case) -> dict[str, int]:
-    """Delete rows of tables that users have made, and that no build makes again."""
+def erase_copies(session: psycopg.Connection[Any], case: Case, made: set[str] | None) -> dict[str, int]:
+    """Delete rows of tables that no build makes again: those that users have made, and models that are switched off.
+
+    Args:
+        session: a session in autocommit mode, of a role that may write to these tables.
+        case: the person, and where the person was found.
+        made: the relations that the build has made, outside of gold, with their schemas; None if nothing was built.
+    """
     known = {*_built_schemas(), *landed.schemas()}
-    copies = [each.table for each in case.found if each.table.layer not in known]
+    optional = set() if made is None else {connection.schema_of(layer) for layer in ("silver", "profiles")}
+    copies = [
+        table
+        for table in (each.table for each in case.found)
+        if table.layer not in known or (table.layer in optional and f"{table.layer}.{table.name}" not in (made or ()))
+    ]
     return landed.delete(session, copies, case.who)
 
 

@@ -18,6 +18,7 @@ from scripts.site import catalogue, datasets, page
 from scripts.site.failing_rows import failing_rows
 from scripts.site.freshness import freshness
 from scripts.site.incidents import incidents
+from scripts.site.network import network
 from scripts.site.questions import of_questions
 
 TARGET = PROJECT_ROOT / "site" / "index.html"
@@ -28,6 +29,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     failing_rows,
     freshness,
     incidents,
+    network,
     catalogue.datasets,
     of_questions,
 )

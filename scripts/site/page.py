@@ -15,7 +15,7 @@ from scripts.site.datasets import Datasets
 FOLDER = Path(__file__).parent
 PAGE = FOLDER / "page"
 VENDOR = FOLDER / "vendor"
-STYLES = ("style.css", "catalogue.css", "history.css")
+STYLES = ("style.css", "catalogue.css", "history.css", "network.css")
 # In the order in which the page runs them: the shell, what draws, the views in the order of their tabs, the start.
 SCRIPTS = (
     "shell.js",
@@ -33,6 +33,7 @@ SCRIPTS = (
     "profiles.js",
     "catalogue.js",
     "history.js",
+    "network.js",
     "ask.js",
     "start.js",
 )

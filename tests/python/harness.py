@@ -62,6 +62,7 @@ SLOWEST_FIRST = (
     "test_late_data",
     "test_vault",
     "test_vault_package",
+    "test_network",
     "test_deliveries",
     "test_delivery_order",
     "test_house",

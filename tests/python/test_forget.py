@@ -20,7 +20,7 @@ from scripts.backup import erased
 from scripts.build.report import Outcome
 from scripts.errors import Refusal
 from scripts.forget import __main__ as command
-from scripts.forget import landed, storage
+from scripts.forget import landed, storage, traces
 from scripts.governance.people.held import Person, held, person
 from scripts.land import land
 from scripts.land.contract import read_contract
@@ -457,6 +457,28 @@ def test_a_session_that_still_sees_the_rows_is_named(built: Database) -> None:
         assert any(f"process {pid} " in who for who in storage.still_seen_by(session, transaction))
         reader.rollback()
         assert not any(f"process {pid} " in who for who in storage.still_seen_by(session, transaction))
+
+
+def test_code_that_names_the_number_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests and documents name numbers of customers, and a review parses the commit that it has checked out."""
+    project, home = tmp_path / "project", tmp_path / "home"
+    base = project / "target" / "review" / "base-0123456789ab"
+    written = [base.parent / "review.md", base / "target" / "compiled.sql", project / "target" / "run_results.json"]
+    code = [project / "seeds" / "some.csv", base / "tests" / "python" / "test_some.py", base / "models" / "some.sql"]
+    for file in (*written, *code):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("customer 12346")
+    for folder in (project, base):
+        (folder / "dbt_project.yml").write_text("name: some")
+    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    names = sorted(str(file.relative_to(project)) for file in written)
+    assert sorted(traces.remove(12346, [], home, project)) == names
+    # dbt may write into the project itself, or beside it
+    for folder in (project, tmp_path):
+        monkeypatch.setenv("DBT_TARGET_PATH", str(folder))
+        assert traces.remove(12346, [], home, project) == []
+    assert all(file.exists() for file in code)
 
 
 def test_a_restore_knows_who_was_erased_since(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The package pg_vault in a small project: any order of loads gives the same history, and nothing is lost."""
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from scripts.paths import PROJECT_ROOT
 
 PACKAGES = PROJECT_ROOT / "packages"
+LONGEST_MACRO = 30
 FIRST_DAY = date(2011, 1, 1)
 VERSIONS = """
     select hub.product, pit.holds_from, readings.price
@@ -142,6 +144,15 @@ def test_a_null_key_is_an_empty_answer(work_on, dbt, store) -> None:
         assert ask(database.url, "select count(*) from vault_store_vault.hub_product") == [(0,)]
         assert ask(database.url, "select count(*) from vault_store_vault.sat_product_price") == [(0,)]
         assert ask(database.url, VERSIONS) == []
+
+
+def test_a_macro_is_short_and_has_its_own_file() -> None:
+    """Macros that write SQL are hard to read, so each does one thing that fits on a screen."""
+    files = sorted((PACKAGES / "pg_vault" / "macros").rglob("*.sql"))
+    texts = {file: file.read_text() for file in files}
+    named = {file: re.findall(r"{% (?:macro|test) (\w+)", text) for file, text in texts.items()}
+    assert {file: names for file, names in named.items() if names != [file.stem]} == {}
+    assert {file: lines for file in files if (lines := len(texts[file].splitlines())) > LONGEST_MACRO} == {}
 
 
 @pytest.mark.parametrize(
