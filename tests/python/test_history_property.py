@@ -83,8 +83,8 @@ DIFFERENCES = """
     (table gold.{name} except all table vault.vault_{name})
 """
 STAR = ("fct_sales", "dim_customer", "dim_product")
-# Categories that have not ended by the last day of the data, where the star shows others. Of several rows of one day the
-# star takes the last alone, and the vault keeps all.
+# Categories that have not ended by the last day of the data, where the star shows others. Of several rows of one day,
+# the star takes the last alone, and the vault keeps all.
 CATEGORIES = """
     with
 

@@ -1,7 +1,7 @@
 {#- The rows of a link that hold now, with the columns of its satellites. All of these must have a reading of it. -#}
 {% macro bridge(link, satellites) -%}
     {{- return("select") if not execute -}}
-    {%- set vault = pg_vault.metadata("bridge", ["parent", "key"], []) -%}
+    {%- set vault = pg_vault.metadata("bridge", ["parent", "key"], [], satellites) -%}
     select links.*, {{ satellites[0].identifier }}.applied_at
         {%- for satellite in satellites %}
         {%- set name = satellite.identifier %}

@@ -1,7 +1,7 @@
 {#- Point in time: from each change of a hub on, which row of each satellite holds. A reader joins by equality. -#}
 {% macro pit(satellites) -%}
     {{- return("select") if not execute -}}
-    {%- set vault = pg_vault.metadata("pit", ["parent", "key"], []) -%}
+    {%- set vault = pg_vault.metadata("pit", ["parent", "key"], [], satellites) -%}
     {%- set names = satellites | map(attribute="identifier") | list -%}
     with
 

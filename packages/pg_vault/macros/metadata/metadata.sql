@@ -1,5 +1,5 @@
 {#- The metadata of the model, in its YAML under `meta: vault:`, compared with what the project knows. -#}
-{% macro metadata(type, required, sources) -%}
+{% macro metadata(type, required, sources, satellites=[]) -%}
     {%- set vault = model.config.get("meta", {}).get("vault", {}) -%}
     {%- if execute -%}
         {%- set problems = [] -%}
@@ -8,7 +8,7 @@
             {%- do problems.append("lacks `" ~ name ~ "`") -%}
         {%- endfor -%}
         {%- if not problems -%}
-            {%- do problems.extend(pg_vault.unknown_parents(vault)) -%}
+            {%- do problems.extend(pg_vault.unknown_parents(vault) + pg_vault.unknown_satellites(vault, satellites)) -%}
             {%- for source in sources -%}
                 {%- do problems.extend(pg_vault.unknown_columns(vault, source)) -%}
             {%- endfor -%}
