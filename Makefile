@@ -43,19 +43,21 @@ endif
 
 LINTED = $(if $(ALL),--all) $(if $(BASE),--base "$(BASE)") $(FILES)
 
-# What a build makes only if it is asked for: VAULT=1 the Data Vault, NETWORK=1 the network of products.
+# What a build makes only if it is asked for: VAULT=1 the Data Vault, NETWORK=1 the network of products,
+# STREAMS=1 what was captured from the shop.
 comma := ,
-SWITCHES = $(strip $(if $(filter-out 0,$(VAULT)),vault: true$(comma)) $(if $(filter-out 0,$(NETWORK)),network: true$(comma)))
+SWITCHES = $(strip $(if $(filter-out 0,$(VAULT)),vault: true$(comma)) $(if $(filter-out 0,$(NETWORK)),network: true$(comma)) \
+	$(if $(filter-out 0,$(STREAMS)),streams: true$(comma)))
 OPTIONS = $(if $(SWITCHES),--vars "{$(SWITCHES)}")
 
 BACKUPS_OPTION = $(if $(BACKUPS),--backups "$(BACKUPS)")
 
-.PHONY: help advise audit evidence ask build live dagster demo migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
+.PHONY: help advise audit evidence ask build live dagster demo stream shop migrate published publish rollback review roles user disclose forget archive restore-archive profile bi catalogue branch branch-build branches branch-drop metrics metric exports owners lineage test check lint fix new docs mcp site psql backup backups restore standby promote pool health bench bench-compare bench-history plans pictures star deps dev clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1, NETWORK=1: the optional parts as well)
+build: deps ## land raw files (LANDING=..., else a sample) and build the tested warehouse (VAULT=1, NETWORK=1, STREAMS=1: the optional parts as well)
 	@$(BIN)/python -m scripts.build $(if $(LANDING),"$(LANDING)") $(OPTIONS) $(if $(ON_REFUSED),--on-refused "$(ON_REFUSED)")
 
 live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LANDING=...), until Ctrl-C
@@ -63,12 +65,22 @@ live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LAND
 
 # What Dagster remembers of runs is in .dagster; it reads its settings there.
 dagster: export DAGSTER_HOME := $(CURDIR)/.dagster
-dagster: export LANDING := $(if $(LANDING),$(abspath $(LANDING)))
+dagster: override LANDING := $(if $(LANDING),$(abspath $(LANDING)))
+dagster: export LANDING
 dagster: deps $(ORCHESTRATION_INSTALLED) ## serve runs, checks and backfills with Dagster on http://127.0.0.1:3000 (LANDING=..., DAGSTER_PORT; DAY=2011-01-04: only land that day and build)
 	@$(START) >&2
 	@umask 077; mkdir -p .dagster; cp orchestration/dagster.yaml .dagster/
 	@$(BIN)/dagster $(if $(DAY),asset materialize --select landing/daily_files --partition "$(DAY)",dev --host 127.0.0.1 \
 		--port $(or $(DAGSTER_PORT),3000)) -m orchestration.definitions
+
+stream: $(INSTALLED) ## land each change of another PostgreSQL (URL=..., ONCE=1; SLOT=, PUBLICATION=), until Ctrl-C
+	@$(START) >&2
+	@$(BIN)/python -m scripts.stream cdc "$(URL)" $(if $(ONCE),--once) $(if $(SLOT),--slot "$(SLOT)") \
+		$(if $(PUBLICATION),--publication "$(PUBLICATION)")
+
+shop: $(INSTALLED) ## run a shop that trades, to capture changes from: RATE=5 SECONDS=60 SEED=1 STOP=1
+	@$(BIN)/python -m scripts.shop $(if $(STOP),stop,serve $(if $(RATE),--rate "$(RATE)") $(if $(SEED),--seed "$(SEED)") \
+		$(if $(SECONDS),--seconds "$(SECONDS)"))
 
 migrate: $(INSTALLED) $(MIGRATE_INSTALLED) ## bring a warehouse with data to this code's revision (DOWN=1: back; SQL=1: print it; STATUS=1)
 	@$(START) >&2
@@ -277,7 +289,7 @@ clean: ## stop the embedded server; delete it, its data, the environments and al
 		if [ -L "$$path" ]; then \
 			echo "Error: $$path is a symbolic link, and \`make clean\` never deletes what is behind one: remove the link" >&2; exit 1; \
 		fi; done
-	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.warehouse destroy --yes; break; done
+	@for python in $(wildcard .venv*/bin/python); do $$python -m scripts.shop destroy; $$python -m scripts.warehouse destroy --yes; break; done
 	@rm -rf $(GENERATED)
 	@rmdir data 2>/dev/null || true
 	@find scripts tests -name __pycache__ -prune -exec rm -rf {} +

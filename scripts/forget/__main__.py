@@ -20,7 +20,7 @@ from scripts.errors import Refusal
 from scripts.forget import landed, storage, traces
 from scripts.governance.events.recording import record_event
 from scripts.governance.people.archived import LAYER, archived, with_archived_addresses
-from scripts.governance.people.held import Held, Person, number_of, person, rows_of
+from scripts.governance.people.held import IMAGES, NUMBER, Held, Person, number_of, person, rows_of
 from scripts.land.contract import Contract, read_contract
 from scripts.paths import PROJECT_ROOT, warehouse_home
 from scripts.playground import schemas as playground
@@ -231,12 +231,16 @@ def _fate(held: Held, contract: Contract) -> str:
         return "which go with the release before"
     if held.table.layer in _built_schemas() - {landed.BRONZE}:
         return "which the next release is built without"
-    if held.table.layer != landed.BRONZE:
-        return "which go"
+    return _fate_in_bronze(held, contract) if held.table.layer == landed.BRONZE else "which go"
+
+
+def _fate_in_bronze(held: Held, contract: Contract) -> str:
     for landing in contract.landings:
         if landing.table == held.table.name and landing.erasure:
             emptied = landing.erasure.emptied
             return "which go" if emptied is None else f"which stay without {', '.join(emptied)}"
+    if held.found_by in IMAGES:
+        return f"which stay without {NUMBER}"
     return "which stay without their text"
 
 

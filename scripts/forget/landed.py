@@ -20,6 +20,8 @@ from scripts.land.contract import Contract
 BRONZE = "bronze"
 # Relations with delivered text that nobody has parsed.
 TEXTS = {"bronze.rejected_rows", "bronze.refused_files"}
+# The first capture makes it (scripts/stream/cdc/tables.sql).
+CHANGES = "bronze.erase_changes(text, integer, pg_lsn)"
 IS_ERASED = "select bronze.is_erased(%s)"
 TOMBSTONES = """
     insert into bronze.erased_identities (digest)
@@ -149,6 +151,8 @@ def erase(session: psycopg.Connection[Any], contract: Contract, who: Person, fou
                 )
             rows[f"{BRONZE}.{landing.table}"] = _number(session, "select bronze.erase_rows(%s)", landing.table)
         rows[f"{BRONZE}.rejected_rows"] = _number(session, "select bronze.erase_texts()")
+        if session.execute("select to_regprocedure(%s) is not null", [CHANGES]).fetchone() == (True,):
+            rows[f"{BRONZE}.shop_changes"] = _number(session, "select bronze.erase_changes()")
         archives, replaced = erase_from_archives(session)
         rows |= delete(session, (held.table for held in found if held.table.layer in schemas()), who)
         rows[f"{connection.audit_schema()}.column_profiles"] = _forget_values(session, who)

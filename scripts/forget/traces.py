@@ -9,6 +9,8 @@ from pathlib import Path
 # What dbt writes, and what the next command writes again: the variable that names the folder, and its usual name.
 WORKING = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 SERVER_LOGS = ("server.log", "server.previous.log")
+# A folder with this file is code: the project, or a commit that `make review` has checked out under target/.
+PROJECT = "dbt_project.yml"
 
 
 def remove(number: int, texts: Sequence[str], home: Path, project: Path) -> list[str]:
@@ -33,20 +35,27 @@ def remove(number: int, texts: Sequence[str], home: Path, project: Path) -> list
         told.append("site/ (run `make site` again)")
     needles = [text.encode() for text in texts]
     word = re.compile(rb"(?<![\w.-])%d(?![\w.-])" % number)
-    for file in _files(project):
+    for file, name in _files(project):
         content = file.read_bytes()
         if any(needle in content for needle in needles) or (_is_text(content) and word.search(content)):
             file.unlink()
-            told.append(f"{file.parent.name}/{file.name}")
+            told.append(name)
     for name in SERVER_LOGS:
         told += _clean(home / name, needles)
     return told
 
 
-def _files(project: Path) -> Iterator[Path]:
+def _files(project: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that dbt has written, with names to print. Code that is among them is none of these."""
     for variable, name in WORKING.items():
-        folder = Path(os.environ.get(variable) or project / name)
-        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        working = Path(os.environ.get(variable) or project / name)
+        for place, folders, files in os.walk(working):
+            if PROJECT in files:
+                folders[:] = [folder for folder in folders if folder in WORKING.values()]
+                continue
+            for file in (Path(place, each) for each in files):
+                if not file.is_symlink():
+                    yield file, str(name / file.relative_to(working))
 
 
 def _clean(log: Path, needles: Sequence[bytes]) -> list[str]:

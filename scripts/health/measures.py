@@ -65,6 +65,14 @@ BLOAT = """
     order by 1 desc
     limit 1
 """
+# A capture stores its position twice a minute. An initial copy stores it at its end.
+STREAM = """
+    select extract(epoch from now() - max(coalesce(landed_at, started_at))) / 60, slot, max(position)::text
+    from bronze.streams
+    group by slot
+    order by 1 desc
+    limit 1
+"""
 STANDBY = """
     select coalesce(extract(epoch from replay_lag), 0), pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint
     from pg_stat_replication
@@ -243,6 +251,13 @@ def _bloat(session: Session | None) -> Found:
     return Found(float(row[0]), str(row[1])) if row else Found(0, "no large table has dead rows")
 
 
+def _stream(session: Session | None) -> Found:
+    row = _row(session, STREAM)
+    if row is None:
+        return Found(None, "no changes are captured", "off")
+    return Found(float(row[0]), f"slot {row[1]}, landed up to {row[2] or 'nothing yet'}")
+
+
 def _standby(session: Session | None) -> Found:
     mine = _keeping()
     if not mine.standby and not mine.primary:
@@ -296,6 +311,7 @@ FINDERS: tuple[tuple[str, str, Callable[[Session | None], Found]], ...] = (
     ("locks", "seconds", _locks),
     ("transaction", "minutes", _transaction),
     ("bloat", "percent", _bloat),
+    ("stream", "minutes", _stream),
     ("standby", "seconds", _standby),
     ("archive", "files", _archive),
     ("backup", "hours", _backup),

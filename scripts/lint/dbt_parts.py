@@ -24,7 +24,7 @@ from scripts.paths import PROJECT_ROOT
 PARSE, DECLARED, SQL = "dbt parse", "declared checks", "sqlfluff"
 UNPARSED = "skipped: the project does not parse"
 # Models that are off by default are checked as well.
-EVERYTHING = ["--vars", "{vault: true, network: true}"]
+EVERYTHING = ["--vars", "{vault: true, network: true, streams: true}"]
 
 
 class Found(NamedTuple):

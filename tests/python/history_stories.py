@@ -53,12 +53,14 @@ class Story:
         arrival: places in `files`, in the order in which they come; files that disagree keep theirs.
         builds: how many files have come by each build; all by the last.
         mistake: a file that comes with the first build's and is taken back after it, if it is not empty.
+        vaulted: the numbers of the builds that keep the Data Vault as well. The last one always does.
     """
 
     files: tuple[File, ...]
     arrival: tuple[int, ...]
     builds: tuple[int, ...]
     mistake: File = ()
+    vaulted: frozenset[int] = frozenset()
 
     @property
     def batches(self) -> list[tuple[File, ...]]:
@@ -214,4 +216,5 @@ def stories(draw: st.DrawFn) -> Story:
     files = draw(delivered_files())
     builds = draw(st.sets(st.integers(1, len(files)), max_size=2)) | {len(files)}
     mistakes = st.one_of(st.just(()), invoices(f"{FIRST_NUMBER}", CUSTOMERS[0]), invoices("599999", CUSTOMERS[1]))
-    return Story(files, draw(arrivals(files)), tuple(sorted(builds)), draw(mistakes))
+    vaulted = draw(st.frozensets(st.integers(0, len(builds) - 1)))
+    return Story(files, draw(arrivals(files)), tuple(sorted(builds)), draw(mistakes), vaulted)

@@ -20,11 +20,12 @@ from scripts.backup import erased
 from scripts.build.report import Outcome
 from scripts.errors import Refusal
 from scripts.forget import __main__ as command
-from scripts.forget import landed, storage
+from scripts.forget import landed, storage, traces
 from scripts.governance.people.held import Person, held, person
 from scripts.land import land
 from scripts.land.contract import read_contract
 from scripts.paths import warehouse_home
+from scripts.stream.cdc.bronze import TABLES as CAPTURE
 
 # A customer with sales, a cancellation, a profile and an address that no other row has.
 SOMEBODY = """
@@ -97,6 +98,17 @@ LEDGER = """
     group by landed_files.file_id
 """
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+
+# A customer who orders, and an order that turns out to be another customer's.
+CAPTURED = """
+    insert into bronze.shop_changes (
+        slot, copy_number, commit_lsn, seq, relation, op, committed_at, before, after
+    ) values
+    ('s', 1, '0/1', 1, 'public.orders', 'I', now(), null, '{{"invoice": "1", "customer_id": "{number}"}}'),
+    ('s', 1, '0/2', 1, 'public.orders', 'U', now(), '{{"invoice": "1", "customer_id": "{number}"}}',
+        '{{"invoice": "1", "customer_id": "1{number}"}}'),
+    ('s', 1, '0/2', 2, 'public.orders', 'I', now(), null, '{{"invoice": "{number}", "customer_id": null}}')
+"""
 
 
 class Story(NamedTuple):
@@ -180,6 +192,8 @@ def story(built: Database, work_on: Any, keep: Any, dbt: Dbt) -> Iterator[Story]
         project = Path(folder)
         [(number, email)] = ask(warehouse, SOMEBODY)
         do(warehouse, PLANTED.format(number=number, email=email))
+        do(warehouse, CAPTURE.read_text())
+        do(warehouse, CAPTURED.format(number=number))
         with psycopg.connect(warehouse.operator_url) as session:
             who = person(session, number)
             # Another customer may have the same name.
@@ -315,6 +329,18 @@ def test_the_event_names_the_approval_and_the_rows(story: Story) -> None:
     ]
 
 
+def test_captured_changes_stay_without_the_customer(story: Story) -> None:
+    """The order is still a sale, and the number of another customer or invoice may begin like the customer's."""
+    number = story.who.number
+    assert re.search(r" 2 rows  bronze\.shop_changes, which stay without customer_id\n", story.dry)
+    query = "select before ->> 'customer_id', after ->> 'customer_id', after ->> 'invoice' from bronze.shop_changes"
+    assert ask(story.warehouse, f"{query} order by commit_lsn, seq") == [
+        (None, None, "1"),
+        (None, f"1{number}", "1"),
+        (None, None, str(number)),
+    ]
+
+
 def test_a_dry_run_and_an_erasure_without_approval_change_nothing(story: Story) -> None:
     """Whoever only looks, or acts alone, must not erase."""
     assert story.unchanged
@@ -431,6 +457,28 @@ def test_a_session_that_still_sees_the_rows_is_named(built: Database) -> None:
         assert any(f"process {pid} " in who for who in storage.still_seen_by(session, transaction))
         reader.rollback()
         assert not any(f"process {pid} " in who for who in storage.still_seen_by(session, transaction))
+
+
+def test_code_that_names_the_number_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests and documents name numbers of customers, and a review parses the commit that it has checked out."""
+    project, home = tmp_path / "project", tmp_path / "home"
+    base = project / "target" / "review" / "base-0123456789ab"
+    written = [base.parent / "review.md", base / "target" / "compiled.sql", project / "target" / "run_results.json"]
+    code = [project / "seeds" / "some.csv", base / "tests" / "python" / "test_some.py", base / "models" / "some.sql"]
+    for file in (*written, *code):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("customer 12346")
+    for folder in (project, base):
+        (folder / "dbt_project.yml").write_text("name: some")
+    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    names = sorted(str(file.relative_to(project)) for file in written)
+    assert sorted(traces.remove(12346, [], home, project)) == names
+    # dbt may write into the project itself, or beside it
+    for folder in (project, tmp_path):
+        monkeypatch.setenv("DBT_TARGET_PATH", str(folder))
+        assert traces.remove(12346, [], home, project) == []
+    assert all(file.exists() for file in code)
 
 
 def test_a_restore_knows_who_was_erased_since(tmp_path: Path) -> None:

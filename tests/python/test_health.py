@@ -15,6 +15,7 @@ from scripts import connection
 from scripts.health.__main__ import main
 from scripts.health.measures import Measure, limits, measure
 from scripts.paths import warehouse_home
+from scripts.stream.cdc.bronze import TABLES as CAPTURE
 from scripts.warehouse import keeping
 
 # The disk and the age of the sample are not what these tests are about.
@@ -111,6 +112,26 @@ def test_a_waiting_session_and_an_open_transaction_are_named(well: Database) -> 
         assert measures["transaction"].status == "fail"
         assert f"process {holder.info.backend_pid}" in measures["transaction"].text
         holder.rollback()
+
+
+def test_a_capture_that_has_stopped_fails(copy: Database) -> None:
+    """The source keeps its log for a capture that does not run, until its disk is full or changes are lost."""
+    assert found()["stream"].status == "off"
+    with psycopg.connect(copy.url, autocommit=True) as session:
+        session.execute(CAPTURE.read_bytes())
+        session.execute(
+            """
+            insert into bronze.streams (
+                slot, copy_number, publication, system_identifier, database, position, landed_at
+            ) values
+            ('shop', 1, 'p', '7', 'shop', '0/1', now()),
+            ('old', 1, 'p', '7', 'shop', '0/2', now() - interval '1h')
+            """
+        )
+        one = found()["stream"]
+        assert (one.status, round(one.value), one.text) == ("fail", 60, "slot old, landed up to 0/2")
+        session.execute("delete from bronze.streams where slot = 'old'")
+        assert found()["stream"].status == "ok"
 
 
 def test_dead_rows_are_bloat(copy: Database) -> None:

@@ -1,6 +1,7 @@
 """The package pg_vault in a small project: any order of loads gives the same history, and nothing is lost."""
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from scripts.paths import PROJECT_ROOT
 
 PACKAGES = PROJECT_ROOT / "packages"
+LONGEST_MACRO = 30
 FIRST_DAY = date(2011, 1, 1)
 VERSIONS = """
     select hub.product, pit.holds_from, readings.price
@@ -137,11 +139,30 @@ def test_a_null_key_is_an_empty_answer(work_on, dbt, store) -> None:
     with work_on() as database:
         build(dbt, store)
         ask(database.url, "insert into raw.files (file_id) values (1)")
-        ask(database.url, "insert into raw.prices values (1, 1, null, '2011-01-01', null, 1)")
+        # without a key, without an event time, and without a member
+        ask(
+            database.url,
+            "insert into raw.prices values (1, 1, null, '2011-01-01', null, 1), (1, 2, 'A', null, 'shop', 1),"
+            " (1, 3, 'B', '2011-01-01', null, 1)",
+        )
         build(dbt, store)
-        assert ask(database.url, "select count(*) from vault_store_vault.hub_product") == [(0,)]
-        assert ask(database.url, "select count(*) from vault_store_vault.sat_product_price") == [(0,)]
-        assert ask(database.url, VERSIONS) == []
+        assert ask(database.url, "select product from vault_store_vault.hub_product order by 1") == [("A",), ("B",)]
+        assert ask(database.url, VERSIONS) == [("B", FIRST_DAY, 1)]
+        assert ask(database.url, "select count(*) from vault_store_vault.masat_product_shop") == [(0,)]
+        nobody = "select count(*) from vault_store_vault.link_product_shop where (product_hk, shop_hk) = (-1, -1)"
+        assert ask(database.url, nobody) == [(1,)]
+        before = stored(database.url)
+        assert dbt("build", "--full-refresh", "--target", "test", project=store)
+        assert stored(database.url) == before
+
+
+def test_a_macro_is_short_and_has_its_own_file() -> None:
+    """Macros that write SQL are hard to read, so each does one thing that fits on a screen."""
+    files = sorted((PACKAGES / "pg_vault" / "macros").rglob("*.sql"))
+    texts = {file: file.read_text() for file in files}
+    named = {file: re.findall(r"{% (?:macro|test) (\w+)", text) for file, text in texts.items()}
+    assert {file: names for file, names in named.items() if names != [file.stem]} == {}
+    assert {file: lines for file in files if (lines := len(texts[file].splitlines())) > LONGEST_MACRO} == {}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +177,18 @@ def test_a_null_key_is_an_empty_answer(work_on, dbt, store) -> None:
             "names `prize`, which is no column of prices",
         ),
         (("business_key: shop,", "business_kee: shop,"), "lacks `business_key`"),
+        (
+            (
+                "applied_at: changed_on\n          payload: [price]\n          record",
+                "applied_at: changed\n          record",
+            ),
+            "names `changed`, which is no column of prices",
+        ),
+        (
+            ("type: pit, parent: hub_product, key: product_hk", "type: pit, parent: hub_shop, key: shop_hk"),
+            "joins sat_",
+        ),
+        (("type: link\n", "type: hub\n"), "has the type `hub` and calls `link`"),
         (
             ("hubs: {product_hk: product, shop_hk: shop}", "hubs: {product_hk: product, shoop_hk: shop}"),
             "names the hub key `shoop_hk`, which no hub of the project has",

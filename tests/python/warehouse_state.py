@@ -45,6 +45,20 @@ def fingerprints(url: str, schema: str = "gold", without: frozenset[str] = froze
         return {name: session.execute(summary.format(query)).fetchone() or (0, 0) for name, query in queries.items()}
 
 
+def vault_rows(url: str) -> dict[str, set[str]]:
+    """Return the rows of what is only added to in the Data Vault: hubs, links and satellites."""
+    with psycopg.connect(url) as session:
+        names = session.execute(
+            """
+            select table_schema || '.' || table_name
+            from information_schema.tables
+            where table_type = 'BASE TABLE' and table_name ~ '^(hub|link|sat|masat|esat|rts|csat|sal)_'
+            order by 1
+            """
+        ).fetchall()
+        return {name: {row for (row,) in session.execute(f"select t::text from {name} as t")} for (name,) in names}
+
+
 def take_back(url: str, name: str | Path) -> None:
     """Take a landed file back, as the README says, with everything that came of it in bronze."""
     with psycopg.connect(url) as session:

@@ -1,14 +1,14 @@
-{#- As a satellite, with several members at once. A set counts as changed if any of its members did, and then all its members are kept. -#}
+{#- As a satellite, with several members at once. A set has changed if any of its members has; then all are kept. -#}
 {% macro multi_active_satellite(source, ledger) -%}
     {{- return("select") if not execute -}}
     {%- set vault = pg_vault.metadata("multi_active_satellite", ["parent", "key", "applied_at", "member"], [source]) -%}
-    {%- set place = pg_vault.place(vault) | join(", ") -%}
+    {%- set hash_diff = pg_vault.hash_of([vault.member] + vault.get("payload", [])) -%}
     {%- set set_place = pg_vault.place(vault, with_member=false) | join(", ") -%}
     with
 
     delivered as (
 
-        {{ pg_vault.delivered_rows(vault, source, ledger, pg_vault.hash_of([vault.member] + vault.get("payload", []))) }}
+        {{ pg_vault.delivered_rows(vault, source, ledger, hash_diff) }}
 
     ),
 

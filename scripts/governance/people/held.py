@@ -23,6 +23,8 @@ KEYS = ("customer_durable_key", "customer_key", "customer_profile_key", "custome
 # Text as delivered that nobody has looked at.
 EXTRA = "_extra"
 RAW = ("raw", EXTRA)
+# A change that was captured from the shop: the old and the new row, as objects.
+IMAGES = ("before", "after")
 ADDRESS = "email"
 NUMBERS = ("smallint", "integer", "bigint")
 # `12346`, ` 12346 ` and `12346.0`, as files write it.
@@ -148,7 +150,7 @@ def rows_of(session: psycopg.Connection[Any], who: Person) -> Iterator[Held]:
 
 
 def _tables(session: psycopg.Connection[Any]) -> list[Table]:
-    names = [NUMBER, ADDRESS, *KEYS, *RAW]
+    names = [NUMBER, ADDRESS, *KEYS, *RAW, *IMAGES]
     return [Table(*row) for row in session.execute(TABLES, {"columns": names}).fetchall()]
 
 
@@ -176,6 +178,12 @@ def condition_of(table: Table, who: Person) -> tuple[str, sql.Composed] | None:
             words = [WORD.format(re.escape(address)) for address in who.addresses]
             found.append(sql.SQL("{}::text ~* any({})").format(sql.Identifier(EXTRA), sql.Literal(words)))
         return NUMBER, sql.SQL(" or ").join(found)
+    if all(table.columns.get(image) == "jsonb" for image in IMAGES):
+        pattern = sql.Literal(DELIVERED.format(who.number))
+        numbers = [
+            sql.SQL("{} ->> {} ~ {}").format(sql.Identifier(image), sql.Literal(NUMBER), pattern) for image in IMAGES
+        ]
+        return IMAGES[-1], sql.SQL(" or ").join(numbers)
     for key in KEYS:
         if key in table.columns and who.keys[key]:
             return key, sql.SQL("{} = any({})").format(sql.Identifier(key), sql.Literal(who.keys[key]))

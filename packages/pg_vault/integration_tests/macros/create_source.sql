@@ -5,7 +5,7 @@
         file_id integer not null,
         file_line integer not null,
         product text,
-        changed_on date not null,
+        changed_on date,
         shop text,
         price numeric,
         primary key (file_id, file_line)

@@ -6,5 +6,4 @@ select
     shop,
     max(price) as price
 from {{ ref('prices') }}
-where product is not null and shop is not null
 group by product, changed_on, shop

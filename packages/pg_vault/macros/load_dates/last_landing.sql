@@ -1,0 +1,3 @@
+{% macro last_landing(ledger) -%}
+    (select max(landed_at) from {{ ledger }})
+{%- endmacro %}
