@@ -65,8 +65,7 @@ live: deps ## keep dbt loaded, and build whenever files arrive in a folder (LAND
 
 # What Dagster remembers of runs is in .dagster; it reads its settings there.
 dagster: export DAGSTER_HOME := $(CURDIR)/.dagster
-dagster: override LANDING := $(if $(LANDING),$(abspath $(LANDING)))
-dagster: export LANDING
+dagster: override export LANDING := $(if $(LANDING),$(abspath $(LANDING)))
 dagster: deps $(ORCHESTRATION_INSTALLED) ## serve runs, checks and backfills with Dagster on http://127.0.0.1:3000 (LANDING=..., DAGSTER_PORT; DAY=2011-01-04: only land that day and build)
 	@$(START) >&2
 	@umask 077; mkdir -p .dagster; cp orchestration/dagster.yaml .dagster/
