@@ -69,7 +69,8 @@ dagster: override export LANDING := $(if $(LANDING),$(abspath $(LANDING)))
 dagster: deps $(ORCHESTRATION_INSTALLED) ## serve runs, checks and backfills with Dagster on http://127.0.0.1:3000 (LANDING=..., DAGSTER_PORT; DAY=2011-01-04: only land that day and build)
 	@$(START) >&2
 	@umask 077; mkdir -p .dagster; cp orchestration/dagster.yaml .dagster/
-	@$(BIN)/dagster $(if $(DAY),asset materialize --select landing/daily_files --partition "$(DAY)",dev --host 127.0.0.1 \
+	@$(BIN)/dagster $(if $(DAY),asset materialize --select landing/daily_files --partition "$(DAY)" \
+		--config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}',dev --host 127.0.0.1 \
 		--port $(or $(DAGSTER_PORT),3000)) -m orchestration.definitions
 
 stream: $(INSTALLED) ## land each change of another PostgreSQL (URL=..., ONCE=1; SLOT=, PUBLICATION=), until Ctrl-C

@@ -276,5 +276,4 @@ defs = dg.Definitions(
     sensors=[landing_folder],
     # Each job is one operation, which starts a process of its own.
     executor=dg.in_process_executor,
-    loggers={"console": dg.colored_console_logger.configured({"log_level": "INFO"})},
 )
