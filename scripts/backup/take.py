@@ -1,6 +1,7 @@
 """Take a backup: copy, verify, and only then give it its name."""
 
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -79,9 +80,10 @@ def _take(home: Path, folder: Path, system: str, parent: Backup | None) -> Backu
     if parent is None:
         _refuse_without_room(folder)
     began = stock.now()
-    name = f"{began:%Y-%m-%dT%H%M%S}Z"
-    if (folder / name).exists():
-        raise Refusal(f"backup {name} was taken in this very second: run this again.")
+    while (folder / (name := f"{began:%Y-%m-%dT%H%M%S}Z")).exists():
+        # A small warehouse takes less than a second, which is what names tell apart.
+        time.sleep(0.1)
+        began = stock.now()
     unfinished = folder / f"{name}{stock.UNFINISHED}"
     data = unfinished / "data"
     try:

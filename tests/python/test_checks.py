@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 import yaml
-from dbt_project import WORKING_DATABASE, Dbt, Outcome, copy_of_project
+from dbt_project import OPTIONAL, WORKING_DATABASE, Dbt, Outcome, copy_of_project
 
 from scripts.land import land
 from scripts.land.contract import read_contract
@@ -1046,10 +1046,6 @@ class Constraint(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.relation}-{self.kind}-{self.expression or '-'.join(self.columns)}"
-
-
-# Folders of models that are off by default. test_network.py has the faults of their checks.
-OPTIONAL = ("network",)
 
 
 def _resources() -> list[dict[str, Any]]:

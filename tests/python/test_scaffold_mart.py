@@ -15,6 +15,7 @@ from dbt_project import Dbt, copy_of_project, environment
 from harness import Database
 
 from scripts.errors import Refusal
+from scripts.lint.dbt_parts import EVERYTHING
 from scripts.paths import PROJECT_ROOT
 from scripts.scaffold.__main__ import main
 from scripts.scaffold.mart import create
@@ -44,7 +45,7 @@ def test_a_new_mart_builds_and_passes_the_conventions(copy_of_built: Database, d
     taken_over, _ = create(
         project, "customer_countries", "finance", ["customer_id", "country_name", "net_amount", "quantity"]
     )
-    parsed = run([BIN / "dbt", "--quiet", "parse", "--no-partial-parse", "--warn-error"], project)
+    parsed = run([BIN / "dbt", "--quiet", "parse", "--no-partial-parse", "--warn-error", *EVERYTHING], project)
     assert (parsed.returncode, parsed.stdout) == (0, "")
     built = {
         name: outcome.status
