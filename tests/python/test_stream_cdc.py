@@ -953,3 +953,9 @@ def test_the_same_seed_makes_the_same_shop(shop: Shop) -> None:
     assert events(1) == first
     assert events(2) != first
     assert {event.kind for event in first} == {"placed", "changed", "corrected", "cancelled", "returned"}
+
+
+def test_a_build_before_the_first_capture_is_refused(work_on, built, dbt) -> None:
+    """A switch that is on too early must name what is missing, not a relation of the database."""
+    with work_on(built), pytest.raises(AssertionError, match="nothing was captured in target 'prod' yet"):
+        dbt("run", "--select", "stg_shop__order_lines", *STREAMS)
