@@ -1,22 +1,11 @@
 {{ config(enabled=var('network', false) | as_bool) }}
-{%- set month = var("network_test_month", none) -%}
 
 -- Merchandising: how good are recommendations to a customer? The hit rate is the share of the customers of the last
 -- closed month, or of `--vars '{network: true, network_test_month: 2011-10-01}'`, who bought one of ten recommended
 -- products in it. Recommendations are made from the months before; products that the customer had are never offered.
 with
 
-test_month as (
-
-    {% if month is not none -%}
-    select '{{ month }}'::date as month_start
-    {%- else -%}
-    -- The last month is closed if a later one has begun.
-    select ({{ month_start('max(invoiced_on)') }} - interval '1 month')::date as month_start
-    from {{ ref('int_trading_days') }}
-    {%- endif %}
-
-),
+{{ month_to_test() }}
 
 -- What was known before the month.
 

@@ -1,5 +1,4 @@
 {{ config(enabled=var('network', false) | as_bool) }}
-{%- set month = var("network_test_month", none) -%}
 
 -- Merchandising: how good are recommendations beside a basket that they have not seen? Of each basket of the last
 -- closed month, or of `--vars '{network: true, network_test_month: 2011-10-01}'`, one product is hidden, the same in
@@ -7,17 +6,7 @@
 -- months before.
 with
 
-test_month as (
-
-    {% if month is not none -%}
-    select '{{ month }}'::date as month_start
-    {%- else -%}
-    -- The last month is closed if a later one has begun.
-    select ({{ month_start('max(invoiced_on)') }} - interval '1 month')::date as month_start
-    from {{ ref('int_trading_days') }}
-    {%- endif %}
-
-),
+{{ month_to_test() }}
 
 -- What was known before the month.
 

@@ -23,6 +23,8 @@ _SIGNED = struct.Struct(">i")
 _SHORT = struct.Struct(">h")
 _TRUNCATE = struct.Struct(">iB")
 _KEY_FLAG = 1
+# How a value of a row is sent.
+_TEXT, _NULL, _UNTOUCHED = b"tnu"
 
 
 class Unchanged(Enum):
@@ -162,14 +164,14 @@ def _tuple(data: bytes, place: int) -> tuple[Values, int]:
     for _ in range(number):
         kind = data[place]
         place += 1
-        if kind == 0x74:  # noqa: PLR2004  # t: text
+        if kind == _TEXT:
             (length,) = _SIGNED.unpack_from(data, place)
             place += 4
             values.append(data[place : place + length])
             place += length
-        elif kind == 0x6E:  # noqa: PLR2004  # n: null
+        elif kind == _NULL:
             values.append(None)
-        elif kind == 0x75:  # noqa: PLR2004  # u: unchanged
+        elif kind == _UNTOUCHED:
             values.append(UNCHANGED)
         else:
             raise ValueError(f"unknown kind of value of pgoutput: {chr(kind)!r}")
